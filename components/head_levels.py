@@ -13,10 +13,9 @@ import numpy as np
 
 from components.numbers import in_words
 from utils.activity import is_diffuse, role_thresholds, to_score
-from utils.head_detection import token_ids_of
 from utils.heads import HeadId
 from utils.roles import OTHER, ROLES
-from utils.scoring import RoleScores, evidence_for
+from utils.scoring import RoleScores
 
 if TYPE_CHECKING:
     from utils.analysis import Analysis
@@ -132,10 +131,9 @@ def _figures(
     live = analysis.live.get(role)
     if live is None or live.n_rows == 0:
         return _Figures()
-    evidence = evidence_for(role, token_ids_of(analysis.forward))
     excess = catalogue.excess(role) if catalogue is not None else None
     catalogued = excess if excess is not None else np.zeros(shape)
-    thresholds = role_thresholds(role, evidence, catalogued.ravel()).reshape(shape)
+    thresholds = role_thresholds(role, analysis.evidence[role], catalogued.ravel()).reshape(shape)
     if live.chance is None or live.excess is None:
         return _Figures(live.score, usual, thresholds, np.asarray(is_diffuse(live.score, _peaks(live))))
     if excess is not None:

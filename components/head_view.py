@@ -16,10 +16,9 @@ import numpy as np
 from components.address import Question, head_href
 from components.head_levels import HeadLevels, head_levels
 from utils.errors import Fix, UserError
-from utils.head_detection import token_ids_of
 from utils.heads import HeadId
-from utils.roles import OTHER, ROLES
-from utils.scoring import MIN_TOKENS, Evidence, evidence_for
+from utils.roles import ROLES
+from utils.scoring import Evidence
 
 if TYPE_CHECKING:
     from utils.analysis import Analysis
@@ -101,7 +100,5 @@ def requested_head(forward: ForwardPass, layer: str | None, head: str | None, se
 
 
 def _evidence(analysis: Analysis, role: str) -> Evidence | None:
-    if role == OTHER or len(analysis.forward.tokens) < MIN_TOKENS:
-        return None
-    evidence = evidence_for(role, token_ids_of(analysis.forward))
-    return evidence if len(evidence.rows) else None
+    evidence = analysis.evidence.get(role)
+    return evidence if evidence is not None and len(evidence.rows) else None

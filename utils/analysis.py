@@ -24,13 +24,15 @@ UNEXPLAINED_MIN_WEIGHT = 0.3
 class Analysis:
     """The answer to one question (model, prompt).
 
-    live: every role's scores of every head on this text, empty for fewer than three typed tokens.
+    evidence, live: every role's evidence rows and scores of every head on this text, both empty for fewer than three
+    typed tokens.
     categories: per role what the page's card says (README, "The API"). right_now: the heads that do any job most
     strongly, catalogued for it or not. unexplained: the heads whose strongest cells no role predicts.
     """
 
     forward: ForwardPass
     categories: dict[str, dict[str, Any]]
+    evidence: Mapping[str, Evidence]
     live: Mapping[str, RoleScores]
     right_now: list[dict[str, Any]]
     unexplained: list[dict[str, Any]]
@@ -64,11 +66,12 @@ class Analysis:
 def analyze(forward: ForwardPass, catalogue: ModelCatalogue | None) -> Analysis:
     """Score every head for every role on one forward pass, decide, and find what stands out."""
     if too_short_reason(forward.tokens) is not None:
-        return Analysis(forward, summarise_roles(forward, catalogue), {}, [], [])
+        return Analysis(forward, summarise_roles(forward, catalogue), {}, {}, [], [])
     scored = score_text(forward.patterns, token_ids_of(forward))
     return Analysis(
         forward=forward,
         categories=summarise_roles(forward, catalogue, scored),
+        evidence=scored.evidence,
         live=scored.roles,
         right_now=strongest_heads(scored.roles, catalogue),
         unexplained=unexplained_heads(forward.patterns, scored.evidence.values()),
