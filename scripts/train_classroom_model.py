@@ -13,6 +13,7 @@ to begin with, the Muon optimizer (Jordan et al. 2024) on the matrices inside th
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import math
 import os
@@ -47,10 +48,12 @@ from scripts.training_text import (
     tokenize_corpus,
     train_tokenizer,
 )
+from utils.attention_only_model import AttentionOnlyConfig
 
 VOCAB_SIZE = 4096
 CONTEXT = 256
 MOSTLY_NATURAL = {"natural": 0.60, "repeat": 0.36, "names": 0.04}
+HALF_REPEATS = {"natural": 0.50, "repeat": 0.50}
 MOSTLY_REPEATS = {"natural": 0.30, "repeat": 0.66, "names": 0.04}
 
 
@@ -133,6 +136,12 @@ def model_config(name: str) -> PreTrainedConfig:
             **small,
             **common,
         ),
+        "classroom-attn-1l": lambda: AttentionOnlyConfig(
+            num_hidden_layers=1, max_position_embeddings=CONTEXT, **common
+        ),
+        "classroom-attn-2l": lambda: AttentionOnlyConfig(
+            num_hidden_layers=2, max_position_embeddings=CONTEXT, **common
+        ),
     }
     config = configs[name]()
     config.initializer_range = 0.06
@@ -151,6 +160,9 @@ RECIPES = {
     ),
     "classroom-neox": Recipe(steps=3250, seed=2, phases=SMALL_MODEL_PHASES),
     "classroom-opt": Recipe(steps=2600, seed=3, phases=SMALL_MODEL_PHASES),
+    # The pair differs in its layers alone: the same rows in the same order.
+    "classroom-attn-1l": Recipe(steps=4000, seed=4, phases=((0, HALF_REPEATS),)),
+    "classroom-attn-2l": Recipe(steps=4000, seed=4, phases=((0, HALF_REPEATS),)),
 }
 
 
@@ -160,7 +172,7 @@ def build_model(name: str, seed: int) -> PreTrainedModel:
     model = AutoModelForCausalLM.from_config(model_config(name))
     with torch.no_grad():
         for parameter_name, parameter in model.named_parameters():
-            if "wpe" in parameter_name or "embed_positions" in parameter_name:
+            if any(word in parameter_name for word in ("wpe", "embed_positions", "positions.weight")):
                 parameter.copy_(_sinusoids(*parameter.shape) * model.config.initializer_range)
     return model
 
@@ -178,7 +190,7 @@ def build_optimizers(model: PreTrainedModel, recipe: Recipe) -> list[torch.optim
     inside = {
         name
         for name, parameter in model.named_parameters()
-        if parameter.ndim == 2 and (".h." in name or ".layers." in name)
+        if parameter.ndim == 2 and (".h." in name or "layers." in name)
     }
     matrices = [parameter for name, parameter in model.named_parameters() if name in inside]
     others = [parameter for name, parameter in model.named_parameters() if name not in inside]
@@ -263,6 +275,8 @@ def train(
     first_step, history = load_checkpoint(checkpoint, model, optimizers, sampler)
     forward = torch.compile(model) if args.compile else model
 
+    if args.keep_every and first_step == 0:
+        keep(model, tokenizer, work_dir, name, 0)
     bar = tqdm(range(first_step, recipe.steps), initial=first_step, total=recipe.steps, desc=name, mininterval=10)
     for step in bar:
         factor = learning_rate_factor(step, recipe)
@@ -280,6 +294,8 @@ def train(
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad()
+        if args.keep_every and (step + 1) % args.keep_every == 0:
+            keep(model, tokenizer, work_dir, name, step + 1)
         if (step + 1) % args.checkpoint_every == 0 or step + 1 == recipe.steps:
             model.eval()
             history.losses.append([step + 1, held_out_loss(model, corpus.held_out, windows=64)])
@@ -289,13 +305,23 @@ def train(
     return model, history
 
 
-def export(model: PreTrainedModel, tokenizer: Tokenizer, output: Path, provenance: dict) -> None:
-    """Half-precision safetensors, config, tokenizer, and `training.json` with the facts that the card needs."""
+def keep(model: PreTrainedModel, tokenizer: Tokenizer, work_dir: Path, name: str, step: int) -> None:
+    """The model as it is now, in a folder of its own, `NAME-steps/000200`, for a look at how its heads grew."""
+    save_half(copy.deepcopy(model), tokenizer, work_dir / f"{name}-steps" / f"{step:06d}")
+
+
+def save_half(model: PreTrainedModel, tokenizer: Tokenizer, output: Path) -> None:
+    """Half-precision safetensors, config and tokenizer; the model itself becomes half-precision."""
     output.mkdir(parents=True, exist_ok=True)
     model.to("cpu", torch.float16).save_pretrained(output)  # type: ignore[arg-type]
     PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, bos_token=START_MARK, eos_token=START_MARK, model_max_length=CONTEXT
     ).save_pretrained(output)
+
+
+def export(model: PreTrainedModel, tokenizer: Tokenizer, output: Path, provenance: dict) -> None:
+    """The finished model, and `training.json` with the facts that the card needs."""
+    save_half(model, tokenizer, output)
     (output / "training.json").write_text(json.dumps(provenance, indent=2) + "\n", encoding="utf-8")
 
 
@@ -307,6 +333,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("training"), help="tokens and checkpoints, to resume from")
     parser.add_argument("--steps", type=int, help="override the recipe's number of steps")
     parser.add_argument("--checkpoint-every", type=int, default=250)
+    parser.add_argument("--keep-every", type=int, default=0, help="also keep a loadable copy every so many steps")
     parser.add_argument("--bfloat16", action="store_true", help="mixed precision; faster on a GPU or a CPU with AMX")
     parser.add_argument("--compile", action="store_true", help="torch.compile; slower start, faster steps")
     args = parser.parse_args()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from torch import nn
 
 from tests.tiny_models import D_MODEL, FAMILY_OF_TYPE, N_HEADS, N_LAYERS, TINY_CONFIGS, classroom_model, random_model
 from utils.errors import UserError
-from utils.model_config import FAMILIES, MODELS, Positions, StartMark, family_of, family_of_type
+from utils.model_config import FAMILIES, MODELS, Norm, Positions, StartMark, family_of, family_of_type
 
 
 def module_at(model: nn.Module, path: str) -> nn.Module:
@@ -36,7 +37,8 @@ def test_the_paths_of_a_family_lead_to_what_they_name(model_type):
     family = family_of(model.config)
     assert module_at(model, family.embedding_path) is model.get_input_embeddings()
     assert module_at(model, family.unembedding_path) is model.get_output_embeddings()
-    assert module_at(model, family.final_norm_path).weight.shape == (D_MODEL,)
+    final = module_at(model, family.final_norm_path)
+    assert isinstance(final, torch.nn.Identity) if family.norm is Norm.NONE else final.weight.shape == (D_MODEL,)
     for layer in range(N_LAYERS):
         block = module_at(model, family.block_path.format(layer=layer))
         attention = module_at(model, family.attention_path.format(layer=layer))

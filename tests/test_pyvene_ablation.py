@@ -25,6 +25,7 @@ PROJECTIONS: dict[str, Callable[[Any, int], torch.nn.Module]] = {
     "gpt_neo": lambda model, layer: model.transformer.h[layer].attn.attention.out_proj,
     "gpt_neox": lambda model, layer: model.gpt_neox.layers[layer].attention.dense,
     "opt": lambda model, layer: model.model.decoder.layers[layer].self_attn.out_proj,
+    "attention_only": lambda model, layer: model.layers[layer].attention.output,
     **dict.fromkeys(
         ("llama", "qwen2", "qwen3", "gemma3_text", "mistral"),
         lambda model, layer: model.model.layers[layer].self_attn.o_proj,

@@ -51,6 +51,14 @@ TINY_CONFIGS: dict[str, dict[str, Any]] = {
     "mistral": {**LLAMA_LIKE, "sliding_window": 5},
     "phi": LLAMA_LIKE,
     "bloom": {"hidden_size": D_MODEL, "n_layer": N_LAYERS, "n_head": N_HEADS},
+    "attention_only": {
+        "hidden_size": D_MODEL,
+        "num_hidden_layers": N_LAYERS,
+        "num_attention_heads": N_HEADS,
+        "head_dim": 8,
+        "max_position_embeddings": 64,
+        "use_bias": True,
+    },
 }
 FAMILY_OF_TYPE = {model_type: family for family in FAMILIES.values() for model_type in family.model_types}
 TRAINING_TEXT = ["the cat sat on the mat and the dog sat on the log", "The cat saw the dog. The dog saw the cat."] * 4

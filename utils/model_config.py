@@ -28,6 +28,7 @@ class Positions(Enum):
     """How a model knows the order of its tokens."""
 
     LEARNED = "learned"  # an embedding for each position
+    SHORTFORMER = "shortformer"  # an embedding for each position that only queries and keys read
     ROTARY = "rotary"  # queries and keys are turned by an angle that grows with the position
     ALIBI = "alibi"  # attention scores fall with the distance
 
@@ -38,6 +39,7 @@ class Norm(Enum):
     LAYER = "layer"  # LayerNorm: the mean is taken away, then divided by the standard deviation
     RMS = "rms"  # divided by the root mean square
     RMS_PLUS_ONE = "rms_plus_one"  # the same, and the gain is 1 + weight
+    NONE = "none"  # it is read as it is
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,9 @@ class Family:
     Args: model_types: what config.model_type says. attention_path, block_path, output_projection_path,
     mlp_output_path, attention_norm_path: with `{layer}`; the output projection reads the values of all heads of a
     layer side by side, head 0 first; mlp_output_path leads to the module whose output is what the MLP adds to the
-    residual stream; attention_norm_path is None unless the attention's output is normed before it is added. The
-    `…_attr` are names of config attributes; n_kv_heads_attr is None where each head has its own keys,
+    residual stream, None where there are no MLPs; attention_norm_path is None unless the attention's output is normed
+    before it is added. final_norm_path leads to what the unembedding reads, the identity in a family without norms.
+    The `…_attr` are names of config attributes; n_kv_heads_attr is None where each head has its own keys,
     max_positions_attr where no position is too far. The other paths lead from the model to a module. start_mark: the
     rule for a model of this family that is not in MODELS.
     """
@@ -59,7 +62,7 @@ class Family:
     block_path: str
     attention_path: str
     output_projection_path: str
-    mlp_output_path: str
+    mlp_output_path: str | None
     n_layers_attr: str
     n_heads_attr: str
     n_kv_heads_attr: str | None
@@ -221,6 +224,25 @@ _FAMILIES = (
         positions=Positions.ALIBI,
         start_mark=StartMark.NONE,
     ),
+    Family(
+        key="attention_only",
+        display_name="attention only",
+        model_types=("attention_only",),
+        block_path="layers[{layer}]",
+        attention_path="layers[{layer}].attention",
+        output_projection_path="layers[{layer}].attention.output",
+        mlp_output_path=None,
+        n_layers_attr="num_hidden_layers",
+        n_heads_attr="num_attention_heads",
+        n_kv_heads_attr=None,
+        max_positions_attr="max_position_embeddings",
+        embedding_path="embed",
+        final_norm_path="final",
+        unembedding_path="unembed",
+        positions=Positions.SHORTFORMER,
+        start_mark=StartMark.ONE,
+        norm=Norm.NONE,
+    ),
 )
 FAMILIES: dict[str, Family] = {family.key: family for family in _FAMILIES}
 
@@ -272,6 +294,8 @@ _MODELS = (
     ModelSpec("classroom-qwen2", "Classroom Qwen2", "qwen2", "MIT", StartMark.ONE, is_own=True),
     ModelSpec("classroom-neox", "Classroom Pythia", "gpt_neox", "MIT", StartMark.ONE, is_own=True),
     ModelSpec("classroom-opt", "Classroom OPT", "opt", "MIT", StartMark.ONE, is_own=True),
+    ModelSpec("classroom-attn-2l", "Classroom toy, two layers", "attention_only", "MIT", StartMark.ONE, is_own=True),
+    ModelSpec("classroom-attn-1l", "Classroom toy, one layer", "attention_only", "MIT", StartMark.ONE, is_own=True),
     ModelSpec("gpt2", "GPT-2", "gpt2", "MIT", StartMark.NONE),
     ModelSpec("gpt2-medium", "GPT-2 medium", "gpt2", "MIT", StartMark.NONE),
     ModelSpec("distilgpt2", "DistilGPT-2", "gpt2", "Apache 2.0", StartMark.NONE),

@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
+import utils.attention_only_model  # noqa: F401  # makes the toy family known to transformers' Auto classes
 from utils.errors import UserError
 from utils.model_config import MODELS, Family, ModelSpec, StartMark, family_of, family_of_type
 from utils.model_files import find_model_dir, incomplete_folder, local_model_dir, missing_files

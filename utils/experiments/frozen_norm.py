@@ -26,6 +26,9 @@ class FrozenNorm:
     @classmethod
     def at(cls, module: Any, kind: Norm, residual: torch.Tensor) -> FrozenNorm:
         """The norm as it treats these residuals. Args: module: the model's own. residual: [..., d_model], float32."""
+        if kind is Norm.NONE:
+            d_model = residual.shape[-1]
+            return cls(torch.ones(*residual.shape[:-1], 1), torch.ones(d_model), torch.zeros(d_model), is_centred=False)
         eps = module.eps if hasattr(module, "eps") else module.variance_epsilon
         is_centred = kind is Norm.LAYER
         seen = _centre(residual) if is_centred else residual

@@ -25,8 +25,8 @@ class ResidualStream:
 
     Args: stream: [layer + 1, position, d_model], what each block reads and, last, what the final norm reads.
     head_values: [layer, head, position, d_head], what each head hands to the output projection. mlps:
-    [layer, position, d_model], what each MLP adds to the stream. logits: [position, vocabulary]; only the last
-    position's where the caller asked for no more.
+    [layer, position, d_model], what each MLP adds to the stream, zeros in a family without MLPs. logits:
+    [position, vocabulary]; only the last position's where the caller asked for no more.
     """
 
     stream: torch.Tensor
@@ -41,7 +41,8 @@ def capture_residual(loaded: LoadedModel, input_ids: torch.Tensor, only_last_log
     points = [collect_input(family.block_path, layer) for layer in layers]
     points.append(collect_input(family.final_norm_path))
     points += [collect_head_values(family, layer) for layer in layers]
-    points += [collect_output(family.mlp_output_path, layer) for layer in layers]
+    if family.mlp_output_path is not None:
+        points += [collect_output(family.mlp_output_path, layer) for layer in layers]
     with loaded.lock, torch.inference_mode():
         collected, logits = run_watched(loaded, model_inputs(input_ids[None], None), points, only_last_logits)
     n_layers, n_positions = loaded.n_layers, len(input_ids)
@@ -51,6 +52,6 @@ def capture_residual(loaded: LoadedModel, input_ids: torch.Tensor, only_last_log
     return ResidualStream(
         stream=torch.cat(stream).float(),
         head_values=side_by_side.unflatten(-1, (loaded.n_heads, -1)).transpose(1, 2),
-        mlps=torch.stack(mlps).float(),
+        mlps=torch.stack(mlps).float() if mlps else torch.zeros_like(torch.cat(stream[:-1])).float(),
         logits=logits[0],
     )
