@@ -67,9 +67,13 @@ def _from_hub(name: str, settings: Settings) -> Path:
         ) from error
 
 
-def open_engine(engine_name: str, loaded: LoadedModel) -> PatternEngine:
-    """The engine of that name on a model of its own. Raises: UserError when TransformerLens is not installed."""
-    if engine_name == "pyvene":
+def open_engine(engine_name: str | None, loaded: LoadedModel) -> PatternEngine:
+    """The engine of that name on a model of its own; without a name TransformerLens, where it can read the model.
+
+    It has no bridge for the project's own toys, and reads no labels. Raises: UserError when it is not installed.
+    """
+    is_unknown_to_it = loaded.adapter is not None or loaded.family.key == "attention_only"
+    if engine_name == "pyvene" or (engine_name is None and is_unknown_to_it):
         return PyVeneEngine(loaded)
     try:
         module = importlib.import_module("scripts.transformer_lens_engine")
@@ -101,7 +105,7 @@ def check_against_detect_head(
     return difference
 
 
-def analyze_model(name_or_directory: str, engine_name: str, seed: int, settings: Settings) -> ModelCatalogue:
+def analyze_model(name_or_directory: str, engine_name: str | None, seed: int, settings: Settings) -> ModelCatalogue:
     """Measure one model, check the measurement, and choose its prompts; writes nothing.
 
     Raises: UserError when the model cannot be had or read, or when the check fails.
@@ -134,7 +138,9 @@ def describe(catalogue: ModelCatalogue) -> str:
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--model", nargs="+", required=True, metavar="NAME_OR_DIRECTORY", help="one model or several")
-    parser.add_argument("--engine", choices=("transformer_lens", "pyvene"), default="transformer_lens")
+    parser.add_argument(
+        "--engine", choices=("transformer_lens", "pyvene"), help="default: TransformerLens where it can read the model"
+    )
     parser.add_argument("--output", type=Path, default=CATALOGUE_PATH, help="catalogue to write or update")
     parser.add_argument("--seed", type=int, default=0, help="seed of the random sequences")
     return parser.parse_args(arguments)

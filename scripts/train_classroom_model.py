@@ -18,9 +18,10 @@ import json
 import math
 import os
 import sys
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -35,6 +36,7 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerFast,
     Qwen2Config,
+    StableLmConfig,
 )
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -48,9 +50,12 @@ from scripts.training_text import (
     tokenize_corpus,
     train_tokenizer,
 )
+from scripts.training_tunes import START_LABEL, TuneSampler, held_out_tunes, note_labels, tune_texts
+from utils.adapter import FILE_NAME, Adapter
 from utils.attention_only_model import AttentionOnlyConfig
 
 VOCAB_SIZE = 4096
+TUNES = "classroom-tunes"
 CONTEXT = 256
 MOSTLY_NATURAL = {"natural": 0.60, "repeat": 0.36, "names": 0.04}
 HALF_REPEATS = {"natural": 0.50, "repeat": 0.50}
@@ -80,6 +85,26 @@ class Recipe:
 
     def row_shares(self, step: int) -> dict[str, float]:
         return [shares for first, shares in self.phases if first <= step][-1]
+
+
+class Rows(Protocol):
+    """Where training rows come from: `training_text.RowSampler`, `training_tunes.TuneSampler`."""
+
+    rng: np.random.Generator
+
+    def batch(self, rows: int, length: int, shares: Mapping[str, float]) -> np.ndarray:
+        """Token ids [rows, length]; column 0 is the start mark."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a model learns to foresee. held_out: ids that no row holds. add_files: puts into a model's folder what
+    turns its ids into text, or into labels. facts: for `training.json`."""
+
+    rows: Rows
+    held_out: np.ndarray
+    add_files: Callable[[Path], object]
+    facts: dict[str, Any]
 
 
 @dataclass
@@ -136,6 +161,18 @@ def model_config(name: str) -> PreTrainedConfig:
             **small,
             **common,
         ),
+        TUNES: lambda: StableLmConfig(
+            vocab_size=len(note_labels()),
+            hidden_size=128,
+            intermediate_size=256,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            num_key_value_heads=4,
+            max_position_embeddings=CONTEXT,
+            tie_word_embeddings=True,
+            bos_token_id=0,
+            eos_token_id=None,
+        ),
         "classroom-attn-1l": lambda: AttentionOnlyConfig(
             num_hidden_layers=1, max_position_embeddings=CONTEXT, **common
         ),
@@ -161,6 +198,7 @@ RECIPES = {
     "classroom-neox": Recipe(steps=3250, seed=2, phases=SMALL_MODEL_PHASES),
     "classroom-opt": Recipe(steps=2600, seed=3, phases=SMALL_MODEL_PHASES),
     # The pair differs in its layers alone: the same rows in the same order.
+    TUNES: Recipe(steps=2500, seed=5, phases=((0, {"natural": 0.6, "repeat": 0.4}),)),
     "classroom-attn-1l": Recipe(steps=4000, seed=4, phases=((0, HALF_REPEATS),)),
     "classroom-attn-2l": Recipe(steps=4000, seed=4, phases=((0, HALF_REPEATS),)),
 }
@@ -236,7 +274,42 @@ def prepare_text(text_dir: Path, work_dir: Path) -> tuple[Tokenizer, Corpus]:
     return tokenizer, corpus
 
 
-def save_checkpoint(path: Path, model, optimizers, sampler: RowSampler, step: int, history: History) -> None:
+def text_task(text_dir: Path, work_dir: Path, seed: int) -> Task:
+    """English text, read as byte-level tokens."""
+    tokenizer, corpus = prepare_text(text_dir, work_dir)
+
+    def add_tokenizer(folder: Path) -> None:
+        PreTrainedTokenizerFast(
+            tokenizer_object=tokenizer, bos_token=START_MARK, eos_token=START_MARK, model_max_length=CONTEXT
+        ).save_pretrained(folder)
+
+    return Task(
+        rows=RowSampler(corpus.train, tokenizer, np.random.default_rng(seed)),
+        held_out=corpus.held_out,
+        add_files=add_tokenizer,
+        facts={"corpus_tokens": len(corpus.train), "corpus_files": list(corpus.files)},
+    )
+
+
+def tunes_task(seed: int) -> Task:
+    """Made-up tunes, read note by note."""
+    adapter = Adapter(
+        tokens_are="notes",
+        labels=tuple(note_labels()),
+        start_label=START_LABEL,
+        test_texts=tuple(tune_texts(30, seed)),
+        prompts=tuple(tune_texts(24, seed + 1)),
+        family={"like": "llama", "display_name": "StableLM", "norm": "layer", "start_mark": "one"},
+    )
+    return Task(
+        rows=TuneSampler(np.random.default_rng(seed)),
+        held_out=held_out_tunes(50_000, seed),
+        add_files=lambda folder: (folder / FILE_NAME).write_text(adapter.model_dump_json(indent=1), encoding="utf-8"),
+        facts={"made_by": "scripts/training_tunes.py"},
+    )
+
+
+def save_checkpoint(path: Path, model, optimizers, sampler: Rows, step: int, history: History) -> None:
     """Written beside the old file and then renamed, so that an interruption never leaves half a checkpoint."""
     state = {
         "model": model.state_dict(),
@@ -250,7 +323,7 @@ def save_checkpoint(path: Path, model, optimizers, sampler: RowSampler, step: in
     os.replace(partial, path)
 
 
-def load_checkpoint(path: Path, model, optimizers, sampler: RowSampler) -> tuple[int, History]:
+def load_checkpoint(path: Path, model, optimizers, sampler: Rows) -> tuple[int, History]:
     """Restores model, optimizers and row sampler; returns the next step and the history, empty at first."""
     if not path.exists():
         return 0, History()
@@ -262,21 +335,18 @@ def load_checkpoint(path: Path, model, optimizers, sampler: RowSampler) -> tuple
     return state["step"], History(**state["history"])
 
 
-def train(
-    name: str, recipe: Recipe, tokenizer: Tokenizer, corpus: Corpus, work_dir: Path, args
-) -> tuple[PreTrainedModel, History]:
+def train(name: str, recipe: Recipe, task: Task, work_dir: Path, args) -> tuple[PreTrainedModel, History]:
     """Train to `recipe.steps`, with a checkpoint every `args.checkpoint_every` steps; returns model and history."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = build_model(name, recipe.seed).to(device)  # type: ignore[arg-type]
     optimizers = build_optimizers(model, recipe)
     base_rates = [group["lr"] for optimizer in optimizers for group in optimizer.param_groups]
-    sampler = RowSampler(corpus.train, tokenizer, np.random.default_rng(recipe.seed))
     checkpoint = work_dir / f"{name}.pt"
-    first_step, history = load_checkpoint(checkpoint, model, optimizers, sampler)
+    first_step, history = load_checkpoint(checkpoint, model, optimizers, task.rows)
     forward = torch.compile(model) if args.compile else model
 
     if args.keep_every and first_step == 0:
-        keep(model, tokenizer, work_dir, name, 0)
+        keep(model, task, work_dir, name, 0)
     bar = tqdm(range(first_step, recipe.steps), initial=first_step, total=recipe.steps, desc=name, mininterval=10)
     for step in bar:
         factor = learning_rate_factor(step, recipe)
@@ -285,7 +355,7 @@ def train(
             group["lr"] = rate * factor
         history.note_phase(step, recipe)
         length = recipe.row_length(step)
-        rows = sampler.batch(recipe.batch_tokens // length, length, recipe.row_shares(step))
+        rows = task.rows.batch(recipe.batch_tokens // length, length, recipe.row_shares(step))
         ids = torch.from_numpy(rows).to(device)
         with torch.autocast(device, dtype=torch.bfloat16, enabled=args.bfloat16):
             loss = forward(input_ids=ids, labels=ids).loss
@@ -295,39 +365,37 @@ def train(
             optimizer.step()
             optimizer.zero_grad()
         if args.keep_every and (step + 1) % args.keep_every == 0:
-            keep(model, tokenizer, work_dir, name, step + 1)
+            keep(model, task, work_dir, name, step + 1)
         if (step + 1) % args.checkpoint_every == 0 or step + 1 == recipe.steps:
             model.eval()
-            history.losses.append([step + 1, held_out_loss(model, corpus.held_out, windows=64)])
+            history.losses.append([step + 1, held_out_loss(model, task.held_out, windows=64)])
             model.train()
-            save_checkpoint(checkpoint, model, optimizers, sampler, step + 1, history)
+            save_checkpoint(checkpoint, model, optimizers, task.rows, step + 1, history)
             bar.set_postfix(held_out=f"{history.losses[-1][1]:.3f}")
     return model, history
 
 
-def keep(model: PreTrainedModel, tokenizer: Tokenizer, work_dir: Path, name: str, step: int) -> None:
+def keep(model: PreTrainedModel, task: Task, work_dir: Path, name: str, step: int) -> None:
     """The model as it is now, in a folder of its own, `NAME-steps/000200`, for a look at how its heads grew."""
-    save_half(copy.deepcopy(model), tokenizer, work_dir / f"{name}-steps" / f"{step:06d}")
+    save_half(copy.deepcopy(model), task, work_dir / f"{name}-steps" / f"{step:06d}")
 
 
-def save_half(model: PreTrainedModel, tokenizer: Tokenizer, output: Path) -> None:
-    """Half-precision safetensors, config and tokenizer; the model itself becomes half-precision."""
-    output.mkdir(parents=True, exist_ok=True)
-    model.to("cpu", torch.float16).save_pretrained(output)  # type: ignore[arg-type]
-    PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, bos_token=START_MARK, eos_token=START_MARK, model_max_length=CONTEXT
-    ).save_pretrained(output)
+def save_half(model: PreTrainedModel, task: Task, folder: Path) -> None:
+    """Half-precision safetensors, config and tokenizer or labels; the model itself becomes half-precision."""
+    folder.mkdir(parents=True, exist_ok=True)
+    model.to("cpu", torch.float16).save_pretrained(folder)  # type: ignore[arg-type]
+    task.add_files(folder)
 
 
-def export(model: PreTrainedModel, tokenizer: Tokenizer, output: Path, provenance: dict) -> None:
+def export(model: PreTrainedModel, task: Task, folder: Path, provenance: dict) -> None:
     """The finished model, and `training.json` with the facts that the card needs."""
-    save_half(model, tokenizer, output)
-    (output / "training.json").write_text(json.dumps(provenance, indent=2) + "\n", encoding="utf-8")
+    save_half(model, task, folder)
+    (folder / "training.json").write_text(json.dumps(provenance, indent=2) + "\n", encoding="utf-8")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--text", type=Path, required=True, help="directory of .txt files")
+    parser.add_argument("--text", type=Path, help="directory of .txt files; tunes need none")
     parser.add_argument("--model", choices=sorted(RECIPES), default="classroom-gpt2")
     parser.add_argument("--output", type=Path, help="where the model goes (default: models/NAME)")
     parser.add_argument("--work", type=Path, default=Path("training"), help="tokens and checkpoints, to resume from")
@@ -342,17 +410,18 @@ def main() -> None:
     if args.steps:
         recipe = Recipe(**{**asdict(recipe), "steps": args.steps})
     args.work.mkdir(parents=True, exist_ok=True)
-    tokenizer, corpus = prepare_text(args.text, args.work)
-    model, history = train(args.model, recipe, tokenizer, corpus, args.work, args)
+    if args.text is None and args.model != TUNES:
+        parser.error("--text is missing: the directory of .txt files to train on")
+    task = tunes_task(recipe.seed) if args.model == TUNES else text_task(args.text, args.work, recipe.seed)
+    model, history = train(args.model, recipe, task, args.work, args)
     provenance = {
         "model": args.model,
         "recipe": asdict(recipe),
         "tokens_trained_on": recipe.steps * recipe.batch_tokens,
-        "corpus_tokens": len(corpus.train),
-        "corpus_files": list(corpus.files),
+        **task.facts,
         **asdict(history),
     }
-    export(model, tokenizer, args.output or Path("models") / args.model, provenance)
+    export(model, task, args.output or Path("models") / args.model, provenance)
 
 
 if __name__ == "__main__":

@@ -76,8 +76,13 @@ def start_ids(loaded: LoadedModel) -> list[int]:
 
 def texts_for(loaded: LoadedModel, seed: int) -> AnalysisTexts:
     """The texts on which a model is analysed. Raises UserError when it reads too few positions to be tested."""
-    inputs = make_inputs(loaded.tokenizer, start_ids(loaded), loaded.max_positions, seed)
-    return AnalysisTexts(inputs, CANDIDATES)
+    adapter = loaded.adapter
+    texts = adapter.test_texts if adapter is not None else None
+    inputs = make_inputs(loaded.tokenizer, start_ids(loaded), loaded.max_positions, seed, texts)
+    if adapter is None or not adapter.prompts:
+        return AnalysisTexts(inputs, CANDIDATES)
+    own = tuple(map(Candidate, adapter.prompts))
+    return AnalysisTexts(inputs, dict.fromkeys(ROLES, own))
 
 
 def count_tokens(loaded: LoadedModel, texts: AnalysisTexts, max_tokens: int) -> int:

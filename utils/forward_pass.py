@@ -98,6 +98,8 @@ def encode_prompt(loaded: LoadedModel, prompt: str, max_tokens: int) -> EncodedP
             "A sentence said twice lights the most heads.",
             fix=Fix("Use an example", prompt="The cat sat on the mat. The cat sat on the mat."),
         )
+    if loaded.adapter is not None:
+        loaded.adapter.check_prompt(text)
     start = [] if loaded.start_mark_id is None else [loaded.start_mark_id]
     read, is_too_long = text[:LONGEST_TEXT], len(text) > LONGEST_TEXT
     encoding = loaded.tokenizer.backend_tokenizer.encode(read, add_special_tokens=False)

@@ -72,7 +72,7 @@ def missing_files(folder: Path) -> list[str]:
     missing = [] if (folder / "config.json").is_file() else ["config.json"]
     missing += _missing_weights(folder)
     has_vocabulary = (folder / "vocab.json").is_file() and (folder / "merges.txt").is_file()
-    if not (folder / "tokenizer.json").is_file() and not has_vocabulary:
+    if not (folder / "tokenizer.json").is_file() and not has_vocabulary and not (folder / "adapter.json").is_file():
         missing.append("tokenizer.json")
     return missing
 

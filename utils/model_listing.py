@@ -13,10 +13,11 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from utils.adapter import family_in
 from utils.catalogue_store import FoundCatalogue, find_catalogue
 from utils.errors import UserError
 from utils.literature import published_source
-from utils.model_config import FAMILIES, MODELS, Family, display_name_of, family_of_type
+from utils.model_config import FAMILIES, MODELS, display_name_of
 from utils.model_files import local_model_dir, missing_files, model_roots, named_folders, subfolders
 from utils.model_weights import bytes_on_disk, count_parameters
 from utils.settings import SHIPPED_MODELS_DIR, Settings
@@ -138,7 +139,7 @@ def family_name(folder: Path) -> str:
     """The display name of a folder's family; what its config says where Headlight does not know it, or nothing."""
     config = _read_config(folder)
     try:
-        return _family(config).display_name
+        return family_in(folder, str(config.get("model_type"))).display_name
     except UserError:
         return str(config.get("model_type", ""))
 
@@ -190,7 +191,7 @@ def _facts(folder: Path, settings: Settings) -> dict[str, Any]:
     }
     config = _read_config(folder)
     try:
-        family = _family(config) if config else None
+        family = family_in(folder, str(config.get("model_type"))) if config else None
     except UserError as problem:
         return facts | {"problem": problem}
     if family is None:
@@ -216,10 +217,6 @@ def _needed_files(folder: Path) -> Iterator[str]:
             yield name
     if not (folder / NEEDED_FILES[2]).is_file():
         yield from sorted(path.name for path in folder.glob("*.safetensors"))
-
-
-def _family(config: dict[str, Any]) -> Family:
-    return family_of_type(str(config.get("model_type")))
 
 
 def _whole(config: dict[str, Any], *names: str) -> int | None:

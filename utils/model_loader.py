@@ -16,8 +16,9 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 import utils.attention_only_model  # noqa: F401  # makes the toy family known to transformers' Auto classes
+from utils.adapter import Adapter, family_in, read_adapter
 from utils.errors import UserError
-from utils.model_config import MODELS, Family, ModelSpec, StartMark, family_of, family_of_type
+from utils.model_config import MODELS, Family, ModelSpec, StartMark
 from utils.model_files import find_model_dir, incomplete_folder, local_model_dir, missing_files
 from utils.settings import Settings
 
@@ -33,8 +34,9 @@ LOG = logging.getLogger(__name__)
 class LoadedModel:
     """A model ready to read.
 
-    Args: name: as in the registry, or its folder's. start_mark_id: the id to put at position 0, or None. lock: held
-    while PyVene's hooks are on the model, since two passes at once would mix their patterns.
+    Args: name: as in the registry, or its folder's. start_mark_id: the id to put at position 0, or None. adapter: what
+    its owner says about a model that is unlike others, or None. lock: held while PyVene's hooks are on the model,
+    since two passes at once would mix their patterns.
     """
 
     name: str
@@ -43,6 +45,7 @@ class LoadedModel:
     tokenizer: PreTrainedTokenizerFast
     config: PreTrainedConfig
     start_mark_id: int | None
+    adapter: Adapter | None = None
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
@@ -123,7 +126,7 @@ def load_model_from(folder: Path, name: str | None = None) -> LoadedModel:
 
 
 def _load(folder: Path, name: str) -> LoadedModel:
-    family_of_type(str(_read_json(folder / "config.json").get("model_type")))
+    family = family_in(folder, str(_read_json(folder / "config.json").get("model_type")))
     transformers_logging.disable_progress_bar()
     options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     config = AutoConfig.from_pretrained(folder, **options)
@@ -140,9 +143,13 @@ def _load(folder: Path, name: str) -> LoadedModel:
     if info["missing_keys"]:
         raise ValueError(f"weights without a value: {sorted(info['missing_keys'])[:5]}")
     model.eval().requires_grad_(False)
+    adapter = read_adapter(folder)
+    if adapter is not None and adapter.labels:
+        tokenizer = adapter.tokenizer()
+        return LoadedModel(name, family, model, tokenizer, config, tokenizer.bos_token_id, adapter)
     tokenizer = _load_tokenizer(folder, options)
-    rule = _start_mark_rule(folder, name, family_of(config))
-    return LoadedModel(name, family_of(config), model, tokenizer, config, _start_mark_id(rule, config, tokenizer))
+    start_mark_id = _start_mark_id(_start_mark_rule(folder, name, family), config, tokenizer)
+    return LoadedModel(name, family, model, tokenizer, config, start_mark_id, adapter)
 
 
 def _load_tokenizer(folder: Path, options: dict[str, Any]) -> PreTrainedTokenizerFast:

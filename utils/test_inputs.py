@@ -48,16 +48,22 @@ class CatalogueInputs:
         return "sha256:" + hashlib.sha256(json.dumps(ids, separators=(",", ":")).encode()).hexdigest()
 
 
-def make_inputs(tokenizer: Any, start_ids: Sequence[int], context: int | None, seed: int) -> CatalogueInputs:
+def make_inputs(
+    tokenizer: Any,
+    start_ids: Sequence[int],
+    context: int | None,
+    seed: int,
+    texts: Sequence[str] | None = None,
+) -> CatalogueInputs:
     """The catalogue's inputs for one model.
 
     Args: tokenizer: a Hugging Face tokenizer; start_ids: the start mark (empty for a model without); context: the
-    most positions that the model can read, None without limit. Raises: UserError when that is too few for a repeated
-    sequence.
+    most positions that the model can read, None without limit; texts: in place of the English sentences, for a model
+    that does not read English. Raises: UserError when the context is too short for a repeated sequence.
     """
     context = context or len(start_ids) + LONGEST_PREFIX + 2 * LONGEST_PERIOD
     repeated = repeated_sequences(plain_token_ids(tokenizer), start_ids, context, seed)
-    encoded = (tokenizer.encode(text, add_special_tokens=False) for text in read_sentences())
+    encoded = (tokenizer.encode(text, add_special_tokens=False) for text in texts or read_sentences())
     sentences = tuple(np.array([*start_ids, *ids], dtype=np.int64)[:context] for ids in encoded)
     return CatalogueInputs(seed, repeated, sentences)
 

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tokenizers.models import WordLevel
+
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
@@ -187,7 +189,8 @@ def _piece_bytes(tokenizer: PreTrainedTokenizerFast, ids: Sequence[int]) -> list
     backend = tokenizer.backend_tokenizer
     added = {token_id: added.content for token_id, added in tokenizer.added_tokens_decoder.items()}
     is_byte_level = backend.decoder is not None and b'"ByteLevel"' in backend.decoder.__getstate__()
-    decode = _byte_level_bytes if is_byte_level else _metaspace_bytes
+    others = _label_bytes if isinstance(backend.model, WordLevel) else _metaspace_bytes
+    decode = _byte_level_bytes if is_byte_level else others
     pieces = []
     for token_id in ids:
         piece = backend.id_to_token(token_id)
@@ -196,6 +199,11 @@ def _piece_bytes(tokenizer: PreTrainedTokenizerFast, ids: Sequence[int]) -> list
         else:
             pieces.append(added[token_id].encode() if token_id in added else decode(piece))
     return pieces
+
+
+def _label_bytes(piece: str) -> bytes:
+    """A label of an adapter: spaces stand between labels, and belong to the one that they precede."""
+    return f" {piece}".encode()
 
 
 def _metaspace_bytes(piece: str) -> bytes:

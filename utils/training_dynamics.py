@@ -33,8 +33,8 @@ class _Record(BaseModel):
 
     @model_validator(mode="after")
     def _same_number_of_steps(self) -> _Record:
-        columns = [self.held_out_loss, self.second_copy_loss, *self.scores.values()]
-        if not self.steps or any(len(column) != len(self.steps) for column in columns):
+        lengths = {len(self.held_out_loss), len(self.second_copy_loss), *map(len, self.scores.values())}
+        if not self.steps or lengths != {len(self.steps)}:
             raise ValueError("every column needs one entry for each step")
         return self
 

@@ -55,7 +55,8 @@ class MeanValues:
 def reference_texts(loaded: LoadedModel) -> list[list[int]]:
     """Token ids of the reference sentences, each after the model's start mark, cut at what the model can read."""
     start = [] if loaded.start_mark_id is None else [loaded.start_mark_id]
-    encoded = (loaded.tokenizer.encode(text, add_special_tokens=False) for text in read_sentences())
+    texts = (loaded.adapter and loaded.adapter.test_texts) or read_sentences()
+    encoded = (loaded.tokenizer.encode(text, add_special_tokens=False) for text in texts)
     return [[*start, *ids][: loaded.max_positions] for ids in encoded]
 
 
