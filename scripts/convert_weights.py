@@ -3,6 +3,10 @@
 
     python scripts/convert_weights.py --model gpt2
     python scripts/convert_weights.py --model path/to/a/model
+    python scripts/convert_weights.py --model callummcdougall/attn_only_2L_half
+
+The last one is a TransformerLens file of an attention-only model: its folder, attn_only_2L_half, holds the `.pth` and
+the tokenizer (tokenizer.json of EleutherAI/gpt-neox-20b), and gets a config of its own.
 
 A pickle can run code while it is read, so it is read here once, by the operator, with PyTorch's `weights_only` reader,
 which builds tensors and refuses everything else. The new files appear in the model's folder only after every tensor in
@@ -25,12 +29,14 @@ from typing import Any
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
+from transformers import PreTrainedTokenizerFast
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from scripts.transformer_lens_toy import config_of, is_transformer_lens, renamed
 from utils.errors import UserError
 from utils.forward_pass import run_forward_pass
-from utils.model_files import folder_with_pickles, pickled_weights
+from utils.model_files import folder_with_pickles, named_folders, pickled_weights
 from utils.model_loader import load_model_from
 from utils.settings import Settings
 
@@ -38,6 +44,7 @@ SAFETENSORS, INDEX = "model.safetensors", "model.safetensors.index.json"
 SIDE_FILES = ("*.json", "merges.txt", "vocab.txt")  # what a model needs besides its weights
 WRAPPERS = ("state_dict", "model", "module")  # where a training checkpoint keeps its weights
 MAX_TOKENS = 16
+TOY_START_MARK = "<|endoftext|>"
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,9 @@ def convert(folder: Path) -> list[Path]:
 
     Raises: UserError when there is nothing to convert, a pickle holds more than tensors, or the result does not load.
     """
+    toy = _toy_of(folder)
+    if toy is not None:
+        return convert_toy(toy)
     pickles = [folder / name for name in pickled_weights(folder)]
     if not pickles:
         raise UserError(
@@ -66,6 +76,36 @@ def convert(folder: Path) -> list[Path]:
         written = _write_shards(pickles, work, _ties_weights(folder))
         _check_loads(work)
         return [path.replace(folder / path.name) for path in written]
+
+
+def convert_toy(path: Path) -> list[Path]:
+    """Write config and safetensors beside a TransformerLens file of an attention-only model; its tokenizer is there.
+
+    Raises: UserError for another kind of model, and where the result does not load.
+    """
+    folder = path.parent
+    state = read_pickle(path, drop_aliases=False).tensors
+    if not is_transformer_lens(state):
+        raise UserError(
+            f"{path.name} is not a TransformerLens model, and config.json is missing.",
+            "Copy config.json beside the weights.",
+        )
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".converting-") as temporary:
+        work = Path(temporary) / folder.name
+        work.mkdir()
+        _copy_side_files(folder, work)
+        start_mark_id = PreTrainedTokenizerFast.from_pretrained(folder).convert_tokens_to_ids(TOY_START_MARK)
+        config_of(state, start_mark_id).save_pretrained(work)
+        save_file(renamed(state), work / SAFETENSORS, metadata={"format": "pt"})
+        _check_loads(work)
+        return [(work / name).replace(folder / name) for name in ("config.json", SAFETENSORS)]
+
+
+def _toy_of(folder: Path) -> Path | None:
+    """The only `.pth` or `.pt` file of a folder with a tokenizer and no config.json."""
+    pickles = [path for path in sorted(folder.iterdir()) if path.suffix in (".pth", ".pt")]
+    is_bare = (folder / "tokenizer.json").is_file() and not (folder / "config.json").is_file()
+    return pickles[0] if is_bare and len(pickles) == 1 else None
 
 
 def read_pickle(path: Path, drop_aliases: bool) -> Shard:
@@ -182,7 +222,10 @@ def _folder_of(name_or_directory: str) -> Path:
     directory = Path(name_or_directory)
     if directory.is_dir():
         return directory.resolve()
-    folder = folder_with_pickles(name_or_directory, Settings.from_environment())
+    settings = Settings.from_environment()
+    folder = folder_with_pickles(name_or_directory, settings)
+    toys = (path for path in named_folders(name_or_directory, settings) if path.is_dir() and _toy_of(path))
+    folder = folder or next(toys, None)
     if folder is None:
         raise UserError(
             f"No folder of {name_or_directory} with pickled weights was found.",

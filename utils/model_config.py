@@ -296,6 +296,7 @@ _MODELS = (
     ModelSpec("classroom-opt", "Classroom OPT", "opt", "MIT", StartMark.ONE, is_own=True),
     ModelSpec("classroom-attn-2l", "Classroom toy, two layers", "attention_only", "MIT", StartMark.ONE, is_own=True),
     ModelSpec("classroom-attn-1l", "Classroom toy, one layer", "attention_only", "MIT", StartMark.ONE, is_own=True),
+    ModelSpec("callummcdougall/attn_only_2L_half", "ARENA's toy", "attention_only", "none stated", StartMark.ONE),
     ModelSpec("gpt2", "GPT-2", "gpt2", "MIT", StartMark.NONE),
     ModelSpec("gpt2-medium", "GPT-2 medium", "gpt2", "MIT", StartMark.NONE),
     ModelSpec("distilgpt2", "DistilGPT-2", "gpt2", "Apache 2.0", StartMark.NONE),

@@ -26,6 +26,7 @@ NEEDED_FILES = ("config.json", "tokenizer.json", "model.safetensors")
 
 # Layers, heads of each, and weights in millions, as the models' own configs and cards give them.
 PUBLISHED_SHAPES: dict[str, tuple[int, int, float]] = {
+    "callummcdougall/attn_only_2L_half": (2, 12, 84),
     "gpt2": (12, 12, 124),
     "gpt2-medium": (24, 16, 355),
     "distilgpt2": (6, 12, 82),
