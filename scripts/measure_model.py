@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,12 +11,14 @@ import torch
 from scripts.training_text import bigram_loss
 from utils.model_loader import LoadedModel
 from utils.test_inputs import plain_token_ids
+from utils.tokens import tokens_from_ids
 
 WINDOW = 128
 WINDOWS_AT_ONCE = 16
 N_NEW_TOKENS = 16
 SEGMENT = 25
 N_SEGMENTS = 40
+N_OWN_PROMPTS = 3
 PROMPTS = (
     "Once upon a time there was a little",
     "The cat sat on the mat. The cat sat on the",
@@ -49,6 +50,7 @@ class Measurement:
 def measure(loaded: LoadedModel, train: np.ndarray, held_out: np.ndarray) -> Measurement:
     """Everything at once. Args: train, held_out: token ids without start marks, one long array each."""
     first_loss, second_loss, second_right = repeated_segments(loaded)
+    own = loaded.adapter.prompts[:N_OWN_PROMPTS] if loaded.adapter is not None else ()
     return Measurement(
         n_parameters=sum(parameter.numel() for parameter in loaded.model.parameters()),
         n_tokens=len(held_out) - 1,
@@ -57,7 +59,7 @@ def measure(loaded: LoadedModel, train: np.ndarray, held_out: np.ndarray) -> Mea
         first_loss=first_loss,
         second_loss=second_loss,
         second_right=second_right,
-        continuations=tuple((prompt, continuation(loaded, prompt)) for prompt in PROMPTS),
+        continuations=tuple((prompt, continuation(loaded, prompt)) for prompt in own or PROMPTS),
     )
 
 
@@ -110,17 +112,15 @@ def repeated_segments(loaded: LoadedModel) -> tuple[float, float, float]:
 
 def continuation(loaded: LoadedModel, prompt: str) -> str:
     """What the model adds to a prompt, always taking the likeliest token; it may stop at an end of text."""
-    model: Any = loaded.model
-    ids = torch.tensor([[*_start_ids(loaded), *loaded.tokenizer.encode(prompt, add_special_tokens=False)]])
-    with torch.inference_mode():
-        longer = model.generate(
-            ids,
-            attention_mask=torch.ones_like(ids),
-            max_new_tokens=N_NEW_TOKENS,
-            do_sample=False,
-            pad_token_id=loaded.config.eos_token_id,
-        )
-    return str(loaded.tokenizer.decode(longer[0, ids.shape[1] :], skip_special_tokens=True))
+    ids = [*_start_ids(loaded), *loaded.tokenizer.encode(prompt, add_special_tokens=False)]
+    added: list[int] = []
+    while len(added) < N_NEW_TOKENS:
+        with torch.inference_mode():
+            likeliest = int(loaded.model(input_ids=torch.tensor([ids + added])).logits[0, -1].argmax())
+        if likeliest == loaded.config.eos_token_id:
+            break
+        added.append(likeliest)
+    return "".join(token.text for token in tokens_from_ids(loaded.tokenizer, added))
 
 
 def _start_ids(loaded: LoadedModel) -> list[int]:

@@ -170,6 +170,7 @@ def model_config(name: str) -> PreTrainedConfig:
             num_key_value_heads=4,
             max_position_embeddings=CONTEXT,
             tie_word_embeddings=True,
+            rope_parameters={"rope_type": "default", "rope_theta": 10_000.0, "partial_rotary_factor": 1.0},
             bos_token_id=0,
             eos_token_id=None,
         ),
@@ -198,7 +199,7 @@ RECIPES = {
     "classroom-neox": Recipe(steps=3250, seed=2, phases=SMALL_MODEL_PHASES),
     "classroom-opt": Recipe(steps=2600, seed=3, phases=SMALL_MODEL_PHASES),
     # The pair differs in its layers alone: the same rows in the same order.
-    TUNES: Recipe(steps=2500, seed=5, phases=((0, {"natural": 0.6, "repeat": 0.4}),)),
+    TUNES: Recipe(steps=4000, seed=5, phases=((0, {"natural": 0.4, "repeat": 0.6}),)),
     "classroom-attn-1l": Recipe(steps=4000, seed=4, phases=((0, HALF_REPEATS),)),
     "classroom-attn-2l": Recipe(steps=4000, seed=4, phases=((0, HALF_REPEATS),)),
 }

@@ -24,6 +24,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from scripts.measure_model import N_NEW_TOKENS, SEGMENT, WINDOW, Measurement, measure
+from scripts.training_tunes import held_out_tunes
 from utils.catalogue import CATALOGUE_PATH, ModelCatalogue, load_catalogues
 from utils.errors import UserError
 from utils.model_config import MODELS
@@ -68,6 +69,9 @@ SOURCES = {
 }
 
 
+N_BIGRAM_TOKENS, N_HELD_OUT = 1_000_000, 50_000
+MADE_BY = "made_by"  # in training.json, for a model that learnt made-up sequences
+
 ROW_KINDS_IN_WORDS = {
     "natural": "natural text",
     "repeat": "segments said again",
@@ -77,18 +81,19 @@ ROW_KINDS_IN_WORDS = {
 
 
 def write_card(loaded: LoadedModel, training: dict[str, Any], found: Measurement, catalogue: ModelCatalogue) -> str:
-    """The whole card, as Markdown."""
+    """The whole card, as Markdown. For a model of made-up sequences it names the script that made them."""
     spec = MODELS.get(loaded.name)
     title = spec.display_name if spec else loaded.name
     licence = spec.licence if spec else "MIT"
+    language = "" if MADE_BY in training else "language: en\n"
     sections = [
-        f"---\nlicense: {licence.lower()}\nlanguage: en\nlibrary_name: transformers\n---",
+        f"---\nlicense: {licence.lower()}\n{language}library_name: transformers\n---",
         f"# {title}\n\n{_shape(loaded, found)}",
         f"## What it was trained on\n\n{_training(training)}",
         f"## How well it reads\n\n{_losses(found)}",
         f"## What it says\n\nAlways the likeliest next token, {N_NEW_TOKENS} tokens:\n\n{_continuations(found)}",
         f"## Which head roles it has grown\n\n{_roles(catalogue)}",
-        f"## Limits\n\n{_limits()}",
+        f"## Limits\n\n{_limits(training)}",
         f"## Licence\n\n{_licence(licence, training)}",
     ]
     return "\n\n".join(sections) + "\n"
@@ -100,15 +105,27 @@ def _shape(loaded: LoadedModel, found: Measurement) -> str:
         name = loaded.tokenizer.convert_ids_to_tokens(loaded.start_mark_id)
         mark = f" Every text begins with one start mark (`{name}`), in training and in use."
     return (
-        f"A small language model of the {loaded.family.display_name} family, made to be looked into: "
+        f"A small {_reads(loaded)} model of the {loaded.family.display_name} family, made to be looked into: "
         f"{loaded.n_layers} layers of {loaded.n_heads} attention heads, {found.n_parameters / 1e6:.1f} million "
         f"parameters, a vocabulary of {loaded.config.vocab_size:,} tokens, texts of up to {loaded.max_positions} "
         f"tokens.{mark} It ships with Headlight, which shows which of its heads do a known job on a text."
     )
 
 
+def _reads(loaded: LoadedModel) -> str:
+    """What kind of model it is by what it reads."""
+    is_text = loaded.adapter is None or not loaded.adapter.labels
+    return "language" if is_text else f"sequence ({loaded.adapter.tokens_are})"  # type: ignore[union-attr]
+
+
 def _training(training: dict[str, Any]) -> str:
     recipe = training["recipe"]
+    if MADE_BY in training:
+        return (
+            f"{training['tokens_trained_on'] / 1e6:.1f} million tokens in {recipe['steps']:,} steps, with seed "
+            f"{recipe['seed']}, of sequences that `{training[MADE_BY]}` makes up by rules; nobody composed them. Part "
+            "of the training rows are random tokens said again; `training.json` has the settings."
+        )
     rows = [f"| {source.title} | {source.origin} | {source.licence} |" for source in _sources(training)]
     length = (
         f"{training['tokens_trained_on'] / 1e6:.1f} million tokens in {recipe['steps']:,} steps, drawn from "
@@ -188,7 +205,9 @@ def _roles(catalogue: ModelCatalogue) -> str:
     return "\n".join(lines)
 
 
-def _limits() -> str:
+def _limits(training: dict[str, Any]) -> str:
+    if MADE_BY in training:
+        return "It knows nothing but the rules of that script. It is for looking at attention heads."
     return (
         "It knows only simple English from stories and old books, says things that are not true, and repeats the views "
         "of its sources, some of them more than a century old. It is for looking at attention heads, not for answers. "
@@ -197,6 +216,8 @@ def _limits() -> str:
 
 
 def _licence(licence: str, training: dict[str, Any]) -> str:
+    if MADE_BY in training:
+        return f"The weights: {licence}."
     text_licences = "; ".join(f"{source.title}: {source.licence}" for source in _sources(training))
     return f"The weights: {licence}. The text they were trained on does not ship with them. {text_licences}."
 
@@ -221,6 +242,12 @@ def read_tokens(work: Path, loaded: LoadedModel) -> tuple[np.ndarray, np.ndarray
         return tokens["train"], tokens["held_out"]
 
 
+def made_up_tokens(training: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Tunes for the bigram model, as many as a bigram model can use, and the held-out ones."""
+    seed = training["recipe"]["seed"]
+    return held_out_tunes(N_BIGRAM_TOKENS, seed + 1), held_out_tunes(N_HELD_OUT, seed)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the card of one model. Returns 1 when something that it needs is missing, else 0."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -235,7 +262,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if catalogue is None:
             raise UserError(f"{folder.name} is not in the catalogue.", "Run scripts/analyze_heads.py for it first.")
         loaded = load_model_from(folder)
-        found = measure(loaded, *read_tokens(args.work, loaded))
+        tokens = made_up_tokens(training) if MADE_BY in training else read_tokens(args.work, loaded)
+        found = measure(loaded, *tokens)
         (folder / "README.md").write_text(write_card(loaded, training, found, catalogue), encoding="utf-8")
     except UserError as error:
         print(f"{error.sentence}\n{error.hint}", file=sys.stderr)

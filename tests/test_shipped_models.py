@@ -9,17 +9,20 @@ import re
 import pytest
 import torch
 
+from utils.adapter import read_adapter
 from utils.catalogue import load_catalogues
 from utils.model_config import MODELS
 from utils.model_loader import load_model_from
 from utils.roles import ROLES
 from utils.service import Headlight
 from utils.settings import SHIPPED_MODELS_DIR, Settings
+from utils.training_dynamics import load_dynamics, phase_change
 
 SHIPPED = sorted(path.name for path in SHIPPED_MODELS_DIR.iterdir() if path.is_dir())
 CATALOGUES = load_catalogues()
 DEFAULT = Settings().default_model
 MEGABYTE = 2**20
+ONE_LAYER, TWO_LAYERS = "classroom-attn-1l", "classroom-attn-2l"
 
 
 @pytest.fixture(scope="module")
@@ -31,13 +34,17 @@ def card_of(name):
     return (SHIPPED_MODELS_DIR / name / "README.md").read_text(encoding="utf-8")
 
 
+def training_facts(name):
+    return json.loads((SHIPPED_MODELS_DIR / name / "training.json").read_text(encoding="utf-8"))
+
+
 def test_the_default_model_ships():
     assert DEFAULT in SHIPPED
 
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_shipped_model_is_listed_catalogued_and_described(name):
-    assert name in MODELS
+    assert name in MODELS or read_adapter(SHIPPED_MODELS_DIR / name) is not None
     assert name in CATALOGUES
     assert "held-out" in card_of(name).lower()
 
@@ -72,10 +79,28 @@ def test_the_default_model_has_grown_the_roles_that_the_app_is_about():
     assert catalogue.excess("positional").max() > 0.4
 
 
-@pytest.mark.parametrize("name", SHIPPED)
-def test_every_shipped_model_has_a_previous_token_and_an_induction_head(name):
+@pytest.mark.parametrize("name", [name for name in SHIPPED if name != ONE_LAYER])
+def test_every_shipped_model_of_several_layers_has_a_previous_token_and_an_induction_head(name):
     for role in ("previous_token", "induction"):
         assert CATALOGUES[name].excess(role).max() > 0.4
+
+
+def test_one_layer_has_no_induction_head_and_two_that_learnt_the_same_have():
+    one, two = (CATALOGUES[name].scores("induction").max() for name in (ONE_LAYER, TWO_LAYERS))
+    assert one < 0.1
+    assert two > 0.6
+    recipes = [training_facts(name)["recipe"] for name in (ONE_LAYER, TWO_LAYERS)]
+    assert recipes[0] == recipes[1]
+
+
+@pytest.mark.parametrize(("name", "has_changed"), [("classroom-attn-1l", False), ("classroom-attn-2l", True)])
+def test_the_kept_copies_of_the_toys_show_a_phase_change_in_two_layers_alone(name, has_changed):
+    dynamics = load_dynamics(SHIPPED_MODELS_DIR / name)
+    assert dynamics is not None
+    assert (phase_change(dynamics.best("induction"), dynamics.steps) is not None) == has_changed
+    assert (dynamics.second_copy_loss[-1] < dynamics.second_copy_loss[0] / 2) == has_changed
+    finished = CATALOGUES[name].scores("induction").max()
+    assert dynamics.best("induction")[-1] == pytest.approx(finished, abs=0.05)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -110,6 +135,6 @@ def test_the_done_sentence_lights_heads_for_real_reasons(service):
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_training_facts_are_kept_beside_the_weights(name):
-    facts = json.loads((SHIPPED_MODELS_DIR / name / "training.json").read_text(encoding="utf-8"))
+    facts = training_facts(name)
     assert facts["tokens_trained_on"] > 0
-    assert facts["corpus_files"]
+    assert facts.get("corpus_files") or facts["made_by"]
