@@ -74,7 +74,8 @@ class TuneSampler:
         return np.concatenate(parts)[:length]
 
     def _random(self, length: int) -> np.ndarray:
-        return self.rng.integers(1, self._vocab_size, size=length)
+        """Random notes, none twice, so that one note tells which one comes next."""
+        return 1 + self.rng.permutation(self._vocab_size - 1)[:length]
 
 
 def held_out_tunes(n_notes: int, seed: int) -> np.ndarray:
