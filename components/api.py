@@ -1,6 +1,6 @@
 """The addresses for scripts and for the heatmap frame.
 
-`POST /api/analyze`, `POST /api/ablate`, `GET /heatmap`, `GET /health`.
+`POST /api/analyze`, `POST /api/ablate`, `GET /api/circuits`, `GET /api/composition`, `GET /heatmap`, `GET /health`.
 
 Refusals are 4xx (503 when the server itself cannot answer) with `{"error": a sentence, "hint": what to do}`. Whatever
 else goes wrong is logged with its trace, and the caller gets a sentence.
@@ -53,6 +53,28 @@ def register(server: Flask, service: Headlight) -> None:
         model, prompt = read_question(body, service.settings.default_model)
         heads, method, position = read_ablation(body)
         return jsonify(service.ablate(model, prompt, heads, method, position).as_json())
+
+    @server.get("/api/circuits")
+    @_answers_json
+    def circuits() -> Response:
+        model = request.args.get("model", service.settings.default_model)
+        head = _whole_number("layer"), _whole_number("head")
+        return jsonify(model=model, **service.circuits.of_head(model, head).as_json())
+
+    @server.get("/api/composition")
+    @_answers_json
+    def composition() -> Response:
+        model = request.args.get("model", service.settings.default_model)
+        kind = request.args.get("kind")
+        if kind is None:
+            raise UserError("The link names no kind of composition.", "Write kind=Q, kind=K or kind=V.")
+        return jsonify(model=model, **service.circuits.composition(model, kind).as_json())
+
+    @server.post("/api/circuits")
+    @server.post("/api/composition")
+    @_answers_json
+    def wrong_method_for_weights() -> Response:
+        raise UserError("This address answers GET only.", "Put the question into the address.", status=405)
 
     @server.get("/api/analyze")
     @server.get("/api/ablate")

@@ -28,6 +28,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from utils.analysis import analyze
 from utils.catalogue import ModelCatalogue, Provenance
 from utils.catalogue_building import build_catalogue, describe_inputs
+from utils.circuits.composition import compute_composition
+from utils.circuits.pair_products import KINDS
+from utils.circuits.weights import model_weights
 from utils.experiments.scan import TOKENS_AT_ONCE, measure_effects
 from utils.forward_pass import ForwardPass
 from utils.model_config import FAMILIES, StartMark
@@ -125,6 +128,7 @@ def measure(rounds: int) -> dict[str, float]:
         "scan_rows_ms": round(rows_ms, 3),
         "scan_ms": round(scan_ms, 3),
         "scan_ratio": round(scan_ms / rows_ms, 4),
+        "composition_ms": round(measure_composition(loaded), 3),
     }
 
 
@@ -145,6 +149,15 @@ def measure_scan(loaded: LoadedModel, ids: np.ndarray, rounds: int) -> tuple[flo
     return alternate(bare, lambda: measure_effects(loaded, ids.tolist(), values, lambda *_: None), rounds)
 
 
+def measure_composition(loaded: LoadedModel) -> float:
+    """Milliseconds for the Q-, K- and V-composition scores of all pairs of heads, with folding and random baseline."""
+    start = time.perf_counter()
+    heads = model_weights(loaded)
+    for kind in KINDS:
+        compute_composition(heads, loaded.n_layers, kind)
+    return 1000 * (time.perf_counter() - start)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print JSON only")
@@ -160,6 +173,7 @@ def main() -> None:
     print(f"  all heads, roles, evidence   {figures['scoring_ms']:8.1f} ms  ({figures['scoring_ratio']:.3f} of bare)")
     print(f"  bare rows, one for each head {figures['scan_rows_ms']:8.1f} ms  ({N_SCAN_TOKENS} tokens)")
     print(f"  every head off, one by one   {figures['scan_ms']:8.1f} ms  ({figures['scan_ratio']:.3f} of bare rows)")
+    print(f"  Q-, K-, V-fits of all pairs  {figures['composition_ms']:8.1f} ms  (from the weights, once)")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from utils.analysis import Analysis, analyze
 from utils.analysis_jobs import AnalysisJobs, AnalysisStatus
 from utils.catalogue import ModelCatalogue
 from utils.catalogue_store import FoundCatalogue, find_catalogue
+from utils.circuits.laboratory import Circuits
 from utils.errors import Fix, Notice, UserError
 from utils.experiments.laboratory import Experiments
 from utils.experiments.switch_off import SwitchOff
@@ -53,6 +54,7 @@ class Headlight:
         self.jobs = AnalysisJobs(self.settings, self._open_fresh)
         self._removals = Removals(self.settings)
         self.experiments = Experiments(self._models, self.settings, self.catalogue)
+        self.circuits = Circuits(self._models, self.settings)
 
     def models(self) -> list[ModelChoice]:
         """All models of the registry and the operator's own, those on this computer first."""
@@ -199,6 +201,7 @@ class Headlight:
         self._models.forget(model)
         self._passes.clear()
         self.experiments.forget()
+        self.circuits.forget()
 
 
 def _stale_notice(model: str) -> Notice:

@@ -1,0 +1,43 @@
+"""Where a head looks on average: its mean pattern over the texts that the catalogue is measured on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from utils.catalogue_analysis import texts_for
+from utils.heads import HeadId
+from utils.model_loader import LoadedModel
+from utils.pattern_engines import PyVeneEngine, read_sequences
+
+MOST_POSITIONS = 24
+SEED = 0
+
+
+@dataclass(frozen=True, eq=False)
+class AveragePattern:
+    """pattern: [query_pos, key_pos], causal, rows sum to 1, read-only: the mean over n_texts texts of this many first
+    positions. has_start_mark: whether position 0 is a start mark."""
+
+    head: HeadId
+    pattern: np.ndarray
+    n_texts: int
+    has_start_mark: bool
+
+
+def mean_patterns(loaded: LoadedModel) -> tuple[np.ndarray, int]:
+    """[layer, head, query_pos, key_pos], float32: the mean over the catalogue's texts, and how many those are.
+
+    The texts (`test_inputs.py`) are cut to the length of the shortest, 24 positions at most. Raises: UserError for a
+    model that reads too few positions for them.
+    """
+    inputs = texts_for(loaded, SEED).inputs
+    texts = (*inputs.repeated, *inputs.sentences)
+    n_positions = min(MOST_POSITIONS, *map(len, texts))
+    total = np.zeros((loaded.n_layers, loaded.n_heads, n_positions, n_positions))
+    for pattern, _ in read_sequences(PyVeneEngine(loaded), [text[:n_positions] for text in texts]):
+        total += pattern
+    mean = (total / len(texts)).astype(np.float32)
+    mean.setflags(write=False)
+    return mean, len(texts)

@@ -1,0 +1,180 @@
+"""How well a later head's reading fits an earlier head's writing, told from the weights: composition scores.
+
+    score = ||W_A W_B||_F / (||W_A||_F ||W_B||_F)      A earlier, B later, row vectors
+
+| kind | W_A | W_B | what B takes from A |
+|---|---|---|---|
+| Q | W_OV of A | W_QK of B | what it looks for |
+| K | W_OV of A | W_QK of B, transposed | what it is found by |
+| V | W_OV of A | W_OV of B | what it passes on |
+
+(Elhage et al. 2021.) A fit is no cause: it says what B could read, not that it does. A and B may also fit because they
+share one strong direction; the breadth of a pair, the effective rank of its product, tells such fits from broad ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from utils.circuits.baseline import RandomFit, random_fit
+from utils.circuits.pair_products import KINDS, pair_fits, reader_factors, writer_factors
+from utils.circuits.weights import HeadWeights
+from utils.heads import HeadId
+
+BROAD_SHARE = 0.25  # a fit is broad from this share of d_head on; a choice, see docs/circuits.md
+
+Progress = Callable[[int, int], object]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One pair of heads. score in [0, 1]; multiple: the score over that of random heads; breadth: effective rank."""
+
+    writer: HeadId
+    reader: HeadId
+    score: float
+    multiple: float
+    breadth: float
+
+
+@dataclass(frozen=True, eq=False)
+class Composition:
+    """All pairs of an earlier and a later head of a model.
+
+    Args: kind: Q, K or V. scores, breadth: [writer, reader] over layer * n_heads + head, read-only, NaN where the
+    writer is not in an earlier layer; scores in [0, 1], breadth the effective rank of the product, at most d_head.
+    baseline, baseline_spread: mean and standard deviation of the scores of random heads of this size; random_breadth:
+    their mean breadth. broad_from: the breadth from which a fit counts as broad.
+    """
+
+    kind: str
+    n_layers: int
+    n_heads: int
+    scores: np.ndarray
+    baseline: float
+    baseline_spread: float
+    breadth: np.ndarray
+    random_breadth: float
+    broad_from: float
+
+    @property
+    def n_pairs(self) -> int:
+        """Pairs of heads of which one is in an earlier layer."""
+        return self.n_heads**2 * self.n_layers * (self.n_layers - 1) // 2
+
+    def multiple(self, writer: tuple[int, int], reader: tuple[int, int]) -> float:
+        """The score over that of random heads; 1 = fits as random heads do, NaN where the writer is not earlier."""
+        return float(self.scores[self._at(writer), self._at(reader)]) / self.baseline
+
+    def fit(self, writer: tuple[int, int], reader: tuple[int, int]) -> Fit:
+        """Everything about one pair; NaN where the writer is not in an earlier layer."""
+        pair = self._at(writer), self._at(reader)
+        score, breadth = float(self.scores[pair]), float(self.breadth[pair])
+        return Fit(HeadId(*writer), HeadId(*reader), score, score / self.baseline, breadth)
+
+    def best(self, n: int, broad_only: bool = True) -> list[Fit]:
+        """The pairs that fit best, best first; at most n."""
+        return self._ranked(self._candidates(broad_only), n)
+
+    def readers_of(self, writer: tuple[int, int], n: int, broad_only: bool = True) -> list[Fit]:
+        """The later heads that fit a head best, best first; at most n."""
+        row = np.full_like(self.scores, np.nan)
+        row[self._at(writer)] = self._candidates(broad_only)[self._at(writer)]
+        return self._ranked(row, n)
+
+    def rank_of(self, writer: tuple[int, int], reader: tuple[int, int]) -> tuple[int, int]:
+        """Place of a writer among all earlier heads, by the score with this reader, and how many those are.
+
+        Raises: ValueError for a writer that is not in an earlier layer.
+        """
+        column = self.scores[:, self._at(reader)]
+        own = column[self._at(writer)]
+        if np.isnan(own):
+            raise ValueError(f"{HeadId(*writer)} is not in an earlier layer than {HeadId(*reader)}.")
+        return int((column > own).sum()) + 1, int(np.isfinite(column).sum())
+
+    def as_json(self) -> dict[str, object]:
+        """The API's answer, but for the model's name; null where the writer is not in an earlier layer."""
+        return {
+            "kind": self.kind,
+            "n_layers": self.n_layers,
+            "n_heads": self.n_heads,
+            "scores": _with_null(self.scores),
+            "breadth": _with_null(self.breadth),
+            "baseline": self.baseline,
+            "baseline_spread": self.baseline_spread,
+            "random_breadth": self.random_breadth,
+            "broad_from": self.broad_from,
+        }
+
+    def _candidates(self, broad_only: bool) -> np.ndarray:
+        return np.where(self.breadth >= self.broad_from, self.scores, np.nan) if broad_only else self.scores
+
+    def _ranked(self, scores: np.ndarray, n: int) -> list[Fit]:
+        order = np.argsort(np.where(np.isnan(scores), np.inf, -scores), axis=None, kind="stable")
+        pairs = (divmod(int(index), scores.shape[1]) for index in order[: min(n, int(np.isfinite(scores).sum()))])
+        return [self.fit(self._head(writer), self._head(reader)) for writer, reader in pairs]
+
+    def _at(self, head: tuple[int, int]) -> int:
+        layer, index = head
+        if not (0 <= layer < self.n_layers and 0 <= index < self.n_heads):
+            raise ValueError(f"{HeadId(*head)} is not one of {self.n_layers} x {self.n_heads} heads.")
+        return layer * self.n_heads + index
+
+    def _head(self, index: int) -> HeadId:
+        return HeadId(*divmod(index, self.n_heads))
+
+
+def compute_composition(heads: HeadWeights, n_layers: int, kind: str, progress: Progress | None = None) -> Composition:
+    """All pairs of one kind.
+
+    Args: heads: all heads of a model. progress: called with pairs done and pairs in all, after each pair of layers.
+    Raises: ValueError for a kind that is not Q, K or V.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"A kind of composition is one of {', '.join(KINDS)}, not {kind!r}.")
+    n_all, per_layer = len(heads.W_Q), len(heads.W_Q) // n_layers
+    scores, breadth = (np.full((n_all, n_all), np.nan, dtype=np.float32) for _ in range(2))
+    writers, readers = writer_factors(heads.W_V, heads.W_O), reader_factors(heads, kind)
+    n_pairs_done, n_pairs = 0, per_layer**2 * n_layers * (n_layers - 1) // 2
+    for rows, columns in _layer_pairs(n_layers, per_layer):
+        found = pair_fits(writers[rows], readers[columns])
+        scores[rows, columns], breadth[rows, columns] = (part.numpy() for part in found)
+        n_pairs_done += per_layer**2
+        if progress is not None:
+            progress(n_pairs_done, n_pairs)
+    return assemble(kind, n_layers, scores, breadth, random_fit(heads.d_model, heads.d_head), heads.d_head)
+
+
+def assemble(
+    kind: str, n_layers: int, scores: np.ndarray, breadth: np.ndarray, random: RandomFit, d_head: int
+) -> Composition:
+    """A Composition of these matrices, which become read-only."""
+    for matrix in (scores, breadth):
+        matrix.setflags(write=False)
+    return Composition(
+        kind=kind,
+        n_layers=n_layers,
+        n_heads=len(scores) // n_layers,
+        scores=scores,
+        baseline=random.mean,
+        baseline_spread=random.spread,
+        breadth=breadth,
+        random_breadth=random.breadth,
+        broad_from=BROAD_SHARE * d_head,
+    )
+
+
+def _layer_pairs(n_layers: int, per_layer: int) -> Iterator[tuple[slice, slice]]:
+    """Rows of each layer, with the columns of each later one."""
+    layers = [slice(layer * per_layer, (layer + 1) * per_layer) for layer in range(n_layers)]
+    for layer, rows in enumerate(layers):
+        for columns in layers[layer + 1 :]:
+            yield rows, columns
+
+
+def _with_null(matrix: np.ndarray) -> list[list[float | None]]:
+    return [[None if np.isnan(value) else value for value in row] for row in matrix.tolist()]

@@ -1,0 +1,269 @@
+"""The attention weights of any family in one form: W_Q, W_K, W_V, W_O of every head, with the norms folded in.
+
+Folding (as TransformerLens does by default) moves into the weights whatever of a norm does not change with the text:
+
+- the norm before the attention: its gain scales the rows of W_Q, W_K and W_V, its bias goes into their biases. A
+  LayerNorm also takes the mean away, so these weights are centred over d_model;
+- what is written is read by later norms of the same kind, so where those are LayerNorms W_O is centred too;
+- norms of queries and keys (Qwen3, Gemma 3) put their gain into W_Q and W_K, a norm after the attention (Gemma 3) puts
+  its gain into W_O.
+
+What is left of a norm is its scale, one number per token. Here stands also where each family keeps these weights; a
+family that is not named in `_LAYOUTS` has Llama's layout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import torch
+
+from utils.errors import UserError
+from utils.experiments.frozen_norm import FrozenNorm
+from utils.experiments.residual_parts import find_module
+from utils.model_config import Family, Norm
+from utils.model_loader import LoadedModel
+
+
+@dataclass(frozen=True, eq=False)
+class HeadWeights:
+    """Folded weights of one layer's heads, or of all heads of a model, layer after layer; float32.
+
+    Args: W_Q, W_K, W_V: [head, d_model, d_head]. W_O: [head, d_head, d_model]. query_bias, key_bias, value_bias:
+    [head, d_head]. Where query heads share keys and values, each query head has its copy. score_scale: what the model
+    multiplies query times key with, usually 1/sqrt(d_head); no circuit includes it.
+    """
+
+    W_Q: torch.Tensor
+    W_K: torch.Tensor
+    W_V: torch.Tensor
+    W_O: torch.Tensor
+    query_bias: torch.Tensor
+    key_bias: torch.Tensor
+    value_bias: torch.Tensor
+    score_scale: float
+
+    @property
+    def d_model(self) -> int:
+        return int(self.W_Q.shape[1])
+
+    @property
+    def d_head(self) -> int:
+        return int(self.W_Q.shape[2])
+
+
+class _Projection(NamedTuple):
+    """weight: [d_model, head, d_head], bias: [head, d_head]."""
+
+    weight: torch.Tensor
+    bias: torch.Tensor
+
+
+Projections = tuple[_Projection, _Projection, _Projection]
+Reader = Callable[[Any, int, int], Projections]
+
+
+def _separate(*names: str) -> Reader:
+    """Queries, keys and values from three modules, of which keys and values may have fewer heads."""
+
+    def read(attention: Any, _n_heads: int, d_head: int) -> Projections:
+        query, key, value = (_by_head(*_weight_and_bias(attention.get_submodule(name)), d_head) for name in names)
+        return query, key, value
+
+    return read
+
+
+def _fused_by_kind(name: str) -> Reader:
+    """One module gives all queries, then all keys, then all values."""
+
+    def read(attention: Any, _n_heads: int, d_head: int) -> Projections:
+        weight, bias = _weight_and_bias(attention.get_submodule(name))
+        parts = zip(weight.chunk(3, dim=1), bias.chunk(3), strict=True)
+        query, key, value = (_by_head(*part, d_head) for part in parts)
+        return query, key, value
+
+    return read
+
+
+def _fused_by_head(name: str) -> Reader:
+    """One module gives query, key and value of head 0, then those of head 1, and so on."""
+
+    def read(attention: Any, n_heads: int, d_head: int) -> Projections:
+        weight, bias = _weight_and_bias(attention.get_submodule(name))
+        weights, biases = weight.unflatten(1, (n_heads, 3, d_head)), bias.unflatten(0, (n_heads, 3, d_head))
+        query, key, value = (_Projection(weights[:, :, kind], biases[:, kind]) for kind in range(3))
+        return query, key, value
+
+    return read
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """norm: the module of a block that the attention reads through, None without one. read: from the attention module.
+    is_scaled: whether query times key is scaled by 1/sqrt(d_head), where the module does not say."""
+
+    norm: str | None
+    read: Reader
+    is_scaled: bool = True
+
+
+_LLAMA_LIKE = _Layout("input_layernorm", _separate("q_proj", "k_proj", "v_proj"))
+_LAYOUTS = {
+    "gpt2": _Layout("ln_1", _fused_by_kind("c_attn")),
+    "gpt_neo": _Layout("ln_1", _separate("attention.q_proj", "attention.k_proj", "attention.v_proj"), is_scaled=False),
+    "gpt_neox": _Layout("input_layernorm", _fused_by_head("query_key_value")),
+    "bloom": _Layout("input_layernorm", _fused_by_head("query_key_value")),
+    "opt": _Layout("self_attn_layer_norm", _separate("q_proj", "k_proj", "v_proj")),
+    "attention_only": _Layout(None, _separate("query", "key", "value")),
+}
+_QUERY_NORMS, _KEY_NORMS = ("q_norm", "q_layernorm"), ("k_norm", "k_layernorm")
+
+
+def layer_weights(loaded: LoadedModel, layer: int) -> HeadWeights:
+    """The folded weights of one layer's heads. Raises: UserError for a model with attention of another layout."""
+    try:
+        return _read_layer(loaded, layer)
+    except (AttributeError, RuntimeError) as error:  # a module is not there, or its weights are of another shape
+        raise UserError(
+            "Headlight does not know how this model arranges its attention weights, so it cannot tell its circuits.",
+            "Choose another model. Here too, heads can be watched and switched off.",
+        ) from error
+
+
+def _read_layer(loaded: LoadedModel, layer: int) -> HeadWeights:
+    family, config = loaded.family, loaded.config
+    n_heads, d_head = loaded.n_heads, family.d_head(config)
+    attention = find_module(loaded.model, family.attention_path, layer)
+    query, key, value = _layout(family).read(attention, n_heads, d_head)
+    norm = unscaled_norm(*reading_norm(loaded, layer), query.weight.shape[0])
+    query = _through(_folded(query, norm), _own_norm(attention, _QUERY_NORMS, family.norm, d_head))
+    key = _through(_folded(key, norm), _own_norm(attention, _KEY_NORMS, family.norm, d_head))
+    value = _folded(value, norm)
+    default_scale = d_head**-0.5 if _layout(family).is_scaled else 1.0
+    W_Q, W_K, W_V = (_one_per_query_head(part.weight.transpose(0, 1), n_heads) for part in (query, key, value))
+    return HeadWeights(
+        W_Q=W_Q,
+        W_K=W_K,
+        W_V=W_V,
+        W_O=_output(loaded, layer),
+        query_bias=query.bias,
+        key_bias=_one_per_query_head(key.bias, n_heads),
+        value_bias=_one_per_query_head(value.bias, n_heads),
+        score_scale=float(getattr(attention, "scaling", default_scale)),
+    )
+
+
+def model_weights(loaded: LoadedModel) -> HeadWeights:
+    """The folded weights of all heads: head = layer * n_heads + head of the layer. The scale is the first layer's.
+
+    Raises: UserError as `layer_weights`.
+    """
+    layers = [layer_weights(loaded, layer) for layer in range(loaded.n_layers)]
+    names = ("W_Q", "W_K", "W_V", "W_O", "query_bias", "key_bias", "value_bias")
+    joined: dict[str, Any] = {name: torch.cat([getattr(layer, name) for layer in layers]) for name in names}
+    return replace(layers[0], **joined)
+
+
+def reading_norm(loaded: LoadedModel, layer: int) -> tuple[Any, Norm]:
+    """The norm that a layer's heads read through, and its kind; (None, Norm.NONE) without one before the attention."""
+    name = _layout(loaded.family).norm
+    if name is None or norms_after(loaded):
+        return None, Norm.NONE
+    return find_module(loaded.model, f"{loaded.family.block_path}.{name}", layer), loaded.family.norm
+
+
+def norms_after(loaded: LoadedModel) -> bool:
+    """Whether the model norms after it adds, as OPT 350M; then no norm can be folded into what reads."""
+    return getattr(loaded.config, "do_layer_norm_before", True) is False
+
+
+def as_read(loaded: LoadedModel, layer: int, vectors: torch.Tensor) -> torch.Tensor:
+    """Vectors [..., d_model] at the scale that a layer's norm gives each of them; folded weights do the rest."""
+    module, kind = reading_norm(loaded, layer)
+    return vectors * FrozenNorm.at(module, kind, vectors).scale
+
+
+def norm_note(loaded: LoadedModel) -> str:
+    """What was folded into the weights of this model, and which heads share weights, in sentences."""
+    family, notes = loaded.family, []
+    if reading_norm(loaded, 0)[1] is Norm.NONE:
+        notes.append("No norm stands before the attention, so nothing is folded in.")
+    elif family.norm is Norm.LAYER:
+        notes.append("The norm before the attention is folded in: its gain into what reads; all weights are centred.")
+    else:
+        notes.append("The gain of the norm before the attention is folded into what reads.")
+    if _has_own_norms(loaded):
+        notes.append("So are the gains of the norms of queries and keys; how they scale each token is left out.")
+    if family.attention_norm_path is not None:
+        notes.append("The gain of the norm after the attention is folded into what is written.")
+    n_shared = loaded.n_heads // family.n_kv_heads(loaded.config)
+    if n_shared > 1:
+        notes.append(f"Every {n_shared} neighbouring heads share their keys and values.")
+    return " ".join(notes)
+
+
+def _has_own_norms(loaded: LoadedModel) -> bool:
+    attention = find_module(loaded.model, loaded.family.attention_path)
+    return any(getattr(attention, name, None) is not None for name in _QUERY_NORMS)
+
+
+def _layout(family: Family) -> _Layout:
+    return _LAYOUTS.get(family.key, _LLAMA_LIKE)
+
+
+def _output(loaded: LoadedModel, layer: int) -> torch.Tensor:
+    """W_O [head, d_head, d_model], folded."""
+    family = loaded.family
+    weight, _ = _weight_and_bias(find_module(loaded.model, family.output_projection_path, layer))
+    if family.attention_norm_path is not None:
+        norm = find_module(loaded.model, family.attention_norm_path, layer)
+        weight = unscaled_norm(norm, family.norm, weight.shape[1]).linear(weight)
+    elif family.norm is Norm.LAYER and not norms_after(loaded):
+        weight = weight - weight.mean(dim=1, keepdim=True)
+    return weight.unflatten(0, (loaded.n_heads, -1))
+
+
+def _weight_and_bias(module: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """[in, out] and [out], the bias zero where there is none. GPT-2's Conv1D is stored that way round already."""
+    weight = module.weight.detach().float()
+    weight = weight.T if isinstance(module, torch.nn.Linear) else weight
+    bias = getattr(module, "bias", None)
+    return weight, torch.zeros(weight.shape[1]) if bias is None else bias.detach().float()
+
+
+def _by_head(weight: torch.Tensor, bias: torch.Tensor, d_head: int) -> _Projection:
+    return _Projection(weight.unflatten(1, (-1, d_head)), bias.unflatten(0, (-1, d_head)))
+
+
+def _folded(projection: _Projection, norm: FrozenNorm) -> _Projection:
+    """The projection of norm(x) as one of x, but for the norm's scale."""
+    weight, bias = projection
+    scaled = norm.gain[:, None, None] * weight
+    if norm.is_centred:
+        scaled = scaled - scaled.mean(dim=0)
+    return _Projection(scaled, bias + torch.einsum("d,dhe->he", norm.bias, weight))
+
+
+def _through(projection: _Projection, norm: FrozenNorm | None) -> _Projection:
+    """The projection followed by a norm of its result, but for that norm's scale."""
+    if norm is None:
+        return projection
+    return _Projection(norm.linear(projection.weight), norm.linear(projection.bias) + norm.bias)
+
+
+def _own_norm(attention: Any, names: tuple[str, ...], kind: Norm, d_head: int) -> FrozenNorm | None:
+    """The norm that queries or keys go through, None without one."""
+    module = next((found for name in names if (found := getattr(attention, name, None)) is not None), None)
+    return None if module is None else unscaled_norm(module, kind, d_head)
+
+
+def unscaled_norm(module: Any, kind: Norm, size: int) -> FrozenNorm:
+    """A norm without its scale, which changes with the text: gain, bias, and whether it centres."""
+    return replace(FrozenNorm.at(module, kind, torch.ones(size)), scale=torch.ones(1))
+
+
+def _one_per_query_head(per_key_head: torch.Tensor, n_heads: int) -> torch.Tensor:
+    """[head, ...], where each key head stands once for every query head of its group, which are neighbours."""
+    return per_key_head.repeat_interleave(n_heads // len(per_key_head), dim=0)
