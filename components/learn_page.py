@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from dash import Dash, dcc, html
 
-from components import learn_strip
+from components import circuits_tabs, learn_strip
 from components.address import DEFAULT_PROMPT, Question, roles_href
 from components.chip import prompt_chip, suggestion_chip
 from components.lamp import lamp, sign
@@ -129,6 +129,7 @@ def _role(key: str, catalogue: ModelCatalogue | None, question: Question) -> htm
         [
             html.Div([lamp(key, "active", "card"), names], className="lesson-head"),
             *_plain_words(key),
+            *_why_two_layers(key, question),
             *learn_strip.layout(key),
             html.H3("What exactly it does"),
             html.Blockquote(
@@ -151,6 +152,19 @@ def _role(key: str, catalogue: ModelCatalogue | None, question: Question) -> htm
 def _plain_words(key: str) -> list[Component]:
     """The role for a beginner; nothing for a role without a text."""
     return [dcc.Markdown(role_paragraph(key, PLAIN_WORDS), className="learn-text")] if role_text(key) else []
+
+
+def _why_two_layers(key: str, question: Question) -> list[Component]:
+    """What induction takes that no other job does, with the page that shows it."""
+    if key != "induction":
+        return []
+    words = (
+        "One layer cannot do this: its heads all read at the same time, so none can leave a note for another. With "
+        "two, a head of the first layer notes on every token what stood before it, and a head of the second finds "
+        "that note. "
+    )
+    link = dcc.Link("See the moment two layers learn it", href=circuits_tabs.href(question, circuits_tabs.TOY))
+    return [html.P([words, link], className="learn-text")]
 
 
 def _mistake(key: str) -> list[Component]:

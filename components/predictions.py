@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dash import html
@@ -23,7 +24,7 @@ def layout(analysis: Analysis) -> html.Section:
     return html.Section(
         [
             html.H2("What comes next?", id="next-title", className="panel-title"),
-            html.Ol([_row(guess, guesses[0].prob, rank) for rank, guess in enumerate(guesses)], className="guesses"),
+            rows(guesses),
             html.Button(
                 f"Show {len(guesses) - 1} more guesses",
                 type="button",
@@ -36,6 +37,11 @@ def layout(analysis: Analysis) -> html.Section:
         className="panel-next",
         **aria(labelledby="next-title"),
     )
+
+
+def rows(guesses: Sequence[Prediction]) -> html.Ol:
+    """Guesses, likeliest first, with bars scaled to the first."""
+    return html.Ol([_row(guess, guesses[0].prob, rank) for rank, guess in enumerate(guesses)], className="guesses")
 
 
 def plain_line(analysis: Analysis) -> str:
