@@ -15,6 +15,7 @@ from dash import Dash, State
 
 from components import (
     api,
+    circuits_page,
     compression,
     frame,
     head_map,
@@ -27,6 +28,7 @@ from components import (
     prompt_bar,
     roles_page,
     token_strip,
+    toy_page,
 )
 from components.address import Question
 from utils.errors import UserError
@@ -65,7 +67,7 @@ def create_app(service: Headlight | None = None) -> Dash:
     app.layout = lambda: frame.layout(service)
     for part in (prompt_bar, token_strip, head_map):
         part.register(app)
-    for page in (frame, roles_page, head_page, heads_page, learn_page, models_page):
+    for page in (frame, roles_page, head_page, heads_page, circuits_page, toy_page, learn_page, models_page):
         page.register(app, service)
     api.register(app.server, service)
     compression.register(app.server)
@@ -89,6 +91,8 @@ def _register_pages(service: Headlight) -> None:
         ("roles", "/", "Headlight", roles_page),
         ("head", "/head", "One head · Headlight", head_page),
         ("heads", "/heads", "All heads · Headlight", heads_page),
+        ("circuits", "/circuits", "Circuits · Headlight", circuits_page),
+        ("toy", "/circuits/toy", "Toy: one layer or two · Headlight", toy_page),
         ("learn", "/learn", "Learn · Headlight", learn_page),
         ("models", "/models", "Models · Headlight", models_page),
         (NOT_FOUND, "/not-found", "No such page · Headlight", not_found_page),

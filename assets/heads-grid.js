@@ -1,24 +1,8 @@
-// The grid of one head (components/pattern_grid.py): the theme's colours, and a cursor that four arrows move. The line
-// below the grid says in words what the cell under the pointer or the cursor holds.
+// The grid of one head (components/pattern_grid.py): the theme's colours, and a cursor that four arrows move. The row
+// under the pointer or the cursor is framed, and the line below the grid says in words what the cell there holds.
 (function () {
-  const VARIABLE = /^var\((--[\w-]+)(?:, var\((--[\w-]+)\))?\)$/; // a name, and what stands in for it
-  let shown = null; // {words, weights, n} of the grid on the page
-  let cursor = null; // [query position, key position], null until an arrow key is pressed
-
-  // A copy of a figure with the values of CSS variables in place of their names.
-  function inTheme(value, style) {
-    if (typeof value === "string") {
-      const name = value.match(VARIABLE);
-      return name ? (style.getPropertyValue(name[1]) || style.getPropertyValue(name[2])).trim() : value;
-    }
-    if (Array.isArray(value)) {
-      return value.map((item) => inTheme(item, style));
-    }
-    if (value !== null && typeof value === "object") {
-      return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, inTheme(item, style)]));
-    }
-    return value;
-  }
+  let shown = null; // {words, weights, n, expected} of the grid on the page; expected: "query,key" where a job looks
+  let cursor = null; // [query position, key position], null until the grid has focus
 
   // Plotly's packed numbers: base64 of 32-bit floats, row by row.
   function unpack(packed) {
@@ -29,7 +13,15 @@
   function cellText(queryPos, keyPos) {
     const weight = shown.weights[queryPos * shown.n + keyPos];
     const looksAt = `${shown.words[keyPos]}, position ${keyPos}, ${Math.round(weight * 100)} %`;
-    return `${shown.words[queryPos]}, position ${queryPos}, looks at ${looksAt}`;
+    const isExpected = shown.expected.has(`${queryPos},${keyPos}`) ? ", where the job says to look" : "";
+    return `${shown.words[queryPos]}, position ${queryPos}, looks at ${looksAt}${isExpected}`;
+  }
+
+  // Frame a row; null frames none.
+  function markRow(queryPos) {
+    const mark = document.querySelector("#pattern-grid-box .grid-row-mark");
+    mark.hidden = queryPos === null;
+    mark.style.setProperty("--row", queryPos);
   }
 
   function moveCursor(box, queryPos, keyPos) {
@@ -38,8 +30,18 @@
     mark.hidden = false;
     mark.style.setProperty("--row", queryPos);
     mark.style.setProperty("--column", keyPos);
+    markRow(queryPos);
     window.dash_clientside.set_props("grid-readout", { children: cellText(queryPos, keyPos) });
   }
+
+  const lastCell = () => [shown.n - 1, shown.n - 1];
+
+  // Focus by the keyboard shows where the cursor is: at first on the last token.
+  document.addEventListener("focusin", (event) => {
+    if (event.target.id === "pattern-grid-box" && shown && event.target.matches(":focus-visible")) {
+      moveCursor(event.target, ...(cursor || lastCell()));
+    }
+  });
 
   document.addEventListener("keydown", (event) => {
     const box = event.target.closest && event.target.closest("#pattern-grid-box");
@@ -48,7 +50,7 @@
       return;
     }
     event.preventDefault();
-    const [row, column] = cursor === null ? [shown.n - 1, shown.n - 1] : [cursor[0] + step[0], cursor[1] + step[1]];
+    const [row, column] = cursor === null ? lastCell() : [cursor[0] + step[0], cursor[1] + step[1]];
     const queryPos = Math.min(shown.n - 1, Math.max(0, row));
     moveCursor(box, queryPos, Math.min(queryPos, Math.max(0, column)));
   });
@@ -65,15 +67,21 @@
       if (!data) {
         return window.dash_clientside.no_update;
       }
-      shown = { words: data.words, n: data.words.length, weights: unpack(data.figure.data[0].z) };
+      const expected = new Set(data.expected.map((cell) => cell.join(",")));
+      shown = { words: data.words, n: data.words.length, weights: unpack(data.figure.data[0].z), expected };
       cursor = null;
-      return inTheme(data.figure, window.getComputedStyle(document.documentElement));
+      return window.headlightFigures.inTheme(data.figure);
     },
 
     readCell(hover) {
-      if (!hover || !hover.points || !hover.points.length || !shown) {
+      if (!shown) {
         return window.dash_clientside.no_update;
       }
+      if (!hover || !hover.points || !hover.points.length) {
+        markRow(cursor && cursor[0]);
+        return cursor ? cellText(...cursor) : window.dash_clientside.no_update;
+      }
+      markRow(hover.points[0].y);
       return cellText(hover.points[0].y, hover.points[0].x);
     },
   });

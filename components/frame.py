@@ -8,7 +8,7 @@ import dash
 import dash_bootstrap_components as dbc
 from dash import ClientsideFunction, Dash, Input, Output, dcc, html
 
-from components import address, messages, prompt_bar
+from components import address, circuits_tabs, messages, prompt_bar
 from components.address import Question, heads_href, learn_href, models_href, roles_href
 from components.lamp import sign
 from components.markup import aria, classes
@@ -93,10 +93,11 @@ def register(app: Dash, service: Headlight) -> None:
 
 
 def nav_links(path: str, question: Question) -> list[Component]:
-    """Roles, All heads, Learn; each carries the question along. The current one is marked."""
+    """Roles, All heads, Circuits, Learn; each carries the question along. The current one is marked."""
     pages = (
         ("Roles", roles_href(question.model, question.prompt), path in ("/", "/head")),
         ("All heads", heads_href(question.model, question.prompt), path == "/heads"),
+        ("Circuits", circuits_tabs.href(question), path.startswith("/circuits")),
         ("Learn", learn_href(question.model, question.prompt), path == "/learn"),
     )
     return [

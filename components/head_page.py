@@ -11,11 +11,25 @@ from urllib.parse import urlencode
 import dash_bootstrap_components as dbc
 from dash import Dash, Input, Output, State, dcc, html, no_update
 
-from components import head_evidence, messages, pattern_grid, prompt_bar
+from components import (
+    head_attribution,
+    head_evidence,
+    head_position,
+    head_scan,
+    head_switch_off,
+    head_writes,
+    lens_strip,
+    messages,
+    pattern_grid,
+    pipeline_line,
+    prompt_bar,
+    recent_prompts,
+    themed_graph,
+)
 from components.address import Ids as AddressIds
 from components.address import Question, head_href, roles_href
 from components.head_levels import RoleLevel, jobs_sentence
-from components.head_view import GRID, LINES, HeadView, head_view
+from components.head_view import GRID, LINES, HeadView, head_view, view_of_search
 from components.lamp import lamp, role_sign, sign
 from components.literature_badge import badges
 from components.markup import aria, classes
@@ -32,6 +46,16 @@ if TYPE_CHECKING:
 FRAME_ROW_PX = 22.5  # height of one token in BertViz's drawing
 FRAME_MARGIN_PX = 90
 QUOTED_TOKENS = 6
+PARTS = (
+    pipeline_line,
+    head_position,
+    head_writes,
+    head_switch_off,
+    lens_strip,
+    head_attribution,
+    head_scan,
+    recent_prompts,
+)  # each fills itself once the page stands
 NO_WORDS = f"{string.punctuation}{string.whitespace}…”’»"
 
 
@@ -50,10 +74,17 @@ def layout(service: Headlight, question: Question, search: str) -> html.Div:
             _path(view),
             _title(view),
             *(messages.notice(replace(notice, fix=None), question) for notice in view.analysis.notices),
+            pipeline_line.layout(view),
             html.Div(
                 [_where_it_looks(view), html.Div([head_evidence.layout(view), _jobs(view)], className="head-side")],
                 className="head-columns",
             ),
+            head_position.layout(view),
+            html.Div([head_writes.layout(view), head_switch_off.layout(view)], className="head-experiments"),
+            lens_strip.layout(view),
+            head_attribution.layout(view),
+            head_scan.layout(view),
+            recent_prompts.layout(view),
             _foot(view),
         ],
         className=f"head-page role-{view.levels.main_job}",
@@ -68,6 +99,7 @@ def skeleton() -> html.Div:
             html.Button(id=Ids.csv_button),
             dcc.Download(id=Ids.csv),
             pattern_grid.skeleton(),
+            *(part.skeleton() for part in PARTS),
         ]
     )
 
@@ -75,6 +107,9 @@ def skeleton() -> html.Div:
 def register(app: Dash, service: Headlight) -> None:
     """The switch writes the address; the numbers are made when they are asked for."""
     pattern_grid.register(app)
+    themed_graph.register(app)
+    for part in PARTS:
+        part.register(app, service)
 
     @app.callback(
         Output(AddressIds.location, "href", allow_duplicate=True),
@@ -83,7 +118,7 @@ def register(app: Dash, service: Headlight) -> None:
         prevent_initial_call=True,
     )
     def change_drawing(drawing: str, search: str | None) -> Any:
-        view = _view(service, search)
+        view = view_of_search(service, search)
         return no_update if drawing == view.drawing else view.href(drawing=drawing)
 
     @app.callback(
@@ -95,7 +130,7 @@ def register(app: Dash, service: Headlight) -> None:
     def download(presses: int | None, search: str | None) -> Any:
         if not presses:
             return no_update
-        view = _view(service, search)
+        view = view_of_search(service, search)
         table = pattern_grid.pattern_csv(view.pattern, view.tokens, pattern_grid.expected_cells(view))
         return {"content": table, "filename": f"headlight-{view.head}.csv"}
 
@@ -113,10 +148,6 @@ def quote(tokens: Sequence[Token]) -> str:
     if len(typed) <= QUOTED_TOKENS:
         return end
     return f"… {end.lstrip(NO_WORDS) or end}"
-
-
-def _view(service: Headlight, search: str | None) -> HeadView:
-    return head_view(service, Question.from_search(search, service.settings.default_model), search or "")
 
 
 def _path(view: HeadView) -> html.Nav:

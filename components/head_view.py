@@ -1,21 +1,24 @@
 """What the page of one head shows: the head, the job that is looked at, and its evidence on the text.
 
 `role` in the address chooses the job whose evidence is shown, by default the head's main one; `view` is `lines`
-(BertViz) or `grid`.
+(BertViz) or `grid`; `at` is the token whose next one the experiments ask about, by default the last; `off` names the
+heads that are switched off, as `1.4,2.0`, by default this one; `method` says what stands in for them.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 import numpy as np
 
 from components.address import Question, head_href
 from components.head_levels import HeadLevels, head_levels
 from utils.errors import Fix, UserError
+from utils.experiments.questions import Method, check_position, read_method
 from utils.heads import HeadId
 from utils.roles import ROLES
 from utils.scoring import Evidence
@@ -32,8 +35,13 @@ LINES, GRID = "lines", "grid"
 
 @dataclass(frozen=True, eq=False)
 class HeadView:
-    """One state of the page. role: whose evidence is shown, `other` for a head without a job; evidence: None where
-    the text holds none for that role."""
+    """One state of the page.
+
+    Args: role: whose evidence is shown, `other` for a head without a job; evidence: None where the text holds none for
+    that role. position: the token that experiments are about, from the front. off: heads as the address names them,
+    which the model need not have; none only where it names none. asks_off: the address asks for the experiment, not
+    only for the page.
+    """
 
     question: Question
     analysis: Analysis
@@ -41,7 +49,11 @@ class HeadView:
     levels: HeadLevels
     role: str
     evidence: Evidence | None
-    drawing: str = LINES
+    drawing: str
+    position: int
+    off: tuple[HeadId, ...]
+    method: Method
+    asks_off: bool
 
     @property
     def head(self) -> HeadId:
@@ -56,13 +68,38 @@ class HeadView:
     def tokens(self) -> tuple[Token, ...]:
         return self.analysis.forward.tokens
 
-    def href(self, role: str | None = None, drawing: str | None = None) -> str:
-        """The address of this page with another job or drawing."""
-        address = head_href(self.question.model, self.question.prompt, *self.head)
+    def href(
+        self,
+        role: str | None = None,
+        drawing: str | None = None,
+        *,
+        position: int | None = None,
+        off: Iterable[HeadId] | None = None,
+        method: str | None = None,
+    ) -> str:
+        """The address of this page with something else chosen; all that is not given stays as it is.
+
+        What is as it would be anyway is left out of it. off: naming heads, or a method, asks for the experiment.
+        """
         chosen = self.role if role is None else role
-        role_part = f"&role={chosen}" if chosen != self.levels.main_job else ""
-        shown = drawing or self.drawing
-        return address + role_part + (f"&view={shown}" if shown != LINES else "")
+        shown = self.drawing if drawing is None else drawing
+        at = self.position if position is None else position
+        parts = {
+            "role": chosen if chosen != self.levels.main_job else None,
+            "view": shown if shown != LINES else None,
+            "at": at if at != len(self.tokens) - 1 else None,
+        }
+        if self.asks_off or off is not None or method is not None:
+            parts["off"] = off_text(self.off if off is None else off)
+            parts["method"] = self.method if method is None else method
+        more = urlencode({key: value for key, value in parts.items() if value is not None}, safe=",")
+        address = head_href(self.question.model, self.question.prompt, *self.head)
+        return f"{address}&{more}" if more else address
+
+    @property
+    def search(self) -> str:
+        """The address from `?` on: what a part of the page keeps to ask again later."""
+        return self.href().removeprefix("/head")
 
     def neighbour(self, step: int) -> HeadId | None:
         """The head before (-1) or after (1) this one, across layers; None at either end."""
@@ -75,15 +112,31 @@ class HeadView:
 
 def head_view(service: Headlight, question: Question, search: str) -> HeadView:
     """The page's state for one address. Raises UserError as `service.analyze`, and for a head that does not exist."""
-    parameters = dict(parse_qsl(search.lstrip("?")))
+    parameters = dict(parse_qsl(search.lstrip("?"), keep_blank_values=True))
     analysis = service.analyze(question.model, question.prompt)
     head = requested_head(analysis.forward, parameters.get("layer"), parameters.get("head"), service)
     catalogue = service.catalogue(question.model)
     levels = head_levels(analysis, catalogue)[head.layer * analysis.forward.n_heads + head.head]
     role = parameters.get("role", "")
     role = role if role in ROLES else levels.main_job
-    drawing = GRID if parameters.get("view") == GRID else LINES
-    return HeadView(question, analysis, catalogue, levels, role, _evidence(analysis, role), drawing)
+    return HeadView(
+        question,
+        analysis,
+        catalogue,
+        levels,
+        role,
+        _evidence(analysis, role),
+        drawing=GRID if parameters.get("view") == GRID else LINES,
+        position=requested_position(parameters.get("at"), analysis.forward, head),
+        off=requested_off(parameters.get("off"), head),
+        method=read_method(parameters.get("method", Method.MEAN)),
+        asks_off=not {"off", "method"}.isdisjoint(parameters),
+    )
+
+
+def view_of_search(service: Headlight, search: str | None) -> HeadView:
+    """`head_view` for a callback, which has the address from `?` on and nothing else."""
+    return head_view(service, Question.from_search(search, service.settings.default_model), search or "")
 
 
 def requested_head(forward: ForwardPass, layer: str | None, head: str | None, service: Headlight) -> HeadId:
@@ -97,6 +150,42 @@ def requested_head(forward: ForwardPass, layer: str | None, head: str | None, se
             fix=Fix("Show layer 0, head 0", layer=0, head=0),
         )
     return service.require_head(forward, int(numbers[0]), int(numbers[1]))
+
+
+def requested_position(at: str | None, forward: ForwardPass, head: HeadId) -> int:
+    """The token that a link asks about, from the front; the last one where it asks for none.
+
+    Raises UserError, with a way to the last one, for anything but a position of this text.
+    """
+    if at is None:
+        return len(forward.tokens) - 1
+    fix = Fix("Show the last token", layer=head.layer, head=head.head)
+    if re.fullmatch(r"-?\d{1,6}", at) is None:
+        raise UserError("The link names no position.", "A position is a whole number; -1 is the last token.", fix=fix)
+    try:
+        return check_position(int(at), len(forward.tokens))
+    except UserError as refusal:
+        raise UserError(refusal.sentence, refusal.hint, refusal.status, fix) from refusal
+
+
+def requested_off(off: str | None, head: HeadId) -> tuple[HeadId, ...]:
+    """The heads that a link says to switch off, sorted, each once: `head` where it has no such part, none for an empty
+    one. Whether the model has them is for the experiment to say. Raises UserError for what is no head at all."""
+    if off is None:
+        return (head,)
+    try:
+        return tuple(sorted({HeadId.parse(name) for name in off.split(",") if name.strip()}))
+    except ValueError as error:
+        raise UserError(
+            "The link says to switch off something that is no head.",
+            "Heads are written as layer and place in that layer, like 1.4,2.0.",
+            fix=Fix(f"Show {head} alone", layer=head.layer, head=head.head),
+        ) from error
+
+
+def off_text(heads: Iterable[HeadId]) -> str:
+    """Heads as the address has them: `1.4,2.0`."""
+    return ",".join(f"{layer}.{head}" for layer, head in heads)
 
 
 def _evidence(analysis: Analysis, role: str) -> Evidence | None:

@@ -1,7 +1,7 @@
 """The grid of one head: a row for each token that reads, a column for each token it may look at, 0 to 1.
 
-The cells that the shown role predicts are outlined as one path. Colours are written as the names of CSS variables;
-assets/heads-grid.js puts in their values, so that the grid follows the theme, and moves a cursor with four arrows.
+The cells that the shown role predicts are outlined as one path. Colours are written as the names of CSS variables, so
+that the grid follows the theme; assets/heads-grid.js paints it, moves a cursor with four arrows and frames its row.
 Token labels are escaped, because Plotly reads its text as markup.
 """
 
@@ -55,9 +55,15 @@ class Ids:
 def layout(view: HeadView) -> html.Div:
     """Grid, notes in its empty half, the line that reads out a cell, the scale, and all of it as a table."""
     words = [token.word for token in view.tokens]
-    figure = pattern_figure(view.pattern, view.tokens, expected_cells(view), view.role)
+    expected = expected_cells(view)
+    figure = pattern_figure(view.pattern, view.tokens, expected, view.role)
     graph = html.Div(
-        [_graph(), html.Div(_notes(view), className="grid-notes"), html.Div(className="grid-cursor", hidden=True)],
+        [
+            _graph(),
+            html.Div(_notes(view), className="grid-notes"),
+            html.Div(className="grid-row-mark", hidden=True),
+            html.Div(className="grid-cursor", hidden=True),
+        ],
         id=Ids.box,
         className="grid-box",
         tabIndex=0,
@@ -71,7 +77,10 @@ def layout(view: HeadView) -> html.Div:
             html.Div(graph, className="grid-scroll"),
             html.P(READ_OUT, id=Ids.readout, className="grid-readout", **aria(live="polite")),
             _scale(view),
-            dcc.Store(id=Ids.figure, data={"figure": figure.to_plotly_json(), "words": words}),
+            dcc.Store(
+                id=Ids.figure,
+                data={"figure": figure.to_plotly_json(), "words": words, "expected": np.argwhere(expected).tolist()},
+            ),
             dcc.Store(id=Ids.theme),
             _table(view),
         ],
@@ -212,7 +221,14 @@ def _short(word: str) -> str:
 def _graph() -> dcc.Graph:
     nothing_yet = {"data": [], "layout": {"xaxis": {"visible": False}, "yaxis": {"visible": False}}}
     config: Any = {"displayModeBar": False, "doubleClick": False}
-    return dcc.Graph(id=Ids.graph, figure=nothing_yet, responsive=True, config=config, className="grid-graph")
+    return dcc.Graph(
+        id=Ids.graph,
+        figure=nothing_yet,
+        responsive=True,
+        clear_on_unhover=True,
+        config=config,
+        className="grid-graph",
+    )
 
 
 def _notes(view: HeadView) -> list[Component]:
@@ -236,17 +252,31 @@ def _scale(view: HeadView) -> html.P:
 
 
 def _table(view: HeadView) -> html.Details:
-    """The grid for someone who cannot see it: for every token the keys it gives most to."""
+    """The grid for someone who cannot see it: for every token the keys it gives most to, and where the job looks."""
+    expected = expected_cells(view)
     heads = ["Token", *(f"{rank} most" if rank else "Looks most at" for rank in ("", "2nd", "3rd"))]
-    rows = [_table_row(view, query_pos) for query_pos in range(len(view.tokens))]
+    if expected.any():
+        heads.append("Where the job says to look")
+    rows = [_table_row(view, query_pos, expected) for query_pos in range(len(view.tokens))]
     table = html.Table(
         [html.Thead(html.Tr([html.Th(head, scope="col") for head in heads])), html.Tbody(rows)], className="grid-table"
     )
-    return html.Details([html.Summary("Show as table", className="text-button"), table])
+    return html.Details(
+        [html.Summary("Show as table", className="text-button"), html.Div(table, className="grid-scroll")]
+    )
 
 
-def _table_row(view: HeadView, query_pos: int) -> html.Tr:
+def _table_row(view: HeadView, query_pos: int, expected: np.ndarray) -> html.Tr:
     row = view.pattern[query_pos, : query_pos + 1]
     keys = np.argsort(-row, kind="stable")[:TABLE_KEYS].tolist()
-    cells = [html.Td([html.Bdi(view.tokens[key].word), f" ({key}) {percent(float(row[key]))}"]) for key in keys]
+    cells = [html.Td(_looks_at(view, query_pos, key)) for key in (*keys, *[None] * (TABLE_KEYS - len(keys)))]
+    if expected.any():
+        targets = np.flatnonzero(expected[query_pos]).tolist()
+        cells.append(html.Td([word for key in targets for word in (*_looks_at(view, query_pos, key), " ")] or "–"))
     return html.Tr([html.Th([html.Bdi(view.tokens[query_pos].word), f" ({query_pos})"], scope="row"), *cells])
+
+
+def _looks_at(view: HeadView, query_pos: int, key_pos: int | None) -> list[Any]:
+    if key_pos is None:
+        return []
+    return [html.Bdi(view.tokens[key_pos].word), f" ({key_pos}) {percent(float(view.pattern[query_pos, key_pos]))}"]

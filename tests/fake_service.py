@@ -13,6 +13,7 @@ from functools import cache
 import numpy as np
 
 from tests.catalogues import catalogue_of
+from tests.fake_experiments import as_experiments
 from tests.patterns import causal_pattern
 from utils.analysis import Analysis, analyze
 from utils.catalogue import ModelCatalogue, SuggestedPrompt
@@ -53,6 +54,7 @@ class FakeHeadlight(Headlight):
     def __init__(self, settings: Settings | None = None):
         self.settings = settings or Settings()
         self.asked: list[tuple[str, str]] = []
+        self.experiments = as_experiments(self, _token)
 
     def models(self) -> list[ModelChoice]:
         def choice(name: str, display_name: str, family: str, available: bool) -> ModelChoice:

@@ -453,6 +453,28 @@ class TestGrid:
         assert labels[0][:3] == ("The", "old", "king")
         assert labels[1][:3] == ("0", "5", "10")
 
+    def test_the_browser_is_told_which_cells_the_job_predicts_and_has_a_row_to_frame(self, service):
+        view = head_view_of(service)
+        grid = pattern_grid.layout(view)
+        store = next(node for node in nodes(grid) if node["props"].get("id") == pattern_grid.Ids.figure)
+        assert [17, 8] in store["props"]["data"]["expected"]
+        assert len(store["props"]["data"]["expected"]) == pattern_grid.expected_cells(view).sum()
+        assert len(with_class(grid, "grid-row-mark")) == 1
+
+    def test_its_table_says_where_each_token_looks_and_where_the_job_looks(self, service):
+        view = head_view_of(service)
+        table = with_class(pattern_grid.layout(view), "grid-table")[0]
+        rows = table["props"]["children"][1]["props"]["children"]
+        assert len(rows) == 18
+        share = f"{round(100 * view.pattern[17, 8])} %"
+        assert text_of(rows[17]).startswith(f"the  (17) river  (8) {share}")
+        assert text_of(rows[17]).split("  (17) ")[1].count(f"river  (8) {share}") == 2
+        assert text_of(rows[3]).endswith("–")
+
+    def test_a_grid_without_predictions_has_no_column_for_them(self, service):
+        table = with_class(pattern_grid.layout(head_view_of(service, prompt=PLAIN)), "grid-table")[0]
+        assert "Where the job says" not in text_of(table)
+
     def test_a_token_cannot_put_markup_into_the_figure(self, service):
         view = head_view_of(service, prompt="<b>bold</b> & <a href=x>")
         figure = pattern_grid.pattern_figure(view.pattern, view.tokens, pattern_grid.expected_cells(view), view.role)

@@ -29,6 +29,7 @@ from utils.experiments.second_copy import (
     measure_second_copy,
 )
 from utils.experiments.switch_off import SwitchOff, switch_off
+from utils.experiments.token_attribution import TokenAttribution, attribute_tokens
 from utils.forward_pass import EncodedPrompt, encode_prompt
 from utils.model_loader import LoadedModel, ModelStore
 from utils.result_cache import ResultCache
@@ -37,7 +38,7 @@ from utils.settings import Settings
 
 CACHE_SHARE = 8  # experiments may keep one part in so many of the memory that prompts may
 AskedHeads = Iterable[tuple[int, int]]
-Result = TypeVar("Result", SwitchOff, SecondCopy, LaterPatterns, Scan, DirectLogits, LogitLens)
+Result = TypeVar("Result", SwitchOff, SecondCopy, LaterPatterns, Scan, DirectLogits, LogitLens, TokenAttribution)
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,6 +171,15 @@ class Experiments:
         """What the model would say after each layer. Raises: UserError as `switch_off`, and without a final norm."""
         question = self._ask(model, prompt)
         result = self._once(("logit_lens", model, prompt), lambda: read_lens(question.loaded, question.ids))
+        return self._told(result, question.read.notices)
+
+    def token_attribution(self, model: str, prompt: str, position: int = -1) -> TokenAttribution:
+        """What each token adds to the first guess after a position. Raises: UserError as `switch_off`."""
+        question = self._ask(model, prompt)
+        ids = question.up_to(position)
+        result = self._once(
+            ("token_attribution", model, prompt, len(ids)), lambda: attribute_tokens(question.loaded, ids)
+        )
         return self._told(result, question.read.notices)
 
     def _ask(self, model: str, prompt: str) -> _Question:
