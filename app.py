@@ -13,24 +13,15 @@ from typing import TYPE_CHECKING, Any
 import dash
 from dash import Dash, State
 
-from components import (
-    api,
-    circuits_page,
-    compression,
-    frame,
-    head_map,
-    head_page,
-    heads_page,
-    learn_page,
-    messages,
-    models_page,
-    not_found_page,
-    prompt_bar,
-    roles_page,
-    token_strip,
-    toy_page,
-)
+from components import api, compression, frame, head_map, messages, not_found_page, prompt_bar, token_strip
 from components.address import Question
+from components.circuits import circuits_page
+from components.head import head_page
+from components.heads import heads_page
+from components.learn import learn_page
+from components.models import models_page
+from components.roles import roles_page
+from components.toy import toy_page
 from utils.errors import UserError
 from utils.service import Headlight
 from utils.settings import Settings

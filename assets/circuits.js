@@ -1,5 +1,5 @@
-// The circuits page: lines between heads (components/circuit_graph.py), and arrow keys there and in the map of two layers
-// (components/composition_map.py).
+// The circuits page: lines between heads (components/circuits/circuit_graph.py), and arrow keys there and in the map of two layers
+// (components/circuits/composition_map.py).
 (function () {
   const SVG = "http://www.w3.org/2000/svg";
   const MAP = { type: "themed-graph", name: "composition-map" };

@@ -1,4 +1,4 @@
-// The map on which heads are picked (components/head_set.py): checkboxes with one tab stop, four arrows move.
+// The map on which heads are picked (components/head/head_set.py): checkboxes with one tab stop, four arrows move.
 (function () {
   const mapOf = (target) => target.closest && target.closest("#head-set-map");
   const boxes = (map) => [...map.querySelectorAll("input")];

@@ -1,4 +1,4 @@
-// The grid of one head (components/pattern_grid.py): the theme's colours, and a cursor that four arrows move. The row
+// The grid of one head (components/head/pattern_grid.py): the theme's colours, and a cursor that four arrows move. The row
 // under the pointer or the cursor is framed, and the line below the grid says in words what the cell there holds.
 (function () {
   let shown = null; // {words, weights, n, expected} of the grid on the page; expected: "query,key" where a job looks

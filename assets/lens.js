@@ -1,4 +1,4 @@
-// The logit lens (components/lens_strip.py): its box opens on the marked column, which a narrow window would hide.
+// The logit lens (components/head/lens_strip.py): its box opens on the marked column, which a narrow window would hide.
 (function () {
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.headlightLens = {

@@ -1,4 +1,4 @@
-// The texts that were read in this tab, newest first, for the page of one head (components/recent_prompts.py). They
+// The texts that were read in this tab, newest first, for the page of one head (components/head/recent_prompts.py). They
 // stay in the browser's session store, which ends with the tab.
 (function () {
   const KEY = "headlight-recent";

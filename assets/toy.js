@@ -1,4 +1,4 @@
-// The training slider of the toy page (components/training_plot.py): sets heads and best scores of both cards to a kept
+// The training slider of the toy page (components/toy/training_plot.py): sets heads and best scores of both cards to a kept
 // step, moves the line in both plots, and plays all steps once when pressed. The strips stay as they are.
 (function () {
   const PLAY_MS = 6000;

@@ -8,8 +8,9 @@ import dash
 import dash_bootstrap_components as dbc
 from dash import ClientsideFunction, Dash, Input, Output, dcc, html
 
-from components import address, circuits_tabs, messages, prompt_bar
+from components import address, messages, prompt_bar
 from components.address import Question, heads_href, learn_href, models_href, roles_href
+from components.circuits import circuits_tabs
 from components.lamp import sign
 from components.markup import aria, classes
 from utils.model_config import FAMILIES

@@ -8,7 +8,7 @@ import pytest
 from selenium.webdriver.common.keys import Keys
 
 from app import create_app
-from components.toy_view import ONE_LAYER, TWO_LAYERS
+from components.toy.toy_view import ONE_LAYER, TWO_LAYERS
 from tests.test_browser_heads import HeadsPages
 from utils.model_files import missing_files
 from utils.service import Headlight

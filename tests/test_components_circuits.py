@@ -13,7 +13,8 @@ import pytest
 from dash import no_update
 
 from app import create_app
-from components import (
+from components.address import Question
+from components.circuits import (
     circuit_average,
     circuit_close_up,
     circuit_graph,
@@ -28,8 +29,7 @@ from components import (
     path_result,
     path_test,
 )
-from components.address import Question
-from components.circuits_view import best_named_pair, best_writer, circuits_view, jobs_of, multiples_between
+from components.circuits.circuits_view import best_named_pair, best_writer, circuits_view, jobs_of, multiples_between
 from tests.fake_circuits import BASELINE, NARROW, READER, WRITER, CircuitsService
 from tests.fake_service import MISSING_MODEL, MODEL, PLAIN, REPEATING
 from tests.test_components_frame import ask, open_page

@@ -10,7 +10,9 @@ import pytest
 from dash import Dash, html, no_update
 from dash._utils import to_json
 
-from components import (
+from components import themed_graph
+from components.address import Question
+from components.head import (
     head_page,
     head_position,
     head_set,
@@ -19,12 +21,10 @@ from components import (
     switch_off_more,
     switch_off_plot,
     switch_off_result,
-    themed_graph,
 )
-from components import switch_off_words as words
-from components.address import Question
-from components.head_view import off_text, view_of_search
-from components.switch_off_plot import DotPlot
+from components.head import switch_off_words as words
+from components.head.head_view import off_text, view_of_search
+from components.head.switch_off_plot import DotPlot
 from tests.fake_experiments import COST, FIRST_PROB
 from tests.fake_service import MODEL, OTHER_MODEL, REPEATING
 from tests.test_components_heads import (

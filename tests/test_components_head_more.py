@@ -11,17 +11,10 @@ from urllib.parse import parse_qsl, urlencode
 import numpy as np
 import pytest
 
-from components import (
-    head_attribution,
-    head_page,
-    head_scan,
-    lens_strip,
-    pipeline_line,
-    recent_prompts,
-)
 from components.address import Question
+from components.head import head_attribution, head_page, head_scan, lens_strip, pipeline_line, recent_prompts
+from components.head.head_view import head_view
 from components.head_levels import head_levels
-from components.head_view import head_view
 from tests.fake_service import MODEL, PLAIN, REPEATING, FakeHeadlight
 from tests.test_components_heads import nodes, text_of, with_class
 from utils.errors import UserError

@@ -11,22 +11,15 @@ import numpy as np
 import pytest
 from dash._utils import to_json
 
-from components import (
-    head_evidence,
-    head_map,
-    head_page,
-    heads_csv,
-    heads_page,
-    heads_table,
-    learn_page,
-    learn_strip,
-    pattern_grid,
-    right_now,
-)
+from components import head_map
 from components.address import Question
+from components.head import head_evidence, head_page, pattern_grid
+from components.head.head_view import head_view
 from components.head_levels import head_levels, jobs_sentence
-from components.head_view import head_view
-from components.heads_view import Sort, heads_view, lead, sorted_heads, title
+from components.heads import heads_csv, heads_page, heads_table
+from components.heads.heads_view import Sort, heads_view, lead, sorted_heads, title
+from components.learn import learn_page, learn_strip
+from components.roles import right_now
 from tests.fake_service import JOBS, MISSING_MODEL, MODEL, PLAIN, REPEATING, FakeHeadlight
 from utils.errors import UserError
 from utils.heads import HeadId

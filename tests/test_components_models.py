@@ -9,10 +9,11 @@ from dataclasses import replace
 import pytest
 
 from app import create_app
-from components import analyze_offer, models_page, models_running, models_table, models_words
+from components import analyze_offer
 from components.address import Question
-from components.models_details import layout as details
-from components.models_view import ModelsView, asked_from_this_computer
+from components.models import models_page, models_running, models_table, models_words
+from components.models.models_details import layout as details
+from components.models.models_view import ModelsView, asked_from_this_computer
 from tests.fake_service import fake_catalogue
 from tests.model_folders import SHIPPED, copy_model
 from tests.test_components_roles import every, words

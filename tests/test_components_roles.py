@@ -9,14 +9,15 @@ import numpy as np
 import plotly.utils
 import pytest
 
-from components import bar_guide, evidence_sentence, predictions, role_card, role_help, roles_page, stage, token_strip
+from components import evidence_sentence, predictions, role_help, token_strip
 from components.address import DEFAULT_PROMPT, Question, fix_href, head_href, heads_href, roles_href
 from components.chip import said_twice, shortened
-from components.headline import headline, lead
 from components.lamp import lamp
 from components.numbers import percent
 from components.prompt_bar import EXAMPLES
-from components.roles_view import roles_view
+from components.roles import bar_guide, role_card, roles_page, stage
+from components.roles.headline import headline, lead
+from components.roles.roles_view import roles_view
 from components.score_bar import bar_text, score_bar
 from components.strip_view import MAX_ARCS, strip_view, strongest_head
 from components.token_chip import token_chip

@@ -8,9 +8,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from components import detector_lists, learn_page, toy_card, toy_page, toy_strip, training_plot, why_two_layers
 from components.address import Question
-from components.toy_view import (
+from components.learn import learn_page
+from components.toy import detector_lists, toy_card, toy_page, toy_strip, training_plot, why_two_layers
+from components.toy.toy_view import (
     ONE_LAYER,
     TWO_LAYERS,
     Look,
@@ -23,7 +24,7 @@ from components.toy_view import (
     strongest_look,
     toy_view,
 )
-from components.training_figure import Line, training_figure
+from components.toy.training_figure import Line, training_figure
 from tests.catalogues import catalogue_of
 from tests.fake_service import MODEL, PLAIN, REPEATING, FakeHeadlight, fake_forward
 from tests.patterns import even_pattern, ideal_pattern

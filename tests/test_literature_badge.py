@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from components import head_map, head_page, heads_map_card, heads_page, heads_table, literature_badge
+from components import head_map, literature_badge
 from components.address import Question
-from components.head_view import head_view
-from components.heads_view import HeadsView, heads_view
+from components.head import head_page
+from components.head.head_view import head_view
+from components.heads import heads_map_card, heads_page, heads_table
+from components.heads.heads_view import HeadsView, heads_view
 from tests.fake_service import MODEL, REPEATING
 from tests.test_components_heads import head_search, nodes
 from utils.heads import HeadId

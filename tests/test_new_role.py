@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 from dash._utils import to_json
 
-from components import head_page, heads_page, learn_page, roles_page, stage
 from components.address import Question
-from components.roles_view import roles_view
+from components.head import head_page
+from components.heads import heads_page
+from components.learn import learn_page
+from components.roles import roles_page, stage
+from components.roles.roles_view import roles_view
 from components.score_bar import two_decimals
 from tests import fake_service
 from tests.fake_service import MODEL, PLAIN, FakeHeadlight

@@ -1,0 +1,190 @@
+"""What a head looks for: its QK circuit on the tokens of the text, alone or through an earlier head.
+
+Tokens stand for themselves here, without position and context.
+"""
+
+from __future__ import annotations
+
+import html as html_text
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import dash_bootstrap_components as dbc
+import numpy as np
+import plotly.graph_objects as go
+from dash import html
+
+from components.circuits.circuit_figure import drawn, house_figure, role_colour
+from components.circuits.circuit_table import folded_table
+from components.circuits.circuits_view import ALONE, THROUGH
+from components.circuits.circuits_words import signed
+from components.markup import aria
+from components.numbers import plural
+from components.token_chip import token_chip
+
+if TYPE_CHECKING:
+    from dash.development.base_component import Component
+
+    from components.circuits.circuits_view import CircuitsView
+    from utils.circuits.token_circuits import TokenCircuits
+    from utils.forward_pass import ForwardPass
+    from utils.tokens import Token
+
+LABEL_CHARACTERS = 9
+LABEL_CHARACTER_PX = 7.5
+BEST_SHOWN = 3
+STRIPE_FROM = 0.5  # the share of rows whose best match is on the diagonal, from which it is called a stripe
+
+
+class Ids:
+    looks = "circuits-looks"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place in the text: the token at query_pos was there before, at key_pos - 1, and key_pos followed it."""
+
+    query_pos: int
+    key_pos: int
+
+
+def layout(view: CircuitsView, circuits: TokenCircuits, forward: ForwardPass) -> list[Component]:
+    """The plot, what its diagonal says, and its table."""
+    label = (
+        f"What {view.head} looks for, on {plural(len(circuits.tokens), 'token')} of the text; the table holds the best."
+    )
+    figure = drawn("looks", looks_figure(circuits, view.jobs.main(view.head)), label)
+    left_out = f"The first {len(circuits.tokens)} different tokens. " if circuits.n_left_out else ""
+    each = "QK circuit on the tokens of your text, each by itself."
+    caption = f"{left_out}{each} The stronger the colour, the better the match, before softmax."
+    return [
+        html.P(["Side: the token it stands on. Top: ", *_top_words(view, circuits)]),
+        html.Div([figure, html.Div(_notes(view, circuits, forward), className="looks-notes")], className="looks-body"),
+        html.P(caption, className="panel-note"),
+        _table(circuits),
+    ]
+
+
+def switch(view: CircuitsView) -> html.Div:
+    """Alone, or through the best earlier head."""
+    choice = dbc.RadioItems(
+        id=Ids.looks,
+        options=[{"label": "Alone", "value": ALONE}, {"label": f"Through {view.through}", "value": THROUGH}],
+        value=ALONE if view.is_alone else THROUGH,
+        inline=True,
+        className="switch",
+    )
+    return html.Div(choice, role="group", **aria(label="What it looks for, alone or through an earlier head"))
+
+
+def diagonal_share(looks_for: np.ndarray) -> float:
+    """The share of rows [query token, key token] whose best match is their own token, in [0, 1]."""
+    return float((looks_for.argmax(axis=1) == np.arange(len(looks_for))).mean())
+
+
+def text_place(forward: ForwardPass) -> Place | None:
+    """The last place whose token stood there before, with at least one token between; None without any.
+
+    Example: in `A B C A` it is position 3 with key position 1, the B that followed the earlier A.
+    """
+    ids = list(forward.token_ids)
+    first = 1 if forward.has_start_mark else 0
+    for query_pos in range(len(ids) - 1, 1, -1):
+        copies = [pos for pos in range(first, query_pos - 1) if ids[pos] == ids[query_pos]]
+        if copies:
+            return Place(query_pos, copies[-1] + 1)
+    return None
+
+
+def looks_figure(circuits: TokenCircuits, role: str) -> go.Figure:
+    """A row for each token that the head may stand on, coloured where it matches better than the row's average."""
+    words = [_label(token) for token in circuits.tokens]
+    axis = {
+        "tickvals": list(range(len(words))),
+        "ticktext": words,
+        "tickfont": {"size": 13 if len(words) <= 14 else 11, "color": "var(--ink)"},
+        "ticks": "",
+        "showgrid": False,
+        "zeroline": False,
+        "showline": False,
+        "fixedrange": True,
+    }
+    heatmap = go.Heatmap(
+        z=np.asarray(circuits.looks_for, dtype=np.float32),
+        zmin=0,
+        zmax=max(float(circuits.looks_for.max()), 1e-6),
+        xgap=2,
+        ygap=2,
+        colorscale=[[0, "var(--sunk)"], [1, role_colour(role)]],
+        showscale=False,
+        customdata=[[[row, column] for column in words] for row in words],
+        hovertemplate="%{customdata[0]} for %{customdata[1]}: %{z:+.1f}<extra></extra>",
+    )
+    left = 14 + round(LABEL_CHARACTER_PX * max(len(word) for word in words))
+    return house_figure(
+        heatmap,
+        margin=(left, 12, 62, 4),
+        xaxis={**axis, "side": "top", "tickangle": -45},
+        yaxis={**axis, "autorange": "reversed"},
+    )
+
+
+def _top_words(view: CircuitsView, circuits: TokenCircuits) -> list[Any]:
+    if circuits.through is None:
+        return ["the token it might look at."]
+    if _looks_back(view):
+        return ["the token ", html.Strong("before"), " the place it might look at."]
+    return [f"the token that {circuits.through} found for the place it might look at."]
+
+
+def _looks_back(view: CircuitsView) -> bool:
+    """Whether the earlier head writes down the token before a place."""
+    return view.through is not None and view.jobs.main(view.through) == "previous_token"
+
+
+def _notes(view: CircuitsView, circuits: TokenCircuits, forward: ForwardPass) -> list[Component]:
+    """What the diagonal says, only where it is there, with a place in the student's own text."""
+    n, share = len(circuits.tokens), diagonal_share(circuits.looks_for)
+    if share < STRIPE_FROM:
+        return [html.P(f"In {round(share * n)} of {n} rows the best match is the token itself.")]
+    if circuits.through is None:
+        return [html.P([html.Strong("The diagonal: "), "it looks for places that hold its own token."])]
+    if not _looks_back(view):
+        return [
+            html.P([html.Strong("The diagonal: "), f"it looks for places where {circuits.through} found its token."])
+        ]
+    rule = html.P([html.Strong("The diagonal is induction. "), "It looks for a place that follows its own token."])
+    place = text_place(forward)
+    return [rule] if place is None else [rule, _place_sentence(view, place, forward.tokens)]
+
+
+def _place_sentence(view: CircuitsView, place: Place, tokens: tuple[Token, ...]) -> html.P:
+    role = view.jobs.main(view.head)
+    before = place.key_pos - 1
+    return html.P(
+        [
+            "At ",
+            token_chip(tokens[place.query_pos], place.query_pos, role, "query"),
+            " it looks for a place after ",
+            token_chip(tokens[before], before, role, "copy"),
+            ". In your text that is ",
+            token_chip(tokens[place.key_pos], place.key_pos, role, "key"),
+            ".",
+        ]
+    )
+
+
+def _table(circuits: TokenCircuits) -> html.Details:
+    """For each token the three that it matches best."""
+    rows = []
+    for token, scores in zip(circuits.tokens, circuits.looks_for, strict=True):
+        best = np.argsort(-scores, kind="stable")[:BEST_SHOWN].tolist()
+        cells = [[html.Bdi(circuits.tokens[key].word), f" {signed(float(scores[key]))}"] for key in best]
+        rows.append([html.Bdi(token.word), *cells])
+    return folded_table("Show as table", ("Token", "Looks most for", "2nd most", "3rd most"), rows)
+
+
+def _label(token: Token) -> str:
+    """A token as an axis label, escaped: Plotly reads its text as markup."""
+    word = token.word
+    return html_text.escape(word if len(word) <= LABEL_CHARACTERS else f"{word[: LABEL_CHARACTERS - 1]}…")

@@ -1,0 +1,135 @@
+"""What a head writes: its OV circuit on the tokens of the text, and its copying score among those of all heads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import plotly.graph_objects as go
+from dash import html
+
+from components.circuits.circuit_figure import HIDDEN_AXIS, drawn, house_figure, role_colour
+from components.circuits.circuit_looks import text_place
+from components.circuits.circuit_table import folded_table
+from components.circuits.circuits_words import signed, with_minus
+from components.token_chip import token_chip
+from utils.heads import HeadId
+
+if TYPE_CHECKING:
+    from dash.development.base_component import Component
+
+    from components.circuits.circuits_view import CircuitsView
+    from utils.circuits.token_circuits import TokenCircuits
+    from utils.experiments.direct_logits import Push
+    from utils.forward_pass import ForwardPass
+
+N_BINS = 41
+COPIES_FROM = 0.5
+PUSHES_IN_TABLE = 3
+
+
+def copying_part(view: CircuitsView, scores: np.ndarray) -> list[Component]:
+    """The dot plot of all copying scores. scores: [layer, head] in [-1, 1]."""
+    own, role = float(scores[view.head]), view.jobs.main(view.head)
+    rank = 1 + int((scores > own).sum())
+    what = with_minus(f"{view.head} has {own:.2f}, number {rank} of {scores.size}.")
+    ends = [html.Span("writes the opposite of what it sees"), html.Span("writes what it sees")]
+    return [
+        html.H4(f"Copying score of all {scores.size} heads", className="sub-title"),
+        drawn("copying", copying_figure(scores, view.head, role), f"Copying scores. {what}"),
+        html.P(ends, className="axis-ends"),
+        html.P(f"OV circuit. Each dot is one head. {what} {copying_words(scores, view.head)}", className="panel-note"),
+    ]
+
+
+def copying_words(scores: np.ndarray, head: HeadId) -> str:
+    """What a copying score says, and whether it sets the head apart: not where a tenth of all heads copy more."""
+    n_more = int((scores > scores[head]).sum())
+    if scores[head] >= COPIES_FROM and n_more >= scores.size // 10:
+        return "It copies, but so do many heads. What sets it apart is where it looks."
+    if scores[head] >= COPIES_FROM:
+        return "It mostly copies what it looks at."
+    if scores[head] <= -COPIES_FROM:
+        return "It mostly writes the opposite of what it looks at."
+    return "It neither copies nor writes the opposite."
+
+
+def pushes_part(view: CircuitsView, circuits: TokenCircuits, forward: ForwardPass) -> list[Component]:
+    """What looking at one token of the text pushes up, and the same for every token."""
+    place, role = text_place(forward), view.jobs.main(view.head)
+    index = len(circuits.tokens) - 1
+    chip = html.Span(html.Bdi(circuits.tokens[index].word), className="token-chip token-chip--key")
+    ids = [token.id for token in circuits.tokens]
+    if place is not None and forward.token_ids[place.key_pos] in ids:
+        index = ids.index(forward.token_ids[place.key_pos])
+        chip = token_chip(forward.tokens[place.key_pos], place.key_pos, role, "key")
+    pushes = circuits.writes.get(index, ())
+    copied = bool(pushes) and pushes[0].token.word.lower() == circuits.tokens[index].word.lower()
+    rows = [
+        [html.Bdi(circuits.tokens[source].word), *(_push(push) for push in pushed[:PUSHES_IN_TABLE])]
+        for source, pushed in circuits.writes.items()
+    ]
+    return [
+        html.P([f"{'A copy: looking' if copied else 'Looking'} at ", chip, ", it pushes up"]),
+        html.Div([html.Span(_push(push), className="push-chip") for push in pushes], className="push-chips"),
+        html.P(
+            "In logits, before the scale of the final norm: compare them with one another only.", className="panel-note"
+        ),
+        folded_table("Show all tokens", ("Looking at", "pushes up", "2nd", "3rd"), rows),
+    ]
+
+
+def copying_figure(scores: np.ndarray, head: HeadId, role: str) -> go.Figure:
+    """A dot for each head by its score, -1 to 1, equal ones stacked; the head's own in its colour with its value."""
+    own = head.layer * scores.shape[1] + head.head
+    x, y = stacked(scores.ravel())
+    is_own = np.arange(scores.size) == own
+    top, colour = float(y.max()) + 2.2, role_colour(role)
+    stalk = go.Scatter(
+        x=[x[own]] * 2, y=[y[own], top], mode="lines", line={"color": colour, "width": 2}, hoverinfo="skip"
+    )
+    own_dot = {"color": colour, "size": 12, "line": {"color": "var(--surface)", "width": 2}}
+    return house_figure(
+        _dots(scores, x, y, ~is_own, {"color": "var(--off)", "size": 7, "opacity": 0.8}),
+        stalk,
+        _dots(scores, x, y, is_own, own_dot),
+        margin=(8, 8, 26, 26),
+        xaxis={
+            **HIDDEN_AXIS,
+            "range": [-1.08, 1.08],
+            "showticklabels": True,
+            "tickvals": [-1, 0, 1],
+            "ticktext": ["−1", "0", "1"],
+        },
+        yaxis={**HIDDEN_AXIS, "range": [-0.8, top + 1.2]},
+        annotations=[_own_label(float(x[own]), top, with_minus(f"<b>{head}: {scores[head]:.2f}</b>"))],
+    )
+
+
+def stacked(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Places of a dot plot: each value, in [-1, 1], at the middle of its bin, the n-th of a bin at height n - 1."""
+    bins = np.clip(np.round((values + 1) / 2 * (N_BINS - 1)), 0, N_BINS - 1).astype(int)
+    heights = np.array([int((bins[:index] == place).sum()) for index, place in enumerate(bins)])
+    return bins / (N_BINS - 1) * 2 - 1, heights
+
+
+def _dots(scores: np.ndarray, x: np.ndarray, y: np.ndarray, shown: np.ndarray, marker: dict[str, Any]) -> go.Scatter:
+    heads = [HeadId(*divmod(int(index), scores.shape[1])) for index in np.flatnonzero(shown)]
+    return go.Scatter(
+        x=x[shown],
+        y=y[shown],
+        customdata=[[str(head), float(scores[head])] for head in heads],
+        mode="markers",
+        marker=marker,
+        hovertemplate="%{customdata[0]}: %{customdata[1]:.2f}<extra></extra>",
+    )
+
+
+def _own_label(x: float, y: float, text: str) -> dict[str, Any]:
+    side = "right" if x > 0.6 else "left" if x < -0.6 else "center"
+    font = {"color": "var(--ink)", "size": 14}
+    return {"x": x, "y": y, "text": text, "showarrow": False, "yanchor": "bottom", "xanchor": side, "font": font}
+
+
+def _push(push: Push) -> list[Any]:
+    return [html.Bdi(push.token.word), f" {signed(push.logit)}"]

@@ -1,0 +1,320 @@
+"""The circuits page: which head reads which, told from the weights, and a test of whether it matters on a text.
+
+Comparing all pairs of heads can take a while the first time. The page waits a moment for it and shows the result at
+once; where it takes longer, the page appears with a line that says so, and is filled when the numbers are there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlencode
+
+from dash import Dash, Input, Output, State, dcc, html, no_update
+
+from components import messages, themed_graph
+from components.address import Ids as AddressIds
+from components.address import Question, models_href, roles_href
+from components.circuits import (
+    circuit_average,
+    circuit_close_up,
+    circuit_graph,
+    circuit_looks,
+    circuits_csv,
+    circuits_tabs,
+    composition_map,
+    fit_bars,
+    path_test,
+)
+from components.circuits.circuit_notice import notice
+from components.circuits.circuits_view import (
+    ALL,
+    ALONE,
+    BROAD,
+    DEFAULT_KIND,
+    THROUGH,
+    CircuitsView,
+    best_named_pair,
+    circuits_view,
+)
+from components.circuits.circuits_words import footer, lead, title
+from components.lamp import sign
+from components.markup import aria
+from components.numbers import plural
+from utils.errors import UserError
+
+if TYPE_CHECKING:
+    from dash.development.base_component import Component
+
+    from utils.circuits.composition import Composition
+    from utils.service import Headlight
+
+PATIENCE_S = 1.5
+DEFAULTS = {"kind": DEFAULT_KIND, "fits": BROAD, "looks": THROUGH}
+DEPENDENTS = {"from": {"to"}, "head": {"test"}}
+
+
+class Ids:
+    body = "circuits-body"
+    ask = "circuits-ask"
+    shown = "circuits-shown"
+    csv_button = "circuits-csv-button"
+    csv = "circuits-csv"
+
+
+CONTROLS = {
+    composition_map.Ids.kind: "kind",
+    circuit_graph.Ids.fits: "fits",
+    composition_map.Ids.from_layer: "from",
+    composition_map.Ids.to_layer: "to",
+    circuit_looks.Ids.looks: "looks",
+    circuit_close_up.Ids.head: "head",
+}
+
+
+def layout(service: Headlight, question: Question, search: str) -> html.Div:
+    """The page for one address: whole where that is quick, else a line that waits. Raises UserError as the view."""
+    built = soon(lambda: body(service, question, search))
+    waiting = built is None
+    return html.Div(
+        [
+            circuits_tabs.layout(question, circuits_tabs.IN_MODEL),
+            dcc.Store(id=Ids.ask, data=search if waiting else None),
+            html.Div(_waiting() if built is None else built, id=Ids.body),
+        ],
+        className="circuits-page",
+    )
+
+
+def skeleton() -> html.Div:
+    """The ids that callbacks name, before any question is asked."""
+    return html.Div(
+        [
+            dcc.Store(id=Ids.ask),
+            dcc.Store(id=Ids.shown),
+            html.Div(id=Ids.body),
+            html.Button(id=Ids.csv_button),
+            dcc.Download(id=Ids.csv),
+            *(part.skeleton() for part in (circuit_graph, composition_map, circuit_close_up, path_test)),
+        ]
+    )
+
+
+def register(app: Dash, service: Headlight) -> None:
+    """Presses write the address; slow parts are filled after the page is there."""
+    for part in (circuit_graph, composition_map):
+        part.register(app)
+    for asking in (circuit_average, path_test):
+        asking.register(app, service)
+
+    for control, parameter in CONTROLS.items():
+        _follow(app, control, parameter)
+
+    @app.callback(Output(Ids.body, "children"), Input(Ids.ask, "data"))
+    def fill(search: str | None) -> Any:
+        if search is None:
+            return no_update
+        question = Question.from_search(search, service.settings.default_model)
+        try:
+            return body(service, question, search)
+        except UserError as refusal:
+            return messages.error(refusal, question, heading=True)
+
+    @app.callback(
+        Output(AddressIds.location, "search", allow_duplicate=True),
+        Input(themed_graph.Ids.graph(composition_map.FIGURE), "clickData"),
+        State(AddressIds.location, "search"),
+        prevent_initial_call=True,
+    )
+    def choose_pair(click: dict[str, Any] | None, search: str | None) -> Any:
+        if not click:
+            return no_update
+        question = Question.from_search(search, service.settings.default_model)
+        view = circuits_view(service, question, search or "")
+        return view.search(**composition_map.pressed_pair(view, click))
+
+    @app.callback(
+        Output(Ids.csv, "data"),
+        Input(Ids.csv_button, "n_clicks"),
+        State(AddressIds.location, "search"),
+        prevent_initial_call=True,
+    )
+    def download(presses: int | None, search: str | None) -> Any:
+        if not presses:
+            return no_update
+        question = Question.from_search(search, service.settings.default_model)
+        view = circuits_view(service, question, search or "")
+        if view.fits is None:
+            return no_update
+        return {"content": circuits_csv.fits_csv(view.fits), "filename": circuits_csv.file_name(view)}
+
+
+def _follow(app: Dash, control: str, parameter: str) -> None:
+    """A switch or menu writes the address. One callback each, since not every page has all of them."""
+
+    @app.callback(
+        Output(AddressIds.location, "search", allow_duplicate=True),
+        Input(control, "value"),
+        State(Ids.shown, "data"),
+        State(AddressIds.location, "search"),
+        prevent_initial_call=True,
+    )
+    def change(value: str | None, shown: dict[str, str] | None, search: str | None) -> Any:
+        return changed_search(parameter, value, shown, search or "")
+
+
+def soon(build: Callable[[], list[Component]]) -> list[Component] | None:
+    """What `build` gives, None if that takes longer than a reader should wait for a page; the work goes on then."""
+    pool = ThreadPoolExecutor(max_workers=1)
+    job: Future[list[Component]] = pool.submit(build)
+    pool.shutdown(wait=False)
+    try:
+        return job.result(timeout=PATIENCE_S)
+    except TimeoutError:
+        return None
+
+
+def changed_search(name: str, value: str | None, shown: dict[str, str] | None, search: str) -> Any:
+    """The address after a switch or menu was changed; no update where it shows what it already did.
+
+    Args: name: of the parameter. shown: the values that the page was built with.
+    """
+    if not value or shown is None or value == shown.get(name):
+        return no_update
+    parameters = dict(parse_qsl(search.lstrip("?"), keep_blank_values=True))
+    dropped = {name, *DEPENDENTS.get(name, ())}
+    kept = {key: each for key, each in parameters.items() if key not in dropped}
+    return "?" + urlencode(kept if DEFAULTS.get(name) == value else kept | {name: value})
+
+
+def body(service: Headlight, question: Question, search: str) -> list[Component]:
+    """Everything below the tabs. Raises UserError as `circuits_view`."""
+    view = circuits_view(service, question, search)
+    parts = _circuit_parts(view, view.fits) if view.fits is not None else [_one_layer(view)]
+    circuits = service.circuits.of_head(question.model, view.head)
+    return [
+        _title(view),
+        *([_no_jobs(view)] if not view.jobs.roles else []),
+        *parts,
+        circuit_close_up.layout(service, view, circuits),
+        path_test.layout(view),
+        _foot(view, circuits.norm_note),
+        dcc.Store(id=Ids.shown, data=shown_values(view)),
+    ]
+
+
+def shown_values(view: CircuitsView) -> dict[str, str]:
+    """What each switch and menu shows."""
+    return {
+        "kind": view.kind,
+        "fits": BROAD if view.broad_only else ALL,
+        "from": str(view.layers[0]),
+        "to": str(view.layers[1]),
+        "looks": ALONE if view.is_alone else THROUGH,
+        "head": f"{view.head.layer}.{view.head.head}",
+    }
+
+
+def _waiting() -> list[Component]:
+    """What stands there while all pairs of heads are compared for the first time."""
+    return [
+        html.H1("Comparing every pair of heads …", id="headline", tabIndex=-1),
+        html.P("Large models take a while the first time.", className="lead circuits-waiting"),
+    ]
+
+
+def _title(view: CircuitsView) -> html.Div:
+    pair = best_named_pair(view.fits, view.jobs, view.broad_only) if view.fits is not None else None
+    source = f"Fits are read from the weights of {view.model_name}. They need no text."
+    return html.Div(
+        [
+            html.P(source, className="circuits-source"),
+            html.H1(title(view, pair), id="headline", tabIndex=-1),
+            html.P(lead(view, pair), className="lead"),
+            *([] if view.needs_model else [_text_line(view)]),
+        ]
+    )
+
+
+def _text_line(view: CircuitsView) -> html.P:
+    question = view.question
+    return html.P(
+        [
+            "Text below: “",
+            html.Bdi(question.prompt),
+            "” ",
+            dcc.Link("Edit the text", href=roles_href(question.model, question.prompt)),
+        ],
+        className="circuits-text",
+    )
+
+
+def _no_jobs(view: CircuitsView) -> Component:
+    return notice(
+        f"Nobody has measured yet which jobs the heads of {view.model_name} have.",
+        "The fits are here all the same; names and colours come with the jobs.",
+        "Analyze the model, under Models",
+        models_href(view.question.model, view.question.prompt),
+    )
+
+
+def _one_layer(view: CircuitsView) -> html.P:
+    toy = circuits_tabs.href(view.question, circuits_tabs.TOY)
+    return html.P(dcc.Link("See why it matters", href=toy, className="btn btn-quiet"), className="one-layer")
+
+
+def _circuit_parts(view: CircuitsView, fits: Composition) -> list[Component]:
+    return [
+        circuit_graph.layout(view, fits),
+        html.Div(
+            [
+                composition_map.layout(view, fits),
+                html.Div([fit_bars.layout(view, fits), _how_to_read(fits)], className="circuits-side"),
+            ],
+            className="circuit-pair",
+        ),
+    ]
+
+
+def _how_to_read(fits: Composition) -> html.Section:
+    best = fits.best(1, broad_only=False)[0]
+    narrow = ""
+    if best.breadth < fits.broad_from:
+        narrow = (
+            f" The highest score of all, {best.writer} into {best.reader} at {best.multiple:.1f} ×, rests on about "
+            f"{plural(round(best.breadth), 'kind')}, which many pairs may share, so it says little about one circuit."
+        )
+    return html.Section(
+        [
+            html.H2("How to read it"),
+            html.P(
+                [
+                    html.Strong("Q, K, V"),
+                    " say where the later head uses the note: in what it asks (Q), in what it can find (K), or in what "
+                    "it passes on (V). Induction runs through K.",
+                ]
+            ),
+            html.P(
+                [
+                    html.Strong("Broad fits"),
+                    f" rest on {fits.broad_from:.0f} kinds of note or more, a quarter of what a head could write. "
+                    f"Where to draw that line is a choice.{narrow}",
+                ]
+            ),
+            html.P([html.Strong("A fit is not a cause."), " It says what a head could read, not that it does."]),
+        ],
+        className="surface panel how-to-read",
+        **aria(label="How to read it"),
+    )
+
+
+def _foot(view: CircuitsView, norm_note: str) -> html.Div:
+    button = html.Button(
+        [sign("download"), "Download numbers (CSV)"],
+        id=Ids.csv_button,
+        type="button",
+        className="text-button",
+        hidden=view.fits is None,
+    )
+    return html.Div([html.P(footer(view, norm_note)), button, dcc.Download(id=Ids.csv)], className="circuits-foot")

@@ -1,0 +1,167 @@
+"""The sentences of the circuits page. A fit is read from weights; only switching a head off may speak of a cause."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from components.circuits.circuits_view import CLEAR_FROM, N_LINES, PUBLISHED_FROM, named_readers, role_name, scores_of
+from components.numbers import plural
+from utils.heads import HeadId
+
+if TYPE_CHECKING:
+    from components.circuits.circuits_view import CircuitsView, Jobs
+    from utils.circuits.composition import Fit
+
+NO_NAMED_PAIR = "No two named heads of this model fit clearly better than random."
+ONE_LAYER = "This model has one layer. No head can read another's notes."
+NOTES = {
+    "previous_token": "looks one token back and notes what it sees there",
+    "induction": "looks at what followed an earlier copy and notes what it finds",
+    "duplicate_token": "looks at an earlier copy of its token and notes what it finds",
+    "positional": "rests on the first token and notes what stands there",
+    "current_token": "notes the token that it stands on",
+    "diffuse": "notes a blend of everything so far",
+}
+USES = {
+    "Q": ("ask with", "asks with such notes", "ask with such notes"),
+    "K": ("look for", "searches for such notes", "search for such notes"),
+    "V": ("pass on", "passes such notes on", "pass such notes on"),
+}
+LATER = {"Q": "asks with", "K": "looks for", "V": "passes on"}
+
+
+def title(view: CircuitsView, pair: Fit | None) -> str:
+    """The page's answer, about the best pair of two heads with a job.
+
+    Args: pair: that pair by the chosen kind and fits, None without any.
+    """
+    if view.fits is None:
+        return ONE_LAYER
+    if not view.jobs.roles:
+        return f"What the heads of {view.model_name} read of one another. Their jobs are not known yet."
+    if pair is None or pair.multiple < CLEAR_FROM:
+        if view.kind == "K":
+            small = " That is normal for very small models." if view.shape[0] <= 4 else ""
+            return NO_NAMED_PAIR + small
+        return f"Through {view.kind}, no two named heads of this model fit clearly better than random."
+    readers = role_name(view.jobs.main(pair.reader))
+    return f"In {view.model_name}, one head writes what the {readers} heads {USES[view.kind][0]}."
+
+
+def lead(view: CircuitsView, pair: Fit | None) -> str:
+    """The same as two steps: what the writer notes, and who uses such notes."""
+    if view.fits is None:
+        return "A head can only read what an earlier layer wrote. What this model's heads look for and write is below."
+    if pair is None or pair.multiple < CLEAR_FROM or not view.jobs.roles:
+        best = view.fits.best(1, view.broad_only) or view.fits.best(1, False)
+        return f"The best fit is {best[0].writer} into {best[0].reader}, {times(best[0].multiple)} random."
+    writes, reads = view.jobs.main(pair.writer), view.jobs.main(pair.reader)
+    all_readers = named_readers(view.fits, view.jobs, pair.writer, view.broad_only)
+    readers = [fit.reader for fit in all_readers if fit.multiple >= CLEAR_FROM and view.jobs.has(fit.reader, reads)][:4]
+    use = USES[view.kind][1 if len(readers) == 1 else 2]
+    recipe = ""
+    if (writes, reads, view.kind) == ("previous_token", "induction", "K"):
+        recipe = " Together that is the recipe of induction."
+    return f"{pair.writer} {NOTES[writes]}. {listed(sorted(readers))} {use}.{recipe}"
+
+
+def graph_lead(view: CircuitsView, n_lines: int) -> str:
+    """What a line is, and which lines are drawn."""
+    kind = "broad fits" if view.broad_only else "fits"
+    which = f"These are the {n_lines} best {kind}" if n_lines >= N_LINES else f"There are {plural(n_lines, kind[:-1])}"
+    return f"A line joins two heads when the later one {LATER[view.kind]} what the earlier one writes. {which}."
+
+
+def later_note(view: CircuitsView, lines: list[Fit]) -> str:
+    """Named heads in layers that no line reaches, which a reader would otherwise wonder about; empty without any."""
+    if not lines or view.reader_role is None:
+        return ""
+    last = max(fit.reader.layer for fit in lines)
+    later = [head for head in view.jobs.roles if head.layer > last and view.jobs.has(head, view.reader_role)]
+    if not later:
+        return ""
+    heads = plural(len(later), f"more {role_name(view.reader_role)} head")
+    verb = "sits" if len(later) == 1 else "sit"
+    return f"{heads} {verb} in later layers, but none of these lines ends there."
+
+
+def head_sentence(view: CircuitsView, head: HeadId, fits: list[Fit]) -> str:
+    """A head of the graph in words, with its fits into later heads, best first.
+
+    Example: "L4H11, previous token, fits 8 later heads, best L6H9, 2.9 times random".
+    """
+    job = [role_name(view.jobs.main(head))] if head in view.jobs.roles else []
+    if not fits:
+        return ", ".join(
+            [str(head), *job, "no later head can read it" if head.layer == view.shape[0] - 1 else "no fit"]
+        )
+    n_clear = sum(fit.multiple >= CLEAR_FROM for fit in fits)
+    clear = f"fits {plural(n_clear, 'later head')}" if n_clear else "fits no later head clearly"
+    best = f"best {fits[0].reader}, {fits[0].multiple:.1f} times random"
+    return ", ".join([str(head), *job, clear, best])
+
+
+def rank_words(rank: int, of: int) -> str:
+    """`best of 72`, `14 of 72`."""
+    return f"best of {of}" if rank == 1 else f"{rank} of {of}"
+
+
+def pair_caption(view: CircuitsView) -> str:
+    """The raw score of the best fit that is shown, once, and its place among all."""
+    fits = view.readers
+    if view.fits is None or not fits:
+        return ""
+    best = fits[0]
+    broad_only = view.broad_only and best.breadth >= view.fits.broad_from
+    scores = scores_of(view.fits, broad_only)
+    count, rank = int(np.isfinite(scores).sum()), 1 + int((scores > best.score).sum())
+    place = "The best" if rank == 1 else f"Number {rank:,}"
+    kind = "broad fits" if broad_only else "fits"
+    return f" score, from 0 to 1. {best.writer} into {best.reader}: {best.score:.3f}. {place} of {count:,} {kind}."
+
+
+def footer(view: CircuitsView, norm_note: str) -> str:
+    """What the numbers were made from."""
+    n_layers, n_heads = view.shape
+    jobs = {
+        "catalogue": "Jobs: Headlight's own catalogue.",
+        "published": f"Jobs: published scores above {PUBLISHED_FROM}, from TransformerLens notebooks.",
+        "": "Jobs: not known yet.",
+    }[view.jobs.source]
+    return " ".join(
+        part
+        for part in (
+            f"{view.model_name}, {plural(n_layers, 'layer')} of {plural(n_heads, 'head')}.",
+            norm_note,
+            jobs,
+        )
+        if part
+    )
+
+
+def named(jobs: Jobs, head: HeadId) -> str:
+    """`L4H11, previous token`, or `L4H10` for a head without a job."""
+    return f"{head}, {role_name(jobs.main(head))}" if head in jobs.roles else str(head)
+
+
+def with_minus(text: str) -> str:
+    """Numbers in a text with a real minus sign: `−0.71`."""
+    return text.replace("-", "−")
+
+
+def signed(value: float) -> str:
+    """`+2.4`, `−0.3`."""
+    return with_minus(f"{value:+.1f}")
+
+
+def times(multiple: float) -> str:
+    """`2.9 ×`."""
+    return f"{multiple:.1f} ×"
+
+
+def listed(heads: list[HeadId]) -> str:
+    """`L5H1`, `L5H1 and L5H5`, `L5H1, L5H5 and L6H9`."""
+    names = [str(head) for head in heads]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,198 @@
+"""The evidence, token by token: each place that can tell, what the head does there, and the average that is its score.
+
+For a set role a row shows the attention that goes where the role says, summed over the copies; for diffuse how even
+the row is. The average of the rows is the score, by the one formula of `utils/scoring.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from dash import html
+
+from components.head_levels import RoleLevel
+from components.lamp import sign
+from components.markup import aria
+from components.numbers import in_words, percent, plural
+from components.score_bar import two_decimals
+from components.token_chip import token_chip
+from utils.activity import DIFFUSE_MAX_PEAK, DIFFUSE_MIN_SCORE
+from utils.reasons import few_rows_caution, not_applicable_reason, too_short_reason
+from utils.roles import OTHER, ROLES
+from utils.scoring import normalised_entropy, row_peaks, row_scores
+
+if TYPE_CHECKING:
+    from dash.development.base_component import Component
+
+    from components.head.head_view import HeadView
+
+ROWS_SHOWN = 8
+STRONGEST_SHOWN = 6
+
+
+@dataclass(frozen=True)
+class EvidenceRow:
+    """One place that can tell. key_pos: the strongest of the predicted keys; n_more_keys: the other ones; share: the
+    attention that all of them get (for diffuse: how even the row is), in [0, 1]."""
+
+    query_pos: int
+    key_pos: int
+    n_more_keys: int
+    share: float
+
+
+def layout(view: HeadView) -> html.Section:
+    """The card. A head without a job shows where it looks hardest; a role without evidence says why."""
+    if view.role == OTHER:
+        title, parts = "Where it looks hardest", _strongest(view)
+    elif view.evidence is None:
+        title, parts = "The evidence, token by token", [_grey(view)]
+    else:
+        title, parts = "The evidence, token by token", _evidence(view)
+    return html.Section(
+        [html.H2(title, id="evidence-title"), *parts],
+        className=f"surface panel role-{view.role}",
+        **aria(labelledby="evidence-title"),
+    )
+
+
+def evidence_rows(view: HeadView) -> list[EvidenceRow]:
+    """Every evidence row of the shown role, the last token first. Their mean share is the score."""
+    evidence = view.evidence
+    if evidence is None:
+        return []
+    pattern = view.pattern
+    if ROLES[view.role].predicts is None:
+        shares, keys = normalised_entropy(pattern), pattern[1:].argmax(axis=-1)
+        more = np.zeros(len(keys), dtype=int)
+    else:
+        shares = row_scores(pattern, evidence)
+        targets = evidence.targets[evidence.rows]
+        keys = np.where(targets, pattern[evidence.rows], -1).argmax(axis=-1)
+        more = targets.sum(axis=-1) - 1
+    rows = zip(evidence.rows.tolist(), keys.tolist(), more.tolist(), shares.tolist(), strict=True)
+    return [EvidenceRow(*row) for row in rows][::-1]
+
+
+def introduction(view: HeadView, n_rows: int) -> str:
+    """What a perfect head would do at these tokens."""
+    places = plural(n_rows, "token").replace(str(n_rows), in_words(n_rows)).capitalize()
+    at = "At it" if n_rows == 1 else "At each"
+    can_tell = "appeared before" if view.role in ("induction", "duplicate_token") else "can tell"
+    habit = ROLES[view.role].habit
+    if view.role == "positional" and view.tokens[0].is_start:
+        habit = "looks at the start mark"
+    return f"{places} {can_tell}. {at}, a perfect head for this job {habit}."
+
+
+def no_job_sentence(view: HeadView) -> str:
+    """What is known of a head without a job."""
+    catalogue = view.catalogue
+    if catalogue is None:
+        return "The heads of this model were not analysed, so nobody knows whether this one has a job."
+    n_none = sum(not roles for layer in catalogue.head_roles for roles in layer)
+    total = catalogue.n_layers * catalogue.n_heads
+    return f"None of the {in_words(len(ROLES))} jobs fits this head. In this model {n_none} of {total} are like this."
+
+
+def _evidence(view: HeadView) -> list[Component]:
+    rows = evidence_rows(view)
+    items = [_row(view, row) for row in rows]
+    caution = few_rows_caution(len(rows))
+    return [
+        html.P(introduction(view, len(rows)), className="section-lead"),
+        html.Ol(items[:ROWS_SHOWN], className="evidence-rows"),
+        *([_more(items[ROWS_SHOWN:])] if len(items) > ROWS_SHOWN else []),
+        _average(view, view.levels.levels[view.role], len(rows)),
+        *([html.P(caution, className="panel-note")] if caution else []),
+        *_left_out(view, len(rows)),
+    ]
+
+
+def _more(items: list[html.Li]) -> html.Details:
+    summary = html.Summary(f"Show {plural(len(items), 'more token')}", className="text-button")
+    return html.Details([summary, html.Ol(items, className="evidence-rows")])
+
+
+def _row(view: HeadView, row: EvidenceRow) -> html.Li:
+    is_diffuse = view.role == "diffuse"
+    query = token_chip(view.tokens[row.query_pos], row.query_pos, view.role, "query")
+    if is_diffuse:
+        looks = [html.Span("spread", className="evidence-word")]
+    else:
+        looks = [token_chip(view.tokens[row.key_pos], row.key_pos, view.role, "key")]
+    if row.n_more_keys:
+        looks.append(html.Span(f"+ {row.n_more_keys} more"))
+    figure = two_decimals(row.share) if is_diffuse else percent(row.share, decimals=1)
+    return html.Li(
+        [
+            html.Span([query, sign("chevron-right"), html.Span(looks, className="evidence-keys")]),
+            _share_bar(row.share),
+            html.Span(figure, className="evidence-share"),
+        ],
+        className="evidence-row",
+    )
+
+
+def _share_bar(share: float) -> html.Span:
+    fill = html.Span(className="share-fill")
+    return html.Span(fill, className="share-bar", style={"--score": f"{share:.4f}"}, **aria(hidden=True))
+
+
+def _average(view: HeadView, level: RoleLevel, n_rows: int) -> html.Dl:
+    """The line that the rows add up to, and its yardstick."""
+    start = "Its score" if n_rows == 1 else f"Average of the {in_words(n_rows)}: its score"
+    lines = [(start, _score_figure(level), "is-score")]
+    if level.chance is not None:
+        lines.append(("Chance, for an evenly spread head", two_decimals(level.chance), ""))
+    else:
+        peak = float(row_peaks(view.pattern).mean())
+        lines.append((f"An even head has 1.00; diffuse from {DIFFUSE_MIN_SCORE:.2f}", "", ""))
+        lines.append((f"Largest weight above even, at most {DIFFUSE_MAX_PEAK:.2f}", two_decimals(peak), ""))
+    return html.Dl(
+        [html.Div([html.Dt(words), html.Dd(figure)], className=name) for words, figure, name in lines],
+        className="evidence-sum",
+    )
+
+
+def _score_figure(level: RoleLevel) -> str:
+    """The score, and for a set role the same as a percent, `0.71 = 71.1 %`: what the rows above average to."""
+    score = two_decimals(level.score)
+    if not score or level.score is None or level.role == "diffuse":
+        return score
+    return f"{score} = {percent(level.score, decimals=1)}"
+
+
+def _left_out(view: HeadView, n_rows: int) -> list[Component]:
+    """How many tokens have a prediction but could not tell this job from another one."""
+    predicts = ROLES[view.role].predicts
+    if predicts is None:
+        return []
+    prediction = predicts(np.array(view.analysis.forward.token_ids))
+    n_left_out = int(prediction.targets.any(axis=1).sum()) - n_rows
+    if n_left_out <= 0:
+        return []
+    words = f"{plural(n_left_out, 'token')} left out: there, two jobs would look at the same place."
+    return [html.P(words, className="panel-note")]
+
+
+def _grey(view: HeadView) -> html.P:
+    """Why the shown role has no evidence on this text."""
+    reason = too_short_reason(view.tokens) or not_applicable_reason(view.role, view.tokens)
+    return html.P([html.Strong("Nothing to judge by: "), reason])
+
+
+def _strongest(view: HeadView) -> list[Component]:
+    """A head of no job: what is said of it, and its strongest looks away from the first token."""
+    pattern = np.array(view.pattern)
+    pattern[:, 0] = 0
+    cells = np.argsort(-pattern, axis=None, kind="stable")[:STRONGEST_SHOWN]
+    looks = [(int(cell // pattern.shape[1]), int(cell % pattern.shape[1])) for cell in cells]
+    items = [_row(view, EvidenceRow(q, k, 0, float(pattern[q, k]))) for q, k in looks if pattern[q, k] > 0]
+    return [
+        html.P(no_job_sentence(view), className="section-lead"),
+        html.Ol(items, className="evidence-rows"),
+        html.P("Its strongest looks on this text, those at the first token left out.", className="panel-note"),
+    ]

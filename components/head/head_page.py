@@ -1,0 +1,285 @@
+"""The page of one head: where it looks, the evidence token by token, and every job on this text."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import dash_bootstrap_components as dbc
+from dash import Dash, Input, Output, State, dcc, html, no_update
+
+from components import messages, prompt_bar, themed_graph
+from components.address import Ids as AddressIds
+from components.address import Question, head_href, roles_href
+from components.head import (
+    head_attribution,
+    head_evidence,
+    head_position,
+    head_scan,
+    head_switch_off,
+    head_writes,
+    lens_strip,
+    pattern_grid,
+    pipeline_line,
+    recent_prompts,
+)
+from components.head.head_view import GRID, LINES, HeadView, head_view, view_of_search
+from components.head_levels import RoleLevel, jobs_sentence
+from components.lamp import lamp, role_sign, sign
+from components.literature_badge import badges
+from components.markup import aria, classes
+from components.score_bar import score_bar, two_decimals
+from utils.heads import HeadId
+from utils.roles import ROLES
+
+if TYPE_CHECKING:
+    from dash.development.base_component import Component
+
+    from utils.service import Headlight
+    from utils.tokens import Token
+
+FRAME_ROW_PX = 22.5  # height of one token in BertViz's drawing
+FRAME_MARGIN_PX = 90
+QUOTED_TOKENS = 6
+PARTS = (
+    pipeline_line,
+    head_position,
+    head_writes,
+    head_switch_off,
+    lens_strip,
+    head_attribution,
+    head_scan,
+    recent_prompts,
+)  # each fills itself once the page stands
+NO_WORDS = f"{string.punctuation}{string.whitespace}…”’»"
+
+
+class Ids:
+    drawing = "head-drawing"
+    csv_button = "head-csv-button"
+    csv = "head-csv"
+
+
+def layout(service: Headlight, question: Question, search: str) -> html.Div:
+    """The page for one address. Raises UserError as `head_view`."""
+    view = head_view(service, question, search)
+    return html.Div(
+        [
+            prompt_bar.read_size(view.analysis, service.settings.max_tokens),
+            _path(view),
+            _title(view),
+            *(messages.notice(replace(notice, fix=None), question) for notice in view.analysis.notices),
+            pipeline_line.layout(view),
+            html.Div(
+                [_where_it_looks(view), html.Div([head_evidence.layout(view), _jobs(view)], className="head-side")],
+                className="head-columns",
+            ),
+            head_position.layout(view),
+            html.Div([head_writes.layout(view), head_switch_off.layout(view)], className="head-experiments"),
+            lens_strip.layout(view),
+            head_attribution.layout(view),
+            head_scan.layout(view),
+            recent_prompts.layout(view),
+            _foot(view),
+        ],
+        className=f"head-page role-{view.levels.main_job}",
+    )
+
+
+def skeleton() -> html.Div:
+    """The ids that callbacks name, before any question is asked."""
+    return html.Div(
+        [
+            _switch(LINES),
+            html.Button(id=Ids.csv_button),
+            dcc.Download(id=Ids.csv),
+            pattern_grid.skeleton(),
+            *(part.skeleton() for part in PARTS),
+        ]
+    )
+
+
+def register(app: Dash, service: Headlight) -> None:
+    """The switch writes the address; the numbers are made when they are asked for."""
+    pattern_grid.register(app)
+    themed_graph.register(app)
+    for part in PARTS:
+        part.register(app, service)
+
+    @app.callback(
+        Output(AddressIds.location, "href", allow_duplicate=True),
+        Input(Ids.drawing, "value"),
+        State(AddressIds.location, "search"),
+        prevent_initial_call=True,
+    )
+    def change_drawing(drawing: str, search: str | None) -> Any:
+        view = view_of_search(service, search)
+        return no_update if drawing == view.drawing else view.href(drawing=drawing)
+
+    @app.callback(
+        Output(Ids.csv, "data"),
+        Input(Ids.csv_button, "n_clicks"),
+        State(AddressIds.location, "search"),
+        prevent_initial_call=True,
+    )
+    def download(presses: int | None, search: str | None) -> Any:
+        if not presses:
+            return no_update
+        view = view_of_search(service, search)
+        table = pattern_grid.pattern_csv(view.pattern, view.tokens, pattern_grid.expected_cells(view))
+        return {"content": table, "filename": f"headlight-{view.head}.csv"}
+
+
+def heatmap_href(question: Question, head: HeadId) -> str:
+    """The address of BertViz's own page of a head."""
+    asked = {"model": question.model, "prompt": question.prompt, "layer": head.layer, "head": head.head}
+    return f"/heatmap?{urlencode(asked)}"
+
+
+def quote(tokens: Sequence[Token]) -> str:
+    """The end of the text that was typed: "… The cat sat on the". After the dots it begins with a word."""
+    typed = [token for token in tokens if not token.is_start]
+    end = "".join(token.text for token in typed[-QUOTED_TOKENS:]).strip()
+    if len(typed) <= QUOTED_TOKENS:
+        return end
+    return f"… {end.lstrip(NO_WORDS) or end}"
+
+
+def _path(view: HeadView) -> html.Nav:
+    """Back to the roles, and the heads before and after."""
+    question = view.question
+    back = dcc.Link([sign("chevron-left"), "Back to all roles"], href=roles_href(question.model, question.prompt))
+    before, after = view.neighbour(-1), view.neighbour(1)
+    steps = [
+        *([_step(question, before, [sign("chevron-left"), str(before)], "Previous head: ")] if before else []),
+        *([_step(question, after, [str(after), sign("chevron-right")], "Next head: ")] if after else []),
+    ]
+    return html.Nav([back, html.Span(steps, className="head-steps")], className="head-path", **aria(label="Heads"))
+
+
+def _step(question: Question, head: HeadId, words: list[Any], hint: str) -> dcc.Link:
+    hidden = html.Span(hint, className="visually-hidden")
+    return dcc.Link([hidden, *words], href=head_href(question.model, question.prompt, *head))
+
+
+def _title(view: HeadView) -> html.Div:
+    head = view.head
+    papers = badges(view.question.model, head)
+    names = html.Div(
+        [
+            html.H1(
+                [f"Layer {head.layer}, head {head.head} ", html.Span(str(head), className="head-short")],
+                id="headline",
+                tabIndex=-1,
+            ),
+            html.P(jobs_sentence(view.levels.jobs), className="lead"),
+            *([html.Div(papers, className="paper-names")] if papers else []),
+        ]
+    )
+    about = html.Div(
+        [
+            html.P(["on “", html.Bdi(quote(view.tokens)), "”"]),
+            dcc.Link("Edit the text", href=roles_href(view.question.model, view.question.prompt)),
+        ],
+        className="head-about",
+    )
+    return html.Div([lamp(view.levels.main_job, view.levels.status, "page"), names, about], className="head-title")
+
+
+def _where_it_looks(view: HeadView) -> html.Section:
+    top = html.Div([html.H2("Where it looks", id="looks-title"), _switch(view.drawing)], className="looks-head")
+    drawing = pattern_grid.layout(view) if view.drawing == GRID else _lines(view)
+    return html.Section([top, drawing], className="surface panel looks-panel", **aria(labelledby="looks-title"))
+
+
+def _switch(drawing: str) -> html.Div:
+    choice = dbc.RadioItems(
+        id=Ids.drawing,
+        options=[{"label": "Grid", "value": GRID}, {"label": "Lines (BertViz)", "value": LINES}],
+        value=drawing,
+        inline=True,
+        className="switch",
+    )
+    return html.Div(choice, role="group", **aria(label="Draw where it looks as"))
+
+
+def _lines(view: HeadView) -> html.Div:
+    """BertViz in a frame of its own: its scripts cannot reach this page."""
+    address = heatmap_href(view.question, view.head)
+    frame = html.Iframe(
+        src=address,
+        title=f"Where {view.head} looks, drawn by BertViz",
+        sandbox="allow-scripts",
+        className="lines-frame",
+        height=str(round(FRAME_MARGIN_PX + FRAME_ROW_PX * len(view.tokens))),
+    )
+    hint = "Left: the token that reads. Right: what it looks at. Point at a token to see only its lines."
+    alone = html.A(
+        "Open on its own",
+        href=address,
+        target="_blank",
+        rel="noopener",
+        title="Opens the drawing in a new tab",
+        className="text-button",
+    )
+    return html.Div([html.P(hint), frame, html.P(alone)], className="lines")
+
+
+def _jobs(view: HeadView) -> html.Section:
+    """One bar per job, the head's own jobs first; a press on one shows its evidence."""
+    order = [*view.levels.jobs, *(role for role in ROLES if role not in view.levels.jobs)]
+    return html.Section(
+        [
+            html.H2("Its jobs on this text", id="jobs-title"),
+            html.Ul([_job(view, view.levels.levels[role]) for role in order], className="six-jobs"),
+            html.P(_jobs_note(view), className="panel-note"),
+        ],
+        className="surface panel",
+        **aria(labelledby="jobs-title"),
+    )
+
+
+def _jobs_note(view: HeadView) -> str:
+    """Why a long bar can be grey: one text makes no job."""
+    if view.catalogue is None:
+        return "Press a job to see its evidence."
+    return (
+        "Press a job to see its evidence. Grey is not a job of this head: jobs come from the test texts of the "
+        "catalogue, not from this text."
+    )
+
+
+def _job(view: HeadView, level: RoleLevel) -> html.Li:
+    name = ROLES[level.role].display_name
+    is_shown = level.role == view.role
+    bar = score_bar(
+        level.role,
+        level.score,
+        name=name,
+        chance=level.chance,
+        threshold=level.threshold if level.is_job else None,
+        usual=level.usual if level.is_job else None,
+        is_active=level.is_active,
+        is_job=level.is_job,
+    )
+    score = html.Span(two_decimals(level.score) or "–", className="six-score", **aria(hidden=True))
+    shown = html.Span(", its evidence is shown", className="visually-hidden") if is_shown else None
+    words: list[Any] = [name, *([shown] if shown is not None else [])]
+    row: list[Component] = [role_sign(level.role), html.Span(words, className="six-name"), bar, score]
+    class_name = classes("six-job", f"role-{level.role}", level.is_job and "is-job", is_shown and "is-shown")
+    return html.Li(dcc.Link(row, href=view.href(role=level.role), className=class_name))
+
+
+def _foot(view: HeadView) -> html.Div:
+    usual = " Usual levels come from the model’s catalogue." if view.catalogue is not None else ""
+    return html.Div(
+        [
+            html.P(f"Scores on this text come from one forward pass.{usual}"),
+            html.Button("Download numbers (CSV)", id=Ids.csv_button, type="button", className="text-button"),
+            dcc.Download(id=Ids.csv),
+        ],
+        className="head-foot",
+    )

@@ -1,0 +1,260 @@
+"""Every head off, one at a time: a map of which ones the guess depends on.
+
+The scan runs in the background (`utils/experiments/scan_runs.py`); the page asks how far it is. Shades are ink, since
+colour means role, and each cell leads to its head.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from dash import Dash, Input, Output, ctx, dcc, html, no_update
+
+from components import head_map
+from components.head import experiment_card
+from components.head.experiment_card import CardIds, Children, chip_at
+from components.head.head_view import view_of_search
+from components.head_levels import HeadLevels, head_levels
+from components.lamp import role_sign
+from components.markup import aria, classes, data
+from components.numbers import percent
+from utils.errors import UserError
+from utils.experiments.questions import OFF_MEANS
+from utils.experiments.scan_runs import ScanQuestion, ScanRuns, ScanStatus
+from utils.heads import HeadId
+from utils.roles import ROLES
+
+if TYPE_CHECKING:
+    from components.head.head_view import HeadView
+    from utils.experiments.scan import Scan
+    from utils.service import Headlight
+
+Card = CardIds("scan")
+PRESS = "Try every head"
+TICK_MS = 700
+SPOKEN_STEP = 25  # percent
+SMALL_KL = 0.01  # nats; below, no head is called strong
+N_NAMED = 3
+CAUTION = (
+    "A head that others can replace looks unimportant here, and so do heads that only matter together. It is one text "
+    "and one token, not a law."
+)
+
+
+class Ids:
+    asked = "scan-asked"
+    tick = "scan-tick"
+
+
+def layout(view: HeadView) -> html.Section:
+    """The card before its press; a scan of the same question that is known already appears by itself."""
+    lead = ["Which heads does the guess after ", chip_at(view), " depend on? Each head is switched off by itself."]
+    section = experiment_card.card(Card, "Every head, one at a time", lead, PRESS)
+    question = ScanQuestion(view.question.model, view.question.prompt, view.method.value, view.position)
+    asked = {"question": asdict(question), "search": view.href().partition("?")[2]}
+    return html.Section([section, dcc.Store(id=Ids.asked, data=asked), _tick()], className="scan")
+
+
+def skeleton() -> html.Div:
+    """The ids that callbacks name."""
+    return html.Div([experiment_card.skeleton(Card), dcc.Store(id=Ids.asked), _tick(), head_map.skeleton()])
+
+
+def register(app: Dash, service: Headlight) -> None:
+    """The press starts a scan; the clock asks how far it is."""
+    runs = ScanRuns(lambda *asked, **progress: service.experiments.scan(*asked, **progress))
+
+    @app.callback(
+        Output(Card.answer, "children"),
+        Output(Card.result, "children"),
+        Output(Ids.tick, "disabled"),
+        Input(Card.button, "n_clicks"),
+        Input(Ids.tick, "n_intervals"),
+        Input(Ids.asked, "data"),
+    )
+    def follow(presses: int | None, _ticks: int | None, asked: dict[str, Any]) -> Any:
+        question = ScanQuestion(**asked["question"])
+        if ctx.triggered_id == Card.button and presses:
+            try:
+                status = runs.start(question)
+            except UserError as refusal:
+                return experiment_card.refused(refusal), [], True
+        else:
+            known = runs.status(question)
+            if known is None:
+                return no_update, no_update, True
+            status = known
+        return draw(service, status, asked["search"])
+
+
+def draw(service: Headlight, status: ScanStatus, search: str) -> tuple[Any, Children, bool]:
+    """Answer, evidence, and whether the clock can rest, for one state of a scan.
+
+    Args: search: of the page that asks, which need not be the address any more when the answer comes.
+    """
+    if status.problem is not None:
+        return experiment_card.refused(status.problem), [], True
+    if status.result is None:
+        return "", progress(status), False
+    view = view_of_search(service, search)
+    levels = head_levels(view.analysis, view.catalogue)
+    return answer(status.result), evidence(view, levels, status.result), True
+
+
+def progress(status: ScanStatus) -> Children:
+    """The bar and its words. `--share` is the only inline value: the bar's length."""
+    share = int(100 * status.share)
+    words = _progress_words(status)
+    bar = html.Div(
+        html.Div(className="models-bar-fill", style={"--share": f"{status.share:.3f}"}),
+        role="progressbar",
+        className="models-bar",
+        **aria(valuemin=0, valuemax=100, valuenow=share, valuetext=words, label="Heads tried"),
+    )
+    step = share // SPOKEN_STEP * SPOKEN_STEP
+    spoken = html.Span(f"{step} percent of the heads tried" if step else "", role="status", className="visually-hidden")
+    return [html.Div([bar, html.P(words, className="panel-note"), spoken], className="scan-progress")]
+
+
+def answer(scan: Scan) -> Children:
+    """The strongest heads in one sentence."""
+    order = strongest(scan.kl_nats)
+    best = order[0]
+    guess = html.Bdi(scan.first_guess.token.word, className="guess-name")
+    if scan.kl_nats[best] < SMALL_KL:
+        return [f"No head alone matters much here: the strongest, {best}, moves the guesses by {nats(scan, best)}."]
+    first = [f"{best} matters most: without it the guesses move by {nats(scan, best)}, and ", guess, _moved(scan, best)]
+    others = [f"{head} ({scan.kl_nats[head]:.2f})" for head in order[1:N_NAMED] if scan.kl_nats[head] >= SMALL_KL]
+    if not others:
+        return [*first, " No other head moves them much."]
+    return [*first, f" Next {'come' if len(others) > 1 else 'comes'} {' and '.join(others)}."]
+
+
+def strongest(kl_nats: np.ndarray) -> list[HeadId]:
+    """All heads, the largest effect first. Args: kl_nats: [layer, head]."""
+    order = np.argsort(-kl_nats, axis=None, kind="stable")
+    return [HeadId(int(place // kl_nats.shape[1]), int(place % kl_nats.shape[1])) for place in order]
+
+
+def nats(scan: Scan, head: HeadId) -> str:
+    """Example: `0.42 nats`; three decimals below 0.01."""
+    value = float(scan.kl_nats[head])
+    return f"{value:.3f} nats" if value < SMALL_KL else f"{value:.2f} nats"
+
+
+def evidence(view: HeadView, levels: list[HeadLevels], scan: Scan) -> Children:
+    """The map, how to read it, what off means, and all of it as a table."""
+    return [
+        _map(view, levels, scan),
+        _legend(scan),
+        html.P(CAUTION, className="panel-note"),
+        html.P(OFF_MEANS[scan.method], className="panel-note"),
+        _table(view, levels, scan),
+    ]
+
+
+def shade(kl_nats: float, largest: float) -> float:
+    """How strong a cell's shade is, 0 to 1: the root of its share of the largest effect, so that one hides no other."""
+    return (kl_nats / largest) ** 0.5
+
+
+def _progress_words(status: ScanStatus) -> str:
+    if status.n_ahead:
+        return f"Many people are asking at once. Yours is number {status.n_ahead}."
+    if not status.n_heads:
+        return "Getting ready"
+    return f"{status.n_done} of {status.n_heads} heads tried"
+
+
+def _moved(scan: Scan, head: HeadId) -> str:
+    before = scan.first_guess.prob
+    after = before + float(scan.prob_change[head])
+    verb = "falls" if after < before else "rises"
+    return f" {verb} from {percent(before)} to {percent(max(0.0, after))}."
+
+
+def _map(view: HeadView, levels: list[HeadLevels], scan: Scan) -> html.Div:
+    n_layers, n_heads = scan.kl_nats.shape
+    largest = float(scan.kl_nats.max()) or 1.0
+    names = [html.Span(f"H{head}", role="columnheader", className="head-map-name") for head in range(n_heads)]
+    rows = [html.Div([html.Span("", role="columnheader"), *names], role="row", className="head-map-row")]
+    for layer in range(n_layers):
+        cells = [_cell(view, entry, scan, largest) for entry in levels if entry.id.layer == layer]
+        name = html.Span(f"L{layer}", role="rowheader", className="head-map-name")
+        rows.append(html.Div([name, *cells], role="row", className="head-map-row"))
+    grid = html.Div(
+        rows,
+        id=head_map.Ids.map,
+        className=classes("head-map", n_heads >= head_map.DENSE_FROM and "head-map--dense"),
+        style={"--heads": str(n_heads)},
+        role="grid",
+        **aria(label="Effect of each head: layers down, heads across"),
+        **data(keeps=0),
+    )
+    ready = dcc.Store(id=head_map.Ids.ready, data=f"scan {view.question.model} {scan.position} {scan.method}")
+    return html.Div([grid, ready], className="head-map-box")
+
+
+def _cell(view: HeadView, entry: HeadLevels, scan: Scan, largest: float) -> html.Div:
+    share = shade(float(scan.kl_nats[entry.id]), largest)
+    label = html.Span(f"{entry.id}, {_job(entry)}, {nats(scan, entry.id)}", className="visually-hidden")
+    sign = html.Span(role_sign(entry.main_job), className="head-cell-sign", **aria(hidden=True))
+    is_here = entry.id == view.head
+    return html.Div(
+        dcc.Link(
+            [label, sign],
+            href=_href(view, entry),
+            className="head-cell-link",
+            title=f"{entry.id}: {nats(scan, entry.id)}",
+        ),
+        role="gridcell",
+        className=classes("head-cell scan-cell", share > 0.5 and "is-strong", is_here and "is-here"),
+        style={"--share": f"{share:.3f}"},
+        **data(head=str(entry.id)),
+    )
+
+
+def _href(view: HeadView, entry: HeadLevels) -> str:
+    """That head's page, about the same token."""
+    return replace(view, levels=entry, role=entry.main_job, asks_off=False).href()
+
+
+def _job(entry: HeadLevels) -> str:
+    return ROLES[entry.main_job].display_name.lower() if entry.main_job in ROLES else "no known job"
+
+
+def _legend(scan: Scan) -> html.P:
+    largest = float(scan.kl_nats.max())
+    scale: Children = ["0", html.Span(className="scan-scale", **aria(hidden=True)), f"{largest:.2f} nats"]
+    return html.P(
+        [
+            html.Span(scale),
+            html.Span(f"half as strong: a quarter, {largest / 4:.2f} nats"),
+            html.Span([html.Span(className="scan-here", **aria(hidden=True)), "this head"]),
+            html.Span("sign: its main job"),
+        ],
+        className="legend",
+    )
+
+
+def _table(view: HeadView, levels: list[HeadLevels], scan: Scan) -> html.Details:
+    """Every head, the largest effect first."""
+    by_id = {entry.id: entry for entry in levels}
+    guess = html.Bdi(scan.first_guess.token.word)
+    heads: Children = ["Head", "Main job", "Guesses move by", ["Probability of ", guess]]
+    rows = []
+    for head in strongest(scan.kl_nats):
+        link = dcc.Link(str(head), href=_href(view, by_id[head]))
+        after = percent(max(0.0, scan.first_guess.prob + float(scan.prob_change[head])))
+        cells = [html.Td(words) for words in (_job(by_id[head]), nats(scan, head), after)]
+        rows.append(html.Tr([html.Th(link, scope="row"), *cells]))
+    head_row = html.Thead(html.Tr([html.Th(words, scope="col") for words in heads]))
+    table = html.Table([head_row, html.Tbody(rows)], className="grid-table")
+    summary = html.Summary("Show as table", className="text-button")
+    return html.Details([summary, html.Div(table, className="scan-table")])
+
+
+def _tick() -> dcc.Interval:
+    return dcc.Interval(id=Ids.tick, interval=TICK_MS, disabled=True)

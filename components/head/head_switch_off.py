@@ -1,0 +1,152 @@
+"""Switch it off: what becomes of the next token without some heads, beside the same for random other heads.
+
+A press writes heads and method into the address, and an address that has them asks for the experiment, so that a
+result can be sent as a link. A press that changes nothing asks once more. Two further questions about the same heads
+stand below the result (`switch_off_more.py`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import dash_bootstrap_components as dbc
+from dash import Dash, Input, Output, State, dcc, html, no_update
+
+from components import messages
+from components.address import Ids as AddressIds
+from components.head import head_set, switch_off_more
+from components.head.head_view import HeadView, view_of_search
+from components.head.switch_off_result import content, first_words
+from components.markup import aria
+from utils.errors import UserError
+from utils.experiments.questions import Method
+
+if TYPE_CHECKING:
+    from dash.development.base_component import Component
+
+    from utils.service import Headlight
+
+METHOD_NAMES = {Method.MEAN: "its average", Method.ZERO: "zeros", Method.RESAMPLE: "another text’s"}
+INVITATION = (
+    "Where a head looks is no proof that it matters. Switch it off, and compare: the model reads the text again "
+    "without it, and without random other heads."
+)
+
+
+class Ids:
+    method = "switch-off-method"
+    run = "switch-off-run"
+    asked = "switch-off-asked"
+    again = "switch-off-again"
+    result = "switch-off-result"
+    said = "switch-off-said"
+
+
+def layout(view: HeadView) -> html.Section:
+    """The card: its choices, and the place of the result."""
+    head = html.Div(
+        [html.H2("Switch it off", id="off-title"), _run_button("Run again" if view.asks_off else "Switch it off")],
+        className="off-head",
+    )
+    waiting = _placeholder() if view.asks_off else [html.P(INVITATION)]
+    return html.Section(
+        [
+            head,
+            html.Div([head_set.layout(view), _method(view.method)], className="off-choices"),
+            html.P(id=Ids.said, role="status", className="visually-hidden"),
+            html.Div(waiting, id=Ids.result, className="off-result"),
+            dcc.Store(id=Ids.asked, data=view.search if view.asks_off else None),
+            dcc.Store(id=Ids.again),
+        ],
+        className="surface panel off-panel",
+        **aria(labelledby="off-title"),
+    )
+
+
+def skeleton() -> html.Div:
+    """The ids that callbacks name."""
+    return html.Div(
+        [
+            head_set.skeleton(),
+            switch_off_more.skeleton(),
+            _run_button(""),
+            _method(Method.MEAN),
+            html.P(id=Ids.said),
+            html.Div(id=Ids.result),
+            dcc.Store(id=Ids.asked),
+            dcc.Store(id=Ids.again),
+        ]
+    )
+
+
+def register(app: Dash, service: Headlight) -> None:
+    """A press writes the address; a result follows from it, and from another press on the same address."""
+    head_set.register(app)
+    switch_off_more.register(app, service)
+
+    @app.callback(
+        Output(AddressIds.location, "href", allow_duplicate=True),
+        Output(Ids.again, "data"),
+        Input(Ids.run, "n_clicks"),
+        State(head_set.Ids.choice, "value"),
+        State(head_set.Ids.map, "value"),
+        State(Ids.method, "value"),
+        State(AddressIds.location, "search"),
+        prevent_initial_call=True,
+    )
+    def press(presses: int | None, choice: str, picked: list[str], method: str, search: str | None) -> Any:
+        if not presses:
+            return no_update, no_update
+        view = view_of_search(service, search)
+        asked = view.href(off=head_set.heads_of_choice(view, choice, picked), method=method)
+        return (no_update, presses) if asked == view.href() else (asked, no_update)
+
+    @app.callback(
+        Output(Ids.result, "children"),
+        Output(Ids.said, "children"),
+        Input(Ids.asked, "data"),
+        Input(Ids.again, "data"),
+    )
+    def fill(search: str | None, _presses: int | None) -> Any:
+        if search is None:
+            return no_update, no_update
+        view = view_of_search(service, search)
+        try:
+            result = service.experiments.switch_off(
+                view.question.model,
+                view.question.prompt,
+                view.off,
+                view.method,
+                view.position,
+                head_set.chosen_role(view),
+            )
+        except UserError as refusal:
+            return [messages.error(refusal, view.question)], refusal.sentence
+        return content(view, result), "".join(first_words(view, result))
+
+
+def _run_button(words: str) -> html.Button:
+    """Says that it runs while its result is awaited, by assets/head-experiments.css: Dash marks what it waits for, and
+    unlike `running` of a callback that does no harm on a page that is left meanwhile."""
+    labels = [html.Span(words, className="run-idle"), html.Span("Running …", className="run-busy", **aria(hidden=True))]
+    return html.Button(labels, id=Ids.run, type="button", className="btn-lit")
+
+
+def _method(method: Method) -> html.Div:
+    choice = dbc.RadioItems(
+        id=Ids.method,
+        options=[{"label": name, "value": key} for key, name in METHOD_NAMES.items()],
+        value=method,
+        inline=True,
+        className="switch",
+    )
+    return html.Div(
+        [html.Span("Replace its output by", id="off-method-label"), choice],
+        role="group",
+        className="off-method",
+        **aria(labelledby="off-method-label"),
+    )
+
+
+def _placeholder() -> list[Component]:
+    return [dbc.Placeholder(xs=width, className="skeleton-line part-line") for width in (10, 12, 12, 12, 8)]

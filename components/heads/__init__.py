@@ -1,0 +1,1 @@
+"""All heads of a model, as a table and as a map."""

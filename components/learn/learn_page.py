@@ -1,0 +1,193 @@
+"""The Learn page: what tokens and heads are, how to read a bar, and what each job is.
+
+What a role is, its formula and its source come from `utils/roles.py`; the longer texts stand in text/*.md.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from dash import Dash, dcc, html
+
+from components.address import DEFAULT_PROMPT, Question, roles_href
+from components.chip import prompt_chip, suggestion_chip
+from components.circuits import circuits_tabs
+from components.lamp import lamp, sign
+from components.learn import learn_strip
+from components.markup import aria
+from components.numbers import in_words
+from components.role_help import TEXT_DIR, role_text
+from components.score_bar import score_bar
+from utils.roles import ROLES
+
+if TYPE_CHECKING:
+    from dash.development.base_component import Component
+
+    from utils.catalogue import ModelCatalogue
+    from utils.service import Headlight
+
+BASICS = (("tokens", "What is a token?"), ("heads", "What is an attention head?"))
+READING = (("bar", "How to read a bar"), ("dark", "Why some lamps stay dark"))
+PLAIN_WORDS, MISTAKE = "In plain words.", "A common mistake."
+
+
+def layout(service: Headlight, question: Question, search: str) -> html.Div:  # noqa: ARG001 (all pages are called alike)
+    """The page. The prompts that it offers are those that light a role on the model in use."""
+    catalogue = service.catalogue(question.model)
+    return html.Div(
+        [
+            _contents(),
+            html.Article(
+                [
+                    html.H1("Learn what the lamps mean", id="headline", tabIndex=-1),
+                    html.P(
+                        f"From tokens to the {in_words(len(ROLES))} jobs, each with an example to try.",
+                        className="lead",
+                    ),
+                    *(_general(key, title) for key, title in (*BASICS, *READING, ("jobs", _jobs_title()))),
+                    *(_role(role, catalogue, question) for role in ROLES),
+                ],
+                className="learn-column",
+            ),
+        ],
+        className="learn-page",
+    )
+
+
+def skeleton() -> html.Div:
+    """This page has no callbacks, so it names no ids."""
+    return html.Div()
+
+
+def register(app: Dash, service: Headlight) -> None:
+    """Nothing here reacts: every press is a link."""
+
+
+@lru_cache(maxsize=16)
+def general_text(key: str) -> str:
+    """A general text, as Markdown."""
+    return (TEXT_DIR / f"learn_{key}.md").read_text(encoding="utf-8")
+
+
+@lru_cache(maxsize=32)
+def role_paragraph(role: str, start: str) -> str:
+    """The paragraph of a role's text that begins with a bold `start`, without it. Raises KeyError if there is none."""
+    for paragraph in role_text(role).split("\n\n"):
+        if paragraph.startswith(f"**{start}**"):
+            return paragraph.removeprefix(f"**{start}**").strip()
+    raise KeyError(f"The text of {role} has no paragraph {start!r}.")
+
+
+def _contents() -> html.Nav:
+    """The list of lessons; each is a place on this page."""
+    groups = (
+        ("Start here", [(key, title, None) for key, title in (*BASICS, *READING)]),
+        (_jobs_title(), [(key, role.display_name, key) for key, role in ROLES.items()]),
+    )
+    parts: list[Component] = []
+    for title, entries in groups:
+        parts += [html.P(title, className="lessons-title"), html.Ul([_lesson(*entry) for entry in entries])]
+    return html.Nav(parts, className="lessons", **aria(label="Lessons"))
+
+
+def _jobs_title() -> str:
+    return f"The {in_words(len(ROLES))} jobs"
+
+
+def _lesson(key: str, title: str, role: str | None) -> html.Li:
+    icon = [lamp(role, "active", "row")] if role is not None else []
+    return html.Li(html.A([*icon, html.Span(title)], href=f"#learn-{key}"))
+
+
+def _general(key: str, title: str) -> html.Section:
+    figure = [_bar_figure()] if key == "bar" else [_dark_figure()] if key == "dark" else []
+    body = dcc.Markdown(general_text(key), className="learn-text")
+    return html.Section([html.H2(title), *figure, body], id=f"learn-{key}", className="lesson")
+
+
+def _bar_figure() -> html.Div:
+    bar = score_bar("induction", 0.86, name="Example bar", chance=0.07, threshold=0.48, usual=0.9, is_active=True)
+    return html.Div([html.Span("L2H3", className="head-name"), bar, html.Span("0.86")], className="surface example-bar")
+
+
+def _dark_figure() -> html.Div:
+    """The four states of a lamp side by side."""
+    states = (
+        ("active", "active"),
+        ("below_usual", "below its usual level"),
+        ("not_applicable", "cannot show here"),
+        ("no_heads", "no such head"),
+    )
+    lamps = [html.Span([lamp("induction", status, "card"), words]) for status, words in states]
+    return html.Div(lamps, className="surface example-lamps")
+
+
+def _role(key: str, catalogue: ModelCatalogue | None, question: Question) -> html.Section:
+    role = ROLES[key]
+    names = html.Div([html.H2(role.display_name), html.P(role.sentence)])
+    return html.Section(
+        [
+            html.Div([lamp(key, "active", "card"), names], className="lesson-head"),
+            *_plain_words(key),
+            *_why_two_layers(key, question),
+            *learn_strip.layout(key),
+            html.H3("What exactly it does"),
+            html.Blockquote(
+                [
+                    html.P(role.definition),
+                    html.P(["As a formula: ", html.Code(role.formula)], className="learn-formula"),
+                    html.P(_source(key), className="learn-source"),
+                ],
+                className="learn-definition",
+            ),
+            *_mistake(key),
+            html.H3("Try it"),
+            _try_it(key, catalogue, question),
+        ],
+        id=f"learn-{key}",
+        className=f"lesson role-{key}",
+    )
+
+
+def _plain_words(key: str) -> list[Component]:
+    """The role for a beginner; nothing for a role without a text."""
+    return [dcc.Markdown(role_paragraph(key, PLAIN_WORDS), className="learn-text")] if role_text(key) else []
+
+
+def _why_two_layers(key: str, question: Question) -> list[Component]:
+    """What induction takes that no other job does, with the page that shows it."""
+    if key != "induction":
+        return []
+    words = (
+        "One layer cannot do this: its heads all read at the same time, so none can leave a note for another. With "
+        "two, a head of the first layer notes on every token what stood before it, and a head of the second finds "
+        "that note. "
+    )
+    link = dcc.Link("See the moment two layers learn it", href=circuits_tabs.href(question, circuits_tabs.TOY))
+    return [html.P([words, link], className="learn-text")]
+
+
+def _mistake(key: str) -> list[Component]:
+    """What people mix it up with; nothing for a role without a text."""
+    if not role_text(key):
+        return []
+    text = dcc.Markdown(role_paragraph(key, MISTAKE), className="learn-text")
+    body = html.Div([html.H3("A common mistake"), text])
+    return [html.Div([sign("warning"), body], className="surface learn-mistake")]
+
+
+def _source(key: str) -> str:
+    measure = "how even its attention is" if ROLES[key].predicts is None else "the share of attention that goes there"
+    source = ROLES[key].source
+    return f"{source}{'' if source.endswith('?') else '.'} Our score is {measure}."
+
+
+def _try_it(key: str, catalogue: ModelCatalogue | None, question: Question) -> Component:
+    """A prompt that lights the role, with the measured count; without one, a text that gives it something to do."""
+    prompt = catalogue.categories[key].suggested_prompt if catalogue is not None else None
+    if catalogue is not None and not catalogue.heads_of(key):
+        return html.P("The model in use has no head for this job. That is normal: not every model grows every kind.")
+    if prompt is not None:
+        return prompt_chip("Light it", prompt.text, prompt.lights, prompt.of, question.model)
+    return suggestion_chip("See it on a text", ROLES[key].trigger, roles_href(question.model, DEFAULT_PROMPT))

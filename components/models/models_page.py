@@ -1,0 +1,255 @@
+"""The Models page: what is being analysed, which models are on this computer, which are known but not here.
+
+Presses that only change what is shown write the address. Presses that do something (analyse, stop, remove, undo) ask
+the service, and the page is drawn again from what the service then says; while an analysis runs, a clock keeps its
+card up to date.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlencode
+
+import dash_bootstrap_components as dbc
+from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update, set_props
+
+from components import frame
+from components.address import Ids as AddressIds
+from components.address import Question
+from components.models import models_running, models_table
+from components.models.models_details import Ids as DetailsIds
+from components.models.models_running import Ids as RunningIds
+from components.models.models_view import ModelsView, asked_from_this_computer, models_view
+from components.models.models_words import title
+from components.numbers import plural
+from utils.catalogue import catalogues_as_json
+from utils.errors import UserError
+from utils.model_config import display_name_of
+
+if TYPE_CHECKING:
+    from dash.development.base_component import Component
+
+    from utils.service import Headlight
+
+TICK_MS = 1000
+UNDO_MS = 8000
+LEAD = (
+    "A model is ready when its weights are on this computer and its heads are catalogued: tested once, so that we "
+    "know their usual levels."
+)
+WHO_LOADS = "Only models of this list, or folders that whoever runs Headlight has added, can be loaded."
+
+
+class Ids:
+    body = "models-body"
+    tick = "models-tick"
+    toast = "models-toast"
+    toast_text = "models-toast-text"
+    undo = "models-undo"
+    removed = "models-removed"
+    json = "models-json"
+
+
+def layout(service: Headlight, question: Question, search: str) -> html.Div:
+    """The page for one address. Raises UserError when a catalogue file is damaged."""
+    view = models_view(service, question, search)
+    return html.Div(
+        [
+            html.Div(body(view), id=Ids.body),
+            dcc.Interval(id=Ids.tick, interval=TICK_MS, disabled=view.running is None),
+            dcc.Store(id=Ids.removed),
+            dcc.Download(id=Ids.json),
+            _toast(),
+        ],
+        className="models-page",
+    )
+
+
+def skeleton() -> html.Div:
+    """The ids that callbacks name, before any question is asked."""
+    return html.Div(
+        [
+            html.Div(html.Div(id=RunningIds.progress), id=Ids.body),
+            dcc.Interval(id=Ids.tick, disabled=True),
+            dcc.Store(id=Ids.removed),
+            dcc.Download(id=Ids.json),
+            _toast(),
+        ]
+    )
+
+
+def body(view: ModelsView, refusal: UserError | None = None) -> list[Component]:
+    """Everything that changes: headline, messages, the running analysis, both tables."""
+    other = models_table.not_here(view)
+    return [
+        html.H1(title(view), id="headline", tabIndex=-1),
+        html.P(LEAD, className="lead"),
+        *([_refusal(refusal)] if refusal is not None else models_running.outcome(view)),
+        models_running.layout(view),
+        models_table.here(view),
+        *([other] if other is not None else []),
+        html.P(WHO_LOADS, className="models-facts models-foot"),
+    ]
+
+
+def register(app: Dash, service: Headlight) -> None:
+    """Presses that change the address, presses that do something, and the clock."""
+
+    def after_press(search: str | None) -> ModelsView:
+        question = Question.from_search(search, service.settings.default_model)
+        return models_view(service, question, search or "", keeps_asking=False)
+
+    @app.callback(
+        Output(AddressIds.location, "search", allow_duplicate=True),
+        Input(DetailsIds.go(ALL, ALL), "n_clicks"),
+        State(AddressIds.location, "search"),
+        prevent_initial_call=True,
+    )
+    def change_view(_presses: Any, search: str | None) -> Any:
+        if not _is_press():
+            return no_update
+        return pressed_search(ctx.triggered_id["action"], ctx.triggered_id["name"], search or "")
+
+    @app.callback(
+        Output(Ids.body, "children"),
+        Output(Ids.tick, "disabled"),
+        Output(Ids.toast, "is_open"),
+        Output(Ids.toast_text, "children"),
+        Output(Ids.removed, "data"),
+        Output(Ids.undo, "hidden"),
+        Input(RunningIds.act(ALL, ALL), "n_clicks"),
+        State(AddressIds.location, "search"),
+        prevent_initial_call=True,
+    )
+    def act(_presses: Any, search: str | None) -> Any:
+        if not _is_press():
+            return [no_update] * 6
+        action, name = ctx.triggered_id["action"], ctx.triggered_id["name"]
+        refusal, told = None, ""
+        try:
+            told = do(service, action, name, Question.from_search(search, service.settings.default_model).model)
+        except UserError as error:
+            refusal = error
+        view = after_press(search)
+        removed = name if action == "remove" and told else None
+        return body(view, refusal), view.running is None, bool(told), told, removed, removed is None
+
+    @app.callback(
+        Output(Ids.body, "children", allow_duplicate=True),
+        Output(Ids.toast, "is_open", allow_duplicate=True),
+        Input(Ids.undo, "n_clicks"),
+        State(Ids.removed, "data"),
+        State(AddressIds.location, "search"),
+        prevent_initial_call=True,
+    )
+    def undo(presses: int | None, removed: str | None, search: str | None) -> Any:
+        if not presses or not removed or not asked_from_this_computer():
+            return no_update, False
+        refusal = None
+        try:
+            service.undo_removal(removed)
+        except UserError as error:
+            refusal = error
+        return body(after_press(search), refusal), False
+
+    @app.callback(
+        Output(RunningIds.progress, "children"),
+        Output(Ids.body, "children", allow_duplicate=True),
+        Output(Ids.tick, "disabled", allow_duplicate=True),
+        Input(Ids.tick, "n_intervals"),
+        State(AddressIds.location, "search"),
+        prevent_initial_call=True,
+    )
+    def follow(_ticks: int, search: str | None) -> Any:
+        status = service.analysis_status()
+        if status is not None and status.is_running:
+            return models_running.progress(status), no_update, False
+        view = after_press(search)
+        if view.status is not None:
+            set_props(frame.Ids.announcer, {"children": models_running.outcome_sentence(view.status)})
+        return no_update, body(view), True
+
+    @app.callback(
+        Output(Ids.json, "data"),
+        Input(DetailsIds.json(ALL), "n_clicks"),
+        prevent_initial_call=True,
+    )
+    def download(_presses: Any) -> Any:
+        return provenance_file(service, ctx.triggered_id["name"]) if _is_press() else no_update
+
+
+def do(service: Headlight, action: str, name: str, in_use: str) -> str:
+    """Do what a button says; the words of the toast, empty where the page itself shows it.
+
+    Args: in_use: the model that whoever asks is looking at. Raises: UserError when it is refused.
+    """
+    if action in ("analyze", "again"):
+        service.start_analysis(name)
+    elif action == "stop":
+        service.stop_analysis(name)
+    elif action == "remove":
+        if not asked_from_this_computer():
+            raise UserError(
+                "Models can be removed only at the computer that runs Headlight.", "Ask whoever runs it.", status=403
+            )
+        service.remove_model(name, in_use)
+        return f"{display_name_of(name)} was removed."
+    elif action in ("look", "look-row"):
+        return _looked(service, name)
+    return ""
+
+
+def pressed_search(action: str, name: str, search: str) -> str:
+    """The address after a press: one row is open at a time, and a second press closes it."""
+    parameters = dict(parse_qsl(search.lstrip("?"), keep_blank_values=True))
+    asked = parameters.pop("ask", None)
+    if action == "all":
+        parameters["show"] = "all"
+    elif action == "keep" or (action == "open" and parameters.get("open") == name and not asked):
+        parameters.pop("open", None)
+    else:
+        parameters["open"] = name
+    if action == "ask":
+        parameters["ask"] = "remove"
+    return f"?{urlencode(parameters)}"
+
+
+def provenance_file(service: Headlight, name: str) -> Any:
+    """A model's whole catalogue as it stands in the file, to download."""
+    entry = next((entry for entry in service.model_entries() if entry.name == name), None)
+    if entry is None or entry.catalogue is None:
+        return no_update
+    file_name = f"headlight-{name.rsplit('/', 1)[-1]}.json"
+    return {"content": catalogues_as_json({name: entry.catalogue.catalogue}), "filename": file_name}
+
+
+def _looked(service: Headlight, name: str) -> str:
+    entry = next((entry for entry in service.model_entries() if entry.name == name), None)
+    if entry is not None and entry.is_here:
+        return f"{entry.display_name} is here now."
+    n_missing = len(entry.missing) if entry is not None else 0
+    return f"Still missing: {plural(n_missing, 'file')}." if n_missing else "Nothing new was found."
+
+
+def _is_press() -> bool:
+    """Buttons that have only just appeared trigger a callback too; nobody pressed those."""
+    return bool(ctx.triggered_id and ctx.triggered[0]["value"])
+
+
+def _refusal(refusal: UserError) -> html.Div:
+    words = [html.P(refusal.sentence, className="message-sentence"), html.P(refusal.hint, className="message-hint")]
+    return html.Div(html.Div(words), role="alert", className="message message--error")
+
+
+def _toast() -> dbc.Toast:
+    """Says what just happened; after a removal with a way back."""
+    return dbc.Toast(
+        [
+            html.Span(id=Ids.toast_text),
+            html.Button("Undo", id=Ids.undo, type="button", className="btn toast-undo", hidden=True),
+        ],
+        id=Ids.toast,
+        is_open=False,
+        duration=UNDO_MS,
+        className="toast-ink",
+    )

@@ -1,0 +1,138 @@
+"""The analysis that runs: how far it is, how long it will take, what it has found; and how the last one ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dash import html
+
+from components.lamp import role_sign, sign
+from components.markup import aria, classes
+from components.models.models_view import ModelsView, heads_with_job
+from components.models.models_words import family_line, megabytes, shape
+from components.numbers import plural
+from utils.analysis_jobs import AnalysisStatus, JobState
+from utils.model_config import display_name_of
+from utils.roles import ROLES
+
+if TYPE_CHECKING:
+    from dash.development.base_component import Component
+
+SPOKEN_STEP = 25  # percent
+
+
+class Ids:
+    """progress is always on the page, empty while nothing runs."""
+
+    progress = "models-progress"
+
+    @staticmethod
+    def act(action: Any, name: Any) -> dict[str, Any]:
+        return {"type": "models-act", "action": action, "name": name}
+
+
+def layout(view: ModelsView) -> html.Section:
+    """The card of the running analysis; only the empty place for its progress when none runs."""
+    status, entry = view.running, view.analyzed_entry
+    if status is None or entry is None:
+        return html.Section(html.Div(id=Ids.progress), hidden=True)
+    facts = [family_line(entry), shape(entry), entry.licence, megabytes(entry.n_bytes)]
+    title = [
+        html.H2(f"Analyzing {entry.display_name}", id="models-running-title"),
+        html.Span(", ".join(fact for fact in facts if fact), className="models-facts"),
+    ]
+    stop = html.Button("Stop", id=Ids.act("stop", entry.name), type="button", className="btn btn-quiet")
+    leave = html.Div([stop, html.Span("You can leave this page.", className="models-facts")], className="models-stop")
+    return html.Section(
+        [html.Div(title, className="models-running-title"), html.Div(progress(status), id=Ids.progress), leave],
+        className="surface panel models-running",
+        **aria(labelledby="models-running-title"),
+    )
+
+
+def progress(status: AnalysisStatus) -> list[Component]:
+    """The bar, the words below it, and the jobs found so far. `--share` is the only inline value: the bar's length."""
+    percent = int(100 * status.share)
+    bar = html.Div(
+        html.Div(className="models-bar-fill", style={"--share": round(status.share, 3)}),
+        role="progressbar",
+        className="models-bar",
+        **aria(
+            valuemin=0,
+            valuemax=100,
+            valuenow=percent,
+            valuetext=status.remaining or f"{percent} percent",
+            label=f"Analysis of {display_name_of(status.model)}",
+        ),
+    )
+    words = html.Div([_texts_read(status), html.Strong(status.remaining)], className="models-bar-words")
+    return [html.Div([bar, words], className="models-bar-part"), _jobs_found(status), _spoken(percent)]
+
+
+def outcome(view: ModelsView) -> list[Component]:
+    """How the last analysis ended, as a message with a button where one helps; nothing while one runs."""
+    status = view.status
+    if status is None or status.is_running:
+        return []
+    again = {JobState.STOPPED: "Start again", JobState.FAILED: "Try again"}.get(status.state)
+    can_start = view.analyzed_entry is not None and view.analyzed_entry.is_here
+    button = (
+        [html.Button(again, id=Ids.act("again", status.model), type="button", className="btn btn-quiet")]
+        if again and can_start
+        else []
+    )
+    words = [html.P(outcome_sentence(status), className="message-sentence")]
+    if status.problem is not None:
+        words.append(html.P(f"{status.problem.sentence} {status.problem.hint}", className="message-hint"))
+    is_failure = status.state is JobState.FAILED
+    icon = sign("warning" if is_failure else "info")
+    body = [icon, html.Div([*words, *button])]
+    return [html.Div(body, role="status", className=classes("message", is_failure and "message--error"))]
+
+
+def outcome_sentence(status: AnalysisStatus) -> str:
+    """Example: "Pythia 70M is ready: 19 of 48 heads have a job."."""
+    name = display_name_of(status.model)
+    if status.state is JobState.DONE and status.catalogue is not None:
+        catalogue = status.catalogue
+        n_all = catalogue.n_layers * catalogue.n_heads
+        return f"{name} is ready: {heads_with_job(catalogue)} of {plural(n_all, 'head')} have a job."
+    if status.state is JobState.STOPPED:
+        return "Stopped. Nothing was kept."
+    where = "before the first text"
+    if status.n_texts:
+        where = f"at text {min(status.n_read + 1, status.n_texts)} of {status.n_texts}"
+    kept = "The old catalogue is untouched." if status.had_catalogue else "Nothing was kept."
+    return f"The analysis of {name} stopped {where}. {kept}"
+
+
+def _texts_read(status: AnalysisStatus) -> html.Span:
+    if not status.n_texts:
+        return html.Span("Getting the model ready")
+    return html.Span([html.Strong(f"{status.n_read} of {status.n_texts} texts"), " read by all heads"])
+
+
+def _jobs_found(status: AnalysisStatus) -> html.Div:
+    """One lamp per job, lit once some head holds it by what was read so far; its words say the same."""
+    lamps = [
+        html.Span(
+            role_sign(role),
+            className=f"lamp lamp--row lamp--{'active' if role in status.roles_found else 'no-heads'} role-{role}",
+        )
+        for role in ROLES
+    ]
+    found = ", ".join(ROLES[role].display_name.lower() for role in status.roles_found) or "none yet"
+    return html.Div(
+        [
+            html.P("Jobs found so far", className="models-facts"),
+            html.Div(lamps, className="models-lamps", **aria(hidden=True)),
+            html.P(found, className="visually-hidden"),
+        ],
+        className="models-found",
+    )
+
+
+def _spoken(percent: int) -> html.Span:
+    """Read out when it changes, which is at 25, 50, 75 and 100 % only."""
+    step = percent // SPOKEN_STEP * SPOKEN_STEP
+    return html.Span(f"{step} percent analyzed" if step else "", role="status", className="visually-hidden")

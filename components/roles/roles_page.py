@@ -1,0 +1,134 @@
+"""The Roles page: the answer as a sentence, one role on the stage, a card per role, every head, how to read a bar."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
+
+from components import analyze_offer, head_map, messages, prompt_bar, token_strip
+from components.address import Ids as AddressIds
+from components.address import Question
+from components.markup import aria
+from components.numbers import in_words, plural
+from components.roles import bar_guide, role_card, stage
+from components.roles.headline import headline, lead, waiting_for_repetition
+from components.roles.roles_view import RolesView, roles_view
+from components.word_help import word_help
+from utils.roles import OTHER, ROLES
+
+if TYPE_CHECKING:
+    from dash.development.base_component import Component
+
+    from utils.service import Headlight
+
+EXPLAINED = {"tokens": "token", "attention heads": "head"}
+
+
+def layout(service: Headlight, question: Question, _search: str = "") -> html.Div:
+    """The page for one question. Raises UserError as `service.analyze` does."""
+    view = roles_view(service, question)
+    return html.Div(
+        [
+            prompt_bar.read_size(view.analysis, view.max_tokens),
+            *_top(view),
+            *(messages.notice(notice, question) for notice in view.analysis.notices),
+            *analyze_offer.layout(question, view.catalogue is not None),
+            stage.frame(view, stage.opening_role(view.analysis.categories)),
+            _cards(view),
+            html.Div([_every_head(view), bar_guide.layout(question)], className="two-panels"),
+        ],
+        className="roles-page",
+    )
+
+
+def skeleton() -> html.Div:
+    """The ids that callbacks of this page name; what is there before any question is asked."""
+    return html.Div([html.Div(id=stage.Ids.stage), token_strip.skeleton(), dcc.Store(id=head_map.Ids.ready)])
+
+
+def register(app: Dash, service: Headlight) -> None:
+    """A press on a card's header puts its role on the stage."""
+
+    @app.callback(
+        Output(stage.Ids.stage, "children"),
+        Output(role_card.Ids.card(ALL), "className"),
+        Input(role_card.Ids.header(ALL), "n_clicks"),
+        State(AddressIds.location, "search"),
+        prevent_initial_call=True,
+    )
+    def put_on_stage(_presses: list[int | None], search: str | None) -> Any:
+        if not ctx.triggered_id or not ctx.triggered[0]["value"]:
+            return no_update, [no_update] * len(ctx.outputs_list[1])
+        view = roles_view(service, Question.from_search(search, service.settings.default_model))
+        role = ctx.triggered_id["role"]
+        return stage.layout(view, role), card_classes(view, role, [card["id"]["role"] for card in ctx.outputs_list[1]])
+
+
+def card_classes(view: RolesView, on_stage: str, roles: list[str]) -> list[str]:
+    """The classes of the cards, in the order of `roles`, when `on_stage` is the one shown above."""
+    categories = view.analysis.categories
+    return [role_card.card_class(role, categories[role]["status"], role == on_stage) for role in roles]
+
+
+def named_heads_sentence(view: RolesView) -> str:
+    """How many heads have a job, counted from the heads that have none."""
+    forward = view.analysis.forward
+    total = forward.n_layers * forward.n_heads
+    if view.catalogue is None:
+        return f"This model has {total} heads. Their jobs are not known yet."
+    named = total - len(view.analysis.categories[OTHER]["heads"])
+    return (
+        f"{named} of {plural(total, 'head')} have a job we can name. "
+        f"The dots do something these {in_words(len(ROLES))} jobs do not cover. Open any to see what it looks at."
+    )
+
+
+def _top(view: RolesView) -> list[Component]:
+    return [
+        html.H1(headline(view.analysis), id="headline", tabIndex=-1),
+        html.P(_with_word_help(lead(view.analysis, view.catalogue is not None), view.question), className="lead"),
+    ]
+
+
+def _with_word_help(sentence: str, question: Question) -> list[Any]:
+    """A sentence in which the words in braces explain themselves."""
+    before, *helped = sentence.split("{")
+    words: list[Any] = [before]
+    for part in helped:
+        word, after = part.split("}")
+        words += [*word_help(EXPLAINED[word], word, question), after]
+    return words
+
+
+def _cards(view: RolesView) -> html.Section:
+    """Always in the same order, whatever the scores, so that a class learns the places."""
+    on_stage = stage.opening_role(view.analysis.categories)
+    return html.Section(
+        [
+            html.Div(
+                [
+                    html.H2(f"{in_words(len(ROLES)).capitalize()} jobs, and the heads that do them", id="jobs-title"),
+                    bar_guide.legend(can_be_grey=bool(waiting_for_repetition(view.analysis))),
+                ],
+                className="jobs-head",
+            ),
+            html.Div([role_card.layout(view, role, role == on_stage) for role in ROLES], className="jobs"),
+        ],
+        **aria(labelledby="jobs-title"),
+    )
+
+
+def _every_head(view: RolesView) -> html.Section:
+    last = view.analysis.forward.n_layers - 1
+    flow = f"Text enters at layer 0 (L0) and leaves at layer {last}." if last else "This model has one layer."
+    return html.Section(
+        [
+            html.H2("Every head in this model", id="map-title"),
+            html.P(named_heads_sentence(view)),
+            head_map.layout(view.analysis, view.catalogue),
+            html.P(f"{flow} A small second sign marks a second job.", className="panel-note"),
+        ],
+        className="surface panel",
+        **aria(labelledby="map-title"),
+    )

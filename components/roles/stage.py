@@ -1,0 +1,127 @@
+"""The stage: one role shown on the student's own tokens, with what comes next beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from dash import html
+
+from components import evidence_sentence, predictions, token_strip
+from components.chip import prompt_chip, say_it_twice_chip
+from components.lamp import lamp
+from components.markup import aria
+from components.numbers import plural
+from components.roles.headline import is_too_short
+from components.strip_view import StripView, strip_view
+from utils.roles import ROLES
+
+if TYPE_CHECKING:
+    from dash.development.base_component import Component
+
+    from components.roles.roles_view import RolesView
+
+MAX_CHIPS = 3
+
+
+class Ids:
+    stage = "stage"
+
+
+def layout(view: RolesView, role: str) -> list[Component]:
+    """The two halves of the stage for one role; the section around them is `frame`."""
+    analysis = view.analysis
+    category = analysis.categories[role]
+    strip = strip_view(analysis, role)
+    drawing = html.Section(
+        [
+            html.Div(
+                [lamp(role, category["status"], "stage"), html.H2(title(strip, category), id="stage-title")],
+                className="stage-head",
+            ),
+            token_strip.layout(analysis.forward.tokens, strip),
+            *_words(view, role, strip),
+        ],
+        className="stage-role",
+        **aria(labelledby="stage-title"),
+    )
+    return [drawing, predictions.layout(analysis)]
+
+
+def frame(view: RolesView, role: str) -> html.Div:
+    """The surface that holds the stage."""
+    return html.Div(layout(view, role), id=Ids.stage, className="surface stage")
+
+
+def opening_role(categories: dict[str, Any]) -> str:
+    """The role that the stage opens on.
+
+    Induction if active; else, if it is grey, still induction with its reason; else the active role with the largest
+    excess, and induction when none is active.
+    """
+    if categories["induction"]["status"] in ("active", "not_applicable"):
+        return "induction"
+    active = [key for key in ROLES if categories[key]["status"] == "active"]
+    return max(active, key=lambda key: _largest_excess(categories[key]["heads"]), default="induction")
+
+
+def title(strip: StripView, category: dict[str, Any]) -> str:
+    """What the stage shows, as a heading."""
+    name, status = category["display_name"], category["status"]
+    if status == "no_heads" and not category["is_catalogued"]:
+        return f"{name}: which heads of this model do it is not known yet"
+    if status == "no_heads":
+        return f"{name}: no head of this model does this job"
+    if strip.head is None:
+        return f"{name} has nothing to work with here"
+    if strip.is_active:
+        return f"{name}, as head {strip.head} does it"
+    return f"{name}: head {strip.head} does less of it than usual"
+
+
+def _words(view: RolesView, role: str, strip: StripView) -> list[Component]:
+    """The sentence under the strip; for a dark role its reason and up to three prompts that light it."""
+    category = view.analysis.categories[role]
+    tokens = view.analysis.forward.tokens
+    if strip.is_active:
+        left_out = f"{plural(strip.n_hidden, 'more place')} without an arc here." if strip.n_hidden else ""
+        notes = ((left_out, "panel-note arcs-left-out"), (category.get("caution"), "panel-note"))
+        return [
+            _with_follower(evidence_sentence.long(strip, tokens)),
+            *(html.P(text, className=class_name) for text, class_name in notes if text),
+        ]
+    reason = category["reason"]
+    sentence = html.P(f"{reason[:1].upper()}{reason[1:]}", className="strip-sentence")
+    chips = chips_for(view, role)
+    said = _with_follower(sentence)
+    return [said, html.Div(chips, className="chips")] if chips else [said]
+
+
+def _with_follower(sentence: html.P) -> html.Div:
+    """The sentence, and in its place, while a token is pointed at, one about that token (assets/strip.js)."""
+    return html.Div([sentence, html.P(className="strip-follow")], className="strip-words")
+
+
+def chips_for(view: RolesView, role: str) -> list[Component]:
+    """Presses that may light a dark role: the student's own text twice, then prompts of the catalogue."""
+    category = view.analysis.categories[role]
+    if category["status"] == "no_heads":
+        return view.other_model_chips(role)
+    chips: list[Component] = []
+    if can_say_twice(view, role):
+        chips.append(say_it_twice_chip(view.analysis.forward.prompt, view.question.model))
+    for prompt in view.suggested_prompts(role):
+        chips.append(prompt_chip(None, prompt["text"], prompt["lights"], prompt["of"], view.question.model))
+    return chips[:MAX_CHIPS]
+
+
+def can_say_twice(view: RolesView, role: str) -> bool:
+    """Whether the text, said twice, gives a grey repetition role something to work with."""
+    category = view.analysis.categories[role]
+    is_waiting = ROLES[role].requires_repetition and category["status"] == "not_applicable"
+    n_typed = sum(not token.is_start for token in view.analysis.forward.tokens)
+    return is_waiting and not is_too_short(view.analysis) and 2 * n_typed + 2 <= view.max_tokens
+
+
+def _largest_excess(heads: Sequence[dict[str, Any]]) -> float:
+    return max((head["excess"] for head in heads if head["excess"] is not None), default=0.0)

@@ -1,0 +1,1 @@
+"""The toy page: one attention layer beside two."""
