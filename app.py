@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING, Any
 import dash
 from dash import Dash, State
 
-from components import api, compression, frame, head_map, messages, not_found_page, prompt_bar, token_strip
+from components import (
+    api,
+    compression,
+    frame,
+    head_map,
+    messages,
+    not_found_page,
+    prompt_bar,
+    themed_graph,
+    token_strip,
+)
 from components.address import Question
 from components.circuits import circuits_page
 from components.head import head_page
@@ -56,7 +66,7 @@ def create_app(service: Headlight | None = None) -> Dash:
     )
     _register_pages(service)
     app.layout = lambda: frame.layout(service)
-    for part in (prompt_bar, token_strip, head_map):
+    for part in (prompt_bar, token_strip, head_map, themed_graph):
         part.register(app)
     for page in (frame, roles_page, head_page, heads_page, circuits_page, toy_page, learn_page, models_page):
         page.register(app, service)

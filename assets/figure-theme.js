@@ -31,7 +31,6 @@
     });
   });
 
-  window.headlightFigures = { inTheme };
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.headlightFigures = {
     paint(figure) {

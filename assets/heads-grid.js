@@ -1,7 +1,7 @@
-// The grid of one head (components/head/pattern_grid.py): the theme's colours, and a cursor that four arrows move. The row
-// under the pointer or the cursor is framed, and the line below the grid says in words what the cell there holds.
+// The grid of one head (components/head/pattern_grid.py): a cursor that four arrows move. The row under the pointer or
+// the cursor is framed, and the line below the grid says in words what the cell there holds.
 (function () {
-  let shown = null; // {words, weights, n, expected} of the grid on the page; expected: "query,key" where a job looks
+  let shown = null; // {cells, words, weights, n, expected} of the grid on the page; expected: "query,key" where a job looks
   let cursor = null; // [query position, key position], null until the grid has focus
 
   // Plotly's packed numbers: base64 of 32-bit floats, row by row.
@@ -55,26 +55,16 @@
     moveCursor(box, queryPos, Math.min(queryPos, Math.max(0, column)));
   });
 
-  document.documentElement.addEventListener("headlight:theme", (event) => {
-    if (document.getElementById("pattern-grid-box")) {
-      window.dash_clientside.set_props("pattern-grid-theme", { data: event.detail });
-    }
-  });
-
   window.dash_clientside = window.dash_clientside || {};
   Object.assign((window.dash_clientside.headlightHeads = window.dash_clientside.headlightHeads || {}), {
-    paintGrid(data) {
-      if (!data) {
+    readCell(hover, cells, figure) {
+      if (!cells || !figure) {
         return window.dash_clientside.no_update;
       }
-      const expected = new Set(data.expected.map((cell) => cell.join(",")));
-      shown = { words: data.words, n: data.words.length, weights: unpack(data.figure.data[0].z), expected };
-      cursor = null;
-      return window.headlightFigures.inTheme(data.figure);
-    },
-
-    readCell(hover) {
-      if (!shown) {
+      if (shown === null || shown.cells !== cells) {
+        const expected = new Set(cells.expected.map((cell) => cell.join(",")));
+        shown = { cells, words: cells.words, n: cells.words.length, weights: unpack(figure.data[0].z), expected };
+        cursor = null;
         return window.dash_clientside.no_update;
       }
       if (!hover || !hover.points || !hover.points.length) {

@@ -15,7 +15,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, jsonify, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from utils.errors import UserError
 
@@ -43,13 +43,13 @@ def register(server: Flask, service: Headlight) -> None:
     @server.post("/api/analyze")
     @_answers_json
     def analyze() -> Response:
-        model, prompt = read_question(request.get_json(silent=True), service.settings.default_model)
+        model, prompt = read_question(_body(), service.settings.default_model)
         return jsonify(service.analyze(model, prompt).as_json())
 
     @server.post("/api/ablate")
     @_answers_json
     def ablate() -> Response:
-        body: Any = request.get_json(silent=True)
+        body = _body()
         model, prompt = read_question(body, service.settings.default_model)
         heads, method, position = read_ablation(body)
         return jsonify(service.ablate(model, prompt, heads, method, position).as_json())
@@ -86,6 +86,13 @@ def register(server: Flask, service: Headlight) -> None:
     @_answers_json
     def unknown(address: str) -> Response:
         raise UserError(f"There is no address /api/{address}.", "The addresses are in the README.", status=404)
+
+    @server.errorhandler(MethodNotAllowed)
+    def other_method(error: MethodNotAllowed) -> Any:
+        if not request.path.startswith(("/api", "/health")):
+            return error
+        sentence = f"This address does not answer {request.method[:20]}."
+        return jsonify(error=sentence, hint="The README says which addresses answer GET and which POST."), 405
 
     @server.get("/heatmap")
     @_answers_html
@@ -125,6 +132,14 @@ def read_ablation(body: dict[str, Any]) -> tuple[list[tuple[int, int]], str, int
     if not _is_whole(position):
         raise UserError("The position must be a whole number.", "-1 is the last token.")
     return [(layer, head) for layer, head in heads], method, position
+
+
+def _body() -> Any:
+    """What the request's JSON holds; None where that is not JSON, or is nested too deeply to be a question."""
+    try:
+        return request.get_json(silent=True)
+    except RecursionError:
+        return None
 
 
 def _is_pair(value: Any) -> bool:

@@ -140,7 +140,7 @@ def test_the_plot_follows_the_theme_and_nothing_scrolls_sideways(fake):
 
 def test_the_grid_frames_the_row_of_its_cursor(fake):
     fake.open_head(HeadId(2, 3), view="grid")
-    fake.until(lambda: fake.find(".grid-graph .heatmaplayer image"))
+    fake.until(lambda: fake.find(".figure-pattern-grid .heatmaplayer image"))
     mark = fake.find(".grid-row-mark")
     assert not mark.is_displayed()
     fake.run("document.getElementById('pattern-grid-box').focus()")

@@ -107,6 +107,19 @@ class TestPresses:
         assert pages.run("return document.documentElement.scrollWidth <= window.innerWidth")
         assert pages.errors() == []
 
+    def test_a_press_says_that_it_runs_and_may_be_left(self, pages, service, monkeypatch):
+        ask, may_go_on = service.experiments.logit_lens, threading.Event()
+        monkeypatch.setattr(service.experiments, "logit_lens", lambda *asked: may_go_on.wait(30) and ask(*asked))
+        pages.open("/head", **HEAD)
+        pages.press("#lens-run")
+        pages.until(lambda: text(pages, "#lens-run") == "Running …")
+        assert text(pages, "#attribution-run") == "Trace the guess"
+        pages.press(".head-path a")
+        pages.until(lambda: pages.texts("#headline")[0].endswith("on your text."))
+        may_go_on.set()
+        time.sleep(1)
+        assert pages.errors() == []
+
     def test_last_texts_are_those_of_this_tab_and_lead_to_the_head_on_them(self, pages):
         pages.open("/head", **HEAD)
         pages.press("#recent-run")

@@ -200,13 +200,15 @@ class TestMap:
 class TestHeadPage:
     def test_the_grid_is_drawn_in_the_theme_and_read_out_by_arrow_keys(self, pages):
         pages.open("/head", layer=2, head=3, view="grid")
-        pages.until(lambda: pages.run("return document.querySelector('.grid-graph .heatmaplayer image') !== null"))
+        pages.until(
+            lambda: pages.run("return document.querySelector('.figure-pattern-grid .heatmaplayer image') !== null")
+        )
         pages.run("document.getElementById('pattern-grid-box').focus()")
         pages.keys(Keys.ARROW_DOWN)
         pages.until(lambda: pages.texts("#grid-readout")[0].startswith("the, position 17, looks at the, position 17, "))
         pages.keys(*[Keys.ARROW_LEFT] * 9)
         pages.until(lambda: "the, position 17, looks at river, position 8, 9" in pages.texts("#grid-readout")[0])
-        outline = "return document.querySelector('.grid-graph .shapelayer path').style.stroke"
+        outline = "return document.querySelector('.figure-pattern-grid .shapelayer path').style.stroke"
         light = pages.run(outline)
         pages.run("window.headlightTheme.toggle()")
         pages.until(lambda: pages.run(outline) != light)
@@ -217,7 +219,7 @@ class TestHeadPage:
         pages.open("/head", layer=1, head=4)
         pages.until(lambda: pages.find("iframe.lines-frame"))
         pages.press(".switch .form-check:first-child label")
-        pages.until(lambda: pages.find(".grid-graph .heatmaplayer image"))
+        pages.until(lambda: pages.find(".figure-pattern-grid .heatmaplayer image"))
         assert "view=grid" in pages.search()
         pages.driver.back()
         pages.until(lambda: pages.find("iframe.lines-frame"))

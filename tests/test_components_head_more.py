@@ -514,7 +514,7 @@ class TestPage:
         for name in ("scan", "logit_lens", "token_attribution"):
             monkeypatch.setattr(service.experiments, name, too_early, raising=False)
         page = head_page.layout(service, Question(MODEL, REPEATING), search_of())
-        buttons = [text_of(node) for node in nodes(page) if node["type"] == "Button"]
+        buttons = [text_of(label) for label in with_class(page, "run-idle")]
         presses = (lens_strip.PRESS, head_attribution.PRESS, head_scan.PRESS, recent_prompts.PRESS)
         assert [press for press in presses if press not in buttons] == []
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from dash._utils import to_json
 
-from components import head_map
+from components import csv_download, head_map
 from components.address import Question
 from components.head import head_evidence, head_page, pattern_grid
 from components.head.head_view import head_view
@@ -326,7 +326,10 @@ class TestCsv:
         assert all(line["usual"] for line in lines)
 
     def test_a_model_name_makes_a_plain_file_name(self):
-        assert heads_csv.file_name("EleutherAI/../pythia 70m") == "headlight-EleutherAI-..-pythia-70m-heads.csv"
+        assert (
+            csv_download.file_name("EleutherAI/../pythia 70m", "heads")
+            == "headlight-EleutherAI-..-pythia-70m-heads.csv"
+        )
 
 
 class TestRightNow:
@@ -449,7 +452,7 @@ class TestGrid:
     def test_the_browser_is_told_which_cells_the_job_predicts_and_has_a_row_to_frame(self, service):
         view = head_view_of(service)
         grid = pattern_grid.layout(view)
-        store = next(node for node in nodes(grid) if node["props"].get("id") == pattern_grid.Ids.figure)
+        store = next(node for node in nodes(grid) if node["props"].get("id") == pattern_grid.Ids.cells)
         assert [17, 8] in store["props"]["data"]["expected"]
         assert len(store["props"]["data"]["expected"]) == pattern_grid.expected_cells(view).sum()
         assert len(with_class(grid, "grid-row-mark")) == 1

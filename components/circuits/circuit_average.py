@@ -8,8 +8,8 @@ import numpy as np
 import plotly.graph_objects as go
 from dash import Dash, Input, Output, dcc, html
 
-from components.circuits.circuit_figure import HIDDEN_AXIS, drawn, house_figure
 from components.numbers import plural
+from components.themed_graph import house_figure, themed_graph
 from utils.errors import UserError
 from utils.heads import HeadId
 
@@ -62,7 +62,7 @@ def answer(service: Headlight, model: str, head: HeadId) -> list[Component]:
         f"The mean over {plural(average.n_texts, 'text')}, 0 to 100 % of its attention. Side: the position that reads."
     )
     return [
-        drawn("average", figure, f"Mean attention of {head} at the first {n} positions"),
+        themed_graph("average", figure, f"Mean attention of {head} at the first {n} positions"),
         html.P(caption + start, className="panel-note"),
     ]
 
@@ -71,7 +71,7 @@ def average_figure(pattern: np.ndarray) -> go.Figure:
     """A heatmap of a causal pattern [query_pos, key_pos], 0 to 1; the half that cannot be seen stays empty."""
     n = len(pattern)
     seen = np.where(np.tri(n, dtype=bool), pattern, np.nan).astype(np.float32)
-    axis = {**HIDDEN_AXIS, "showticklabels": True, "tickvals": list(range(0, n, POSITION_STEP))}
+    axis = {"tickvals": list(range(0, n, POSITION_STEP))}
     heatmap = go.Heatmap(
         z=seen,
         zmin=0,

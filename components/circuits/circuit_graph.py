@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import dash_bootstrap_components as dbc
 from dash import ClientsideFunction, Dash, Input, Output, dcc, html
 
-from components.circuits.circuit_table import folded_table
 from components.circuits.circuits_view import ALL, BROAD, N_LINES, N_LIT, named_first, readers_of, role_name
 from components.circuits.circuits_words import graph_lead, head_sentence, later_note, named, rank_words, times
+from components.folded_table import folded_table
 from components.lamp import role_sign
 from components.markup import aria, classes, data
 from components.numbers import plural
@@ -129,7 +129,7 @@ def _graph(drawing: Drawing) -> html.Div:
     return html.Div(
         [
             html.Div(className="circuit-drawing", **aria(hidden=True)),
-            html.Div(names, className="circuit-names", **aria(hidden=True)),
+            html.Div(names, **aria(hidden=True)),
             *(_layer(drawing, layer) for layer in range(n_layers)),
             dcc.Store(id=Ids.lines, data=line_data(drawing)),
         ],
@@ -193,7 +193,7 @@ def _legend(view: CircuitsView) -> html.Div:
         entries.append(
             html.Span([line, html.Span(["the chosen head’s fits: ", html.Strong(times(best.multiple)), means])])
         )
-    return html.Div(entries, className="circuit-legend")
+    return html.Div(entries, className="legend")
 
 
 def _table(drawing: Drawing) -> html.Details:
@@ -209,4 +209,4 @@ def _table(drawing: Drawing) -> html.Details:
         ]
         for fit in drawing.drawn.values()
     ]
-    return folded_table("Show as table", ("Writer", "Reader", "Fit", "Rank among earlier heads", "Kinds of note"), rows)
+    return folded_table(("Writer", "Reader", "Fit", "Rank among earlier heads", "Kinds of note"), rows)

@@ -14,12 +14,12 @@ import numpy as np
 import plotly.graph_objects as go
 from dash import html
 
-from components.circuits.circuit_figure import drawn, house_figure, role_colour
-from components.circuits.circuit_table import folded_table
 from components.circuits.circuits_view import ALONE, THROUGH
 from components.circuits.circuits_words import signed
+from components.folded_table import folded_table
 from components.markup import aria
 from components.numbers import plural
+from components.themed_graph import house_figure, role_colour, themed_graph
 from components.token_chip import token_chip
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def layout(view: CircuitsView, circuits: TokenCircuits, forward: ForwardPass) ->
     label = (
         f"What {view.head} looks for, on {plural(len(circuits.tokens), 'token')} of the text; the table holds the best."
     )
-    figure = drawn("looks", looks_figure(circuits, view.jobs.main(view.head)), label)
+    figure = themed_graph("looks", looks_figure(circuits, view.jobs.main(view.head)), label)
     left_out = f"The first {len(circuits.tokens)} different tokens. " if circuits.n_left_out else ""
     each = "QK circuit on the tokens of your text, each by itself."
     caption = f"{left_out}{each} The stronger the colour, the better the match, before softmax."
@@ -103,11 +103,6 @@ def looks_figure(circuits: TokenCircuits, role: str) -> go.Figure:
         "tickvals": list(range(len(words))),
         "ticktext": words,
         "tickfont": {"size": 13 if len(words) <= 14 else 11, "color": "var(--ink)"},
-        "ticks": "",
-        "showgrid": False,
-        "zeroline": False,
-        "showline": False,
-        "fixedrange": True,
     }
     heatmap = go.Heatmap(
         z=np.asarray(circuits.looks_for, dtype=np.float32),
@@ -181,7 +176,7 @@ def _table(circuits: TokenCircuits) -> html.Details:
         best = np.argsort(-scores, kind="stable")[:BEST_SHOWN].tolist()
         cells = [[html.Bdi(circuits.tokens[key].word), f" {signed(float(scores[key]))}"] for key in best]
         rows.append([html.Bdi(token.word), *cells])
-    return folded_table("Show as table", ("Token", "Looks most for", "2nd most", "3rd most"), rows)
+    return folded_table(("Token", "Looks most for", "2nd most", "3rd most"), rows)
 
 
 def _label(token: Token) -> str:

@@ -8,23 +8,16 @@ import numpy as np
 import plotly.graph_objects as go
 from dash import html
 
-from components.circuits.circuit_figure import drawn, house_figure
 from components.circuits.circuits_words import with_minus
 from components.numbers import plural
+from components.themed_graph import house_figure, themed_graph
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
 
     from utils.circuits.head_circuits import HeadCircuits
 
-LINE_AXIS = {
-    "gridcolor": "var(--line)",
-    "zeroline": False,
-    "fixedrange": True,
-    "ticks": "",
-    "tickfont": {"size": 11, "color": "var(--ink-3)"},
-    "nticks": 5,
-}
+LINE_AXIS = {"showgrid": True, "tickfont": {"size": 11, "color": "var(--ink-3)"}, "nticks": 5}
 MARGIN = (38, 8, 6, 26)
 
 
@@ -38,7 +31,7 @@ def layout(circuits: HeadCircuits) -> list[Component]:
     values = html.Details(
         [
             html.Summary("Show singular values", className="text-button"),
-            drawn("singular", singular_figure(circuits), f"Singular values of {circuits.head}"),
+            themed_graph("singular", singular_figure(circuits), f"Singular values of {circuits.head}"),
             html.P("Largest first, as a share of the largest. Solid: QK. Dotted: OV.", className="panel-note"),
         ]
     )
@@ -75,7 +68,7 @@ def _kernel(circuits: HeadCircuits) -> list[Component]:
     caption = f"Across: tokens back. Up: attention score from the positions by themselves. Highest {where}. "
     return [
         html.H4("By position alone", className="sub-title"),
-        drawn("kernel", figure, f"By position alone it looks most {where}."),
+        themed_graph("kernel", figure, f"By position alone it looks most {where}."),
         html.P(caption + circuits.position_note, className="panel-note"),
     ]
 

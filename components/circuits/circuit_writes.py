@@ -8,10 +8,10 @@ import numpy as np
 import plotly.graph_objects as go
 from dash import html
 
-from components.circuits.circuit_figure import HIDDEN_AXIS, drawn, house_figure, role_colour
 from components.circuits.circuit_looks import text_place
-from components.circuits.circuit_table import folded_table
 from components.circuits.circuits_words import signed, with_minus
+from components.folded_table import folded_table
+from components.themed_graph import house_figure, role_colour, themed_graph
 from components.token_chip import token_chip
 from utils.heads import HeadId
 
@@ -36,7 +36,7 @@ def copying_part(view: CircuitsView, scores: np.ndarray) -> list[Component]:
     ends = [html.Span("writes the opposite of what it sees"), html.Span("writes what it sees")]
     return [
         html.H4(f"Copying score of all {scores.size} heads", className="sub-title"),
-        drawn("copying", copying_figure(scores, view.head, role), f"Copying scores. {what}"),
+        themed_graph("copying", copying_figure(scores, view.head, role), f"Copying scores. {what}"),
         html.P(ends, className="axis-ends"),
         html.P(f"OV circuit. Each dot is one head. {what} {copying_words(scores, view.head)}", className="panel-note"),
     ]
@@ -75,7 +75,7 @@ def pushes_part(view: CircuitsView, circuits: TokenCircuits, forward: ForwardPas
         html.P(
             "In logits, before the scale of the final norm: compare them with one another only.", className="panel-note"
         ),
-        folded_table("Show all tokens", ("Looking at", "pushes up", "2nd", "3rd"), rows),
+        folded_table(("Looking at", "pushes up", "2nd", "3rd"), rows, summary="Show all tokens"),
     ]
 
 
@@ -94,14 +94,8 @@ def copying_figure(scores: np.ndarray, head: HeadId, role: str) -> go.Figure:
         stalk,
         _dots(scores, x, y, is_own, own_dot),
         margin=(8, 8, 26, 26),
-        xaxis={
-            **HIDDEN_AXIS,
-            "range": [-1.08, 1.08],
-            "showticklabels": True,
-            "tickvals": [-1, 0, 1],
-            "ticktext": ["−1", "0", "1"],
-        },
-        yaxis={**HIDDEN_AXIS, "range": [-0.8, top + 1.2]},
+        xaxis={"range": [-1.08, 1.08], "tickvals": [-1, 0, 1], "ticktext": ["−1", "0", "1"]},
+        yaxis={"range": [-0.8, top + 1.2], "visible": False},
         annotations=[_own_label(float(x[own]), top, with_minus(f"<b>{head}: {scores[head]:.2f}</b>"))],
     )
 

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from dash import Dash, Input, Output, State, dcc, html, no_update
 
-from components import messages, themed_graph
+from components import csv_download, messages
 from components.address import Ids as AddressIds
 from components.address import Question, models_href, roles_href
 from components.circuits import (
@@ -42,6 +42,7 @@ from components.circuits.circuits_words import footer, lead, title
 from components.lamp import sign
 from components.markup import aria
 from components.numbers import plural
+from components.themed_graph import Ids as GraphIds
 from utils.errors import UserError
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from utils.circuits.composition import Composition
     from utils.service import Headlight
 
+CSV = "circuits"
 PATIENCE_S = 1.5
 DEFAULTS = {"kind": DEFAULT_KIND, "fits": BROAD, "looks": THROUGH}
 DEPENDENTS = {"from": {"to"}, "head": {"test"}}
@@ -59,8 +61,6 @@ class Ids:
     body = "circuits-body"
     ask = "circuits-ask"
     shown = "circuits-shown"
-    csv_button = "circuits-csv-button"
-    csv = "circuits-csv"
 
 
 CONTROLS = {
@@ -94,8 +94,7 @@ def skeleton() -> html.Div:
             dcc.Store(id=Ids.ask),
             dcc.Store(id=Ids.shown),
             html.Div(id=Ids.body),
-            html.Button(id=Ids.csv_button),
-            dcc.Download(id=Ids.csv),
+            *csv_download.parts(CSV),
             *(part.skeleton() for part in (circuit_graph, composition_map, circuit_close_up, path_test)),
         ]
     )
@@ -123,7 +122,7 @@ def register(app: Dash, service: Headlight) -> None:
 
     @app.callback(
         Output(AddressIds.location, "search", allow_duplicate=True),
-        Input(themed_graph.Ids.graph(composition_map.FIGURE), "clickData"),
+        Input(GraphIds.graph(composition_map.FIGURE), "clickData"),
         State(AddressIds.location, "search"),
         prevent_initial_call=True,
     )
@@ -134,20 +133,12 @@ def register(app: Dash, service: Headlight) -> None:
         view = circuits_view(service, question, search or "")
         return view.search(**composition_map.pressed_pair(view, click))
 
-    @app.callback(
-        Output(Ids.csv, "data"),
-        Input(Ids.csv_button, "n_clicks"),
-        State(AddressIds.location, "search"),
-        prevent_initial_call=True,
-    )
-    def download(presses: int | None, search: str | None) -> Any:
-        if not presses:
-            return no_update
-        question = Question.from_search(search, service.settings.default_model)
-        view = circuits_view(service, question, search or "")
-        if view.fits is None:
-            return no_update
-        return {"content": circuits_csv.fits_csv(view.fits), "filename": circuits_csv.file_name(view)}
+    def all_fits(search: str) -> tuple[str, str] | None:
+        view = circuits_view(service, Question.from_search(search, service.settings.default_model), search)
+        name = csv_download.file_name(view.question.model, view.kind.lower(), "composition")
+        return (circuits_csv.fits_csv(view.fits), name) if view.fits is not None else None
+
+    csv_download.register(app, CSV, all_fits)
 
 
 def _follow(app: Dash, control: str, parameter: str) -> None:
@@ -310,11 +301,6 @@ def _how_to_read(fits: Composition) -> html.Section:
 
 
 def _foot(view: CircuitsView, norm_note: str) -> html.Div:
-    button = html.Button(
-        [sign("download"), "Download numbers (CSV)"],
-        id=Ids.csv_button,
-        type="button",
-        className="text-button",
-        hidden=view.fits is None,
-    )
-    return html.Div([html.P(footer(view, norm_note)), button, dcc.Download(id=Ids.csv)], className="circuits-foot")
+    words = [sign("download"), "Download numbers (CSV)"]
+    download = csv_download.parts(CSV, words, "text-button", hidden=view.fits is None)
+    return html.Div([html.P(footer(view, norm_note)), *download], className="page-foot")

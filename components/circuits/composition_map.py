@@ -13,12 +13,12 @@ import numpy as np
 import plotly.graph_objects as go
 from dash import ClientsideFunction, Dash, Input, Output, dcc, html
 
-from components import themed_graph
-from components.circuits.circuit_figure import HIDDEN_AXIS, drawn, house_figure, role_colour
 from components.circuits.circuits_view import KINDS, multiples_between, scores_of
 from components.circuits.circuits_words import times
 from components.lamp import role_sign
 from components.markup import aria, classes
+from components.themed_graph import Ids as GraphIds
+from components.themed_graph import house_figure, role_colour, themed_graph
 from utils.heads import HeadId
 from utils.roles import OTHER
 
@@ -44,7 +44,7 @@ class Ids:
 def layout(view: CircuitsView, fits: Composition) -> html.Section:
     """The card."""
     from_layer, to_layer = view.layers
-    figure = drawn(FIGURE, map_figure(view, fits), f"Fits of layer {from_layer} into layer {to_layer}")
+    figure = themed_graph(FIGURE, map_figure(view, fits), f"Fits of layer {from_layer} into layer {to_layer}")
     box = html.Div(
         [
             html.Div(_names(view, to_layer, view.head.layer == to_layer), className="map-names map-names--top"),
@@ -82,7 +82,7 @@ def skeleton() -> html.Div:
             dbc.Select(id=Ids.to_layer),
             html.P(id=Ids.readout),
             dcc.Store(id=Ids.cells),
-            dcc.Graph(id=themed_graph.Ids.graph(FIGURE)),
+            themed_graph(FIGURE, go.Figure(), ""),
         ]
     )
 
@@ -92,7 +92,7 @@ def register(app: Dash) -> None:
     app.clientside_callback(
         ClientsideFunction("headlightCircuits", "readCell"),
         Output(Ids.readout, "children"),
-        Input(themed_graph.Ids.graph(FIGURE), "hoverData"),
+        Input(GraphIds.graph(FIGURE), "hoverData"),
         Input(Ids.cells, "data"),
     )
 
@@ -122,7 +122,7 @@ def map_figure(view: CircuitsView, fits: Composition) -> go.Figure:
         showscale=False,
         hoverinfo="none",
     )
-    axis = {**HIDDEN_AXIS, "range": [-0.5, n - 0.5]}
+    axis = {"visible": False, "range": [-0.5, n - 0.5]}
     rings = [_ring(row, column, colour) for (row, column), colour in ringed.items()]
     return house_figure(heatmap, xaxis=axis, yaxis={**axis, "range": [n - 0.5, -0.5]}, shapes=rings)
 
@@ -216,7 +216,7 @@ def _layer_menu(name: str, layers: range, value: int) -> dbc.Select:
 
 
 def _scale(view: CircuitsView, fits: Composition) -> html.P:
-    bar = html.Span(className="map-scale-bar", **aria(hidden=True))
+    bar = html.Span(className="scale-bar", **aria(hidden=True))
     return html.P(
         [
             html.Span(["random", bar, f"{times(most(view, fits))} random"]),

@@ -9,12 +9,12 @@ import numpy as np
 import plotly.graph_objects as go
 from dash import html
 
-from components.circuits.circuit_figure import HIDDEN_AXIS, drawn, house_figure, role_colour
-from components.circuits.circuit_table import folded_table
 from components.circuits.circuits_view import role_name
+from components.folded_table import folded_table
 from components.markup import aria
 from components.numbers import plural
 from components.score_bar import two_decimals
+from components.themed_graph import house_figure, role_colour, themed_graph
 from utils.heads import HeadId
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ READERS_SHOWN = 6
 LEAST_SCORE = 0.2  # below it, with all heads on, there is hardly a job to lose
 LEAST_DROP = 0.1
 LITTLE = 4  # a random head changes little if it takes no more than one part in so many
-FIGURE = "path-test"
 STRIPES = ("previous_token", "induction", "duplicate_token", "current_token")  # jobs that show as a diagonal stripe
 
 
@@ -141,15 +140,8 @@ def dot_figure(test: PathTest) -> go.Figure:
         full,
         off,
         margin=(60, 16, 6, 34),
-        xaxis={
-            "range": [-0.03, 1.03],
-            "fixedrange": True,
-            "dtick": 0.2,
-            "gridcolor": "var(--line)",
-            "zeroline": False,
-            "tickfont": {"color": "var(--ink-3)"},
-        },
-        yaxis={**HIDDEN_AXIS, "showticklabels": True, "type": "category", "autorange": "reversed"},
+        xaxis={"range": [-0.03, 1.03], "dtick": 0.2, "showgrid": True, "tickfont": {"color": "var(--ink-3)"}},
+        yaxis={"type": "category", "autorange": "reversed"},
     )
 
 
@@ -167,7 +159,7 @@ def outcome(test: PathTest, view: CircuitsView) -> list[Component]:
                 ]
             ),
         ],
-        className="key-row",
+        className="legend",
     )
     n_readers = len(view.readers)
     some = f" These {len(test.readers)} of {n_readers} fit best." if n_readers > len(test.readers) else ""
@@ -177,7 +169,7 @@ def outcome(test: PathTest, view: CircuitsView) -> list[Component]:
     )
     return [
         html.P(verdict(test), className="path-verdict"),
-        drawn(FIGURE, dot_figure(test), verdict(test)),
+        themed_graph("path-test", dot_figure(test), verdict(test)),
         legend,
         html.P(note, className="panel-note"),
         _table(test),
@@ -193,7 +185,7 @@ def _table(test: PathTest) -> html.Details:
         [str(head), two_decimals(before), two_decimals(after), _range(test.controls[:, place])]
         for place, (head, before, after) in enumerate(zip(test.readers, test.before, test.after, strict=True))
     ]
-    return folded_table("Show as table", ("Reader", "All heads on", f"{test.writer} off", "Another head off"), rows)
+    return folded_table(("Reader", "All heads on", f"{test.writer} off", "Another head off"), rows)
 
 
 def _range(scores: np.ndarray) -> str:

@@ -5,19 +5,23 @@ Nothing is computed before the press. Amber stays with the page's main experimen
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dash import Output, html
+from dash import Dash, Input, Output, State, html, no_update
 
-from components.markup import aria, classes
+from components.address import Ids as AddressIds
+from components.head.head_view import HeadView, view_of_search
+from components.markup import aria
 from components.token_chip import token_chip
+from utils.errors import UserError
 
 if TYPE_CHECKING:
-    from components.head.head_view import HeadView
-    from utils.errors import UserError
+    from utils.service import Headlight
 
 Children = list[Any]
+Answer = tuple[Children | str, Children]  # in words, and its evidence
 
 
 @dataclass(frozen=True)
@@ -43,18 +47,28 @@ class CardIds:
         return f"{self.name}-result"
 
 
-def card(ids: CardIds, title: str, lead: Children, press: str, class_name: str = "") -> html.Section:
-    """The card before its press. Args: press: what the button says."""
-    button = html.Button(press, id=ids.button, type="button", className="btn btn-quiet")
+def card(ids: CardIds, title: str, lead: Children, press: str, *stores: Any) -> html.Section:
+    """The card before its press. Args: press: what the button says; stores: what it keeps in the browser."""
+    button = run_button(ids.button, press, "btn btn-quiet")
     return html.Section(
         [
-            html.Div([html.H2(title, id=ids.title), button], className="experiment-head"),
+            html.Div([html.H2(title, id=ids.title), button], className="card-head"),
             html.P(lead, className="section-lead"),
             *_places(ids),
+            *stores,
         ],
-        className=classes("surface panel experiment", class_name),
+        className="surface panel experiment asks",
         **aria(labelledby=ids.title),
     )
+
+
+def run_button(name: str, words: str, class_name: str) -> html.Button:
+    """Says that it runs while a result beside it, in the nearest `asks`, is awaited (assets/head-experiments.css).
+
+    Dash marks what it waits for, and unlike `running` of a callback that does no harm on a page that is left meanwhile.
+    """
+    labels = [html.Span(words, className="run-idle"), html.Span("Running …", className="run-busy", **aria(hidden=True))]
+    return html.Button(labels, id=name, type="button", className=f"run {class_name}")
 
 
 def skeleton(ids: CardIds) -> html.Div:
@@ -62,9 +76,26 @@ def skeleton(ids: CardIds) -> html.Div:
     return html.Div([html.Button(id=ids.button), *_places(ids)])
 
 
-def while_running(ids: CardIds, press: str) -> list[tuple[Output, str, str]]:
-    """What the button says while the answer is awaited, for `running` of a callback."""
-    return [(Output(ids.button, "children"), "Working …", press)]
+def register(
+    app: Dash, service: Headlight, ids: CardIds, find: Callable[[HeadView, Any], Answer], by: Input | None = None
+) -> None:
+    """A press asks about the page's address. Args: find: the answer, from the page and the value of `by`; by: what
+    brings the question, by default the button."""
+
+    @app.callback(
+        Output(ids.answer, "children"),
+        Output(ids.result, "children"),
+        by or Input(ids.button, "n_clicks"),
+        State(AddressIds.location, "search"),
+        prevent_initial_call=True,
+    )
+    def fill(asked: Any, search: str | None) -> Any:
+        if not asked:
+            return no_update, no_update
+        try:
+            return find(view_of_search(service, search), asked)
+        except UserError as refusal:
+            return refused(refusal), []
 
 
 def refused(refusal: UserError) -> str:

@@ -6,19 +6,17 @@ Two treatments of ink and no colour: filled makes the guess likelier, outlined l
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from dash import Dash, Input, Output, State, html, no_update
+from dash import Dash, html
 
-from components.address import Ids as AddressIds
+from components.folded_table import folded_table
 from components.head import experiment_card
-from components.head.experiment_card import CardIds, Children, chip_at
-from components.head.head_view import view_of_search
+from components.head.experiment_card import Answer, CardIds, Children, chip_at
 from components.markup import aria, classes
 from components.numbers import percent
 from components.token_chip import token_chip
-from utils.errors import UserError
 
 if TYPE_CHECKING:
     from components.head.head_view import HeadView
@@ -49,23 +47,11 @@ def skeleton() -> html.Div:
 def register(app: Dash, service: Headlight) -> None:
     """One press; it takes about as long as reading the text a hundred times."""
 
-    @app.callback(
-        Output(Ids.answer, "children"),
-        Output(Ids.result, "children"),
-        Input(Ids.button, "n_clicks"),
-        State(AddressIds.location, "search"),
-        running=experiment_card.while_running(Ids, PRESS),
-        prevent_initial_call=True,
-    )
-    def trace(presses: int | None, search: str | None) -> Any:
-        if not presses:
-            return no_update, no_update
-        view = view_of_search(service, search)
-        try:
-            result = service.experiments.token_attribution(view.question.model, view.question.prompt, view.position)
-        except UserError as refusal:
-            return experiment_card.refused(refusal), []
+    def trace(view: HeadView, _presses: int) -> Answer:
+        result = service.experiments.token_attribution(view.question.model, view.question.prompt, view.position)
         return answer(view, result), evidence(view, result)
+
+    experiment_card.register(app, service, Ids, trace)
 
 
 def answer(view: HeadView, result: TokenAttribution) -> Children:
@@ -141,15 +127,6 @@ def _chip(view: HeadView, at: int, value: float, largest: float) -> html.Li:
 
 def _table(view: HeadView, result: TokenAttribution) -> html.Details:
     order = np.argsort(-np.abs(result.contributions), kind="stable").tolist()
-    rows = [
-        html.Tr(
-            [
-                html.Th([html.Bdi(view.tokens[at].word), f" ({at})"], scope="row"),
-                html.Td(nats(float(result.contributions[at]))),
-            ]
-        )
-        for at in order
-    ]
-    head = html.Thead(html.Tr([html.Th("Token", scope="col"), html.Th("Adds to the guess", scope="col")]))
-    table = html.Table([head, html.Tbody(rows)], className="grid-table")
-    return html.Details([html.Summary("Show as table", className="text-button"), table])
+    words = [[html.Bdi(view.tokens[at].word), f" ({at})"] for at in order]
+    rows = [(word, nats(float(result.contributions[at]))) for word, at in zip(words, order, strict=True)]
+    return folded_table(("Token", "Adds to the guess"), rows)

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import dash_bootstrap_components as dbc
 from dash import Dash, Input, Output, State, dcc, html, no_update
 
-from components import messages, prompt_bar, themed_graph
+from components import csv_download, messages, prompt_bar
 from components.address import Ids as AddressIds
 from components.address import Question, head_href, roles_href
 from components.head import (
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from utils.service import Headlight
     from utils.tokens import Token
 
+CSV = "head"
 FRAME_ROW_PX = 22.5  # height of one token in BertViz's drawing
 FRAME_MARGIN_PX = 90
 QUOTED_TOKENS = 6
@@ -59,8 +60,6 @@ NO_WORDS = f"{string.punctuation}{string.whitespace}…”’»"
 
 class Ids:
     drawing = "head-drawing"
-    csv_button = "head-csv-button"
-    csv = "head-csv"
 
 
 def layout(service: Headlight, question: Question, search: str) -> html.Div:
@@ -94,8 +93,7 @@ def skeleton() -> html.Div:
     return html.Div(
         [
             _switch(LINES),
-            html.Button(id=Ids.csv_button),
-            dcc.Download(id=Ids.csv),
+            *csv_download.parts(CSV),
             pattern_grid.skeleton(),
             *(part.skeleton() for part in PARTS),
         ]
@@ -105,7 +103,6 @@ def skeleton() -> html.Div:
 def register(app: Dash, service: Headlight) -> None:
     """The switch writes the address; the numbers are made when they are asked for."""
     pattern_grid.register(app)
-    themed_graph.register(app)
     for part in PARTS:
         part.register(app, service)
 
@@ -119,18 +116,12 @@ def register(app: Dash, service: Headlight) -> None:
         view = view_of_search(service, search)
         return no_update if drawing == view.drawing else view.href(drawing=drawing)
 
-    @app.callback(
-        Output(Ids.csv, "data"),
-        Input(Ids.csv_button, "n_clicks"),
-        State(AddressIds.location, "search"),
-        prevent_initial_call=True,
-    )
-    def download(presses: int | None, search: str | None) -> Any:
-        if not presses:
-            return no_update
+    def pattern(search: str) -> tuple[str, str]:
         view = view_of_search(service, search)
         table = pattern_grid.pattern_csv(view.pattern, view.tokens, pattern_grid.expected_cells(view))
-        return {"content": table, "filename": f"headlight-{view.head}.csv"}
+        return table, csv_download.file_name(str(view.head))
+
+    csv_download.register(app, CSV, pattern)
 
 
 def heatmap_href(question: Question, head: HeadId) -> str:
@@ -190,7 +181,7 @@ def _title(view: HeadView) -> html.Div:
 
 
 def _where_it_looks(view: HeadView) -> html.Section:
-    top = html.Div([html.H2("Where it looks", id="looks-title"), _switch(view.drawing)], className="looks-head")
+    top = html.Div([html.H2("Where it looks", id="looks-title"), _switch(view.drawing)], className="card-head")
     drawing = pattern_grid.layout(view) if view.drawing == GRID else _lines(view)
     return html.Section([top, drawing], className="surface panel looks-panel", **aria(labelledby="looks-title"))
 
@@ -278,8 +269,7 @@ def _foot(view: HeadView) -> html.Div:
     return html.Div(
         [
             html.P(f"Scores on this text come from one forward pass.{usual}"),
-            html.Button("Download numbers (CSV)", id=Ids.csv_button, type="button", className="text-button"),
-            dcc.Download(id=Ids.csv),
+            *csv_download.parts(CSV, "Download numbers (CSV)", "text-button"),
         ],
-        className="head-foot",
+        className="page-foot",
     )

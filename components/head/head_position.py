@@ -26,7 +26,7 @@ def layout(view: HeadView) -> html.Div:
     return html.Div(
         [
             html.Label("The experiments ask what comes after", htmlFor=Ids.position),
-            dbc.Select(id=Ids.position, options=tokens, value=str(view.position), className="position-select"),
+            dbc.Select(id=Ids.position, options=tokens, value=str(view.position)),
         ],
         className="head-position",
     )

@@ -13,6 +13,7 @@ import numpy as np
 from dash import Dash, Input, Output, ctx, dcc, html, no_update
 
 from components import head_map
+from components.folded_table import folded_table
 from components.head import experiment_card
 from components.head.experiment_card import CardIds, Children, chip_at
 from components.head.head_view import view_of_search
@@ -51,10 +52,10 @@ class Ids:
 def layout(view: HeadView) -> html.Section:
     """The card before its press; a scan of the same question that is known already appears by itself."""
     lead = ["Which heads does the guess after ", chip_at(view), " depend on? Each head is switched off by itself."]
-    section = experiment_card.card(Card, "Every head, one at a time", lead, PRESS)
     question = ScanQuestion(view.question.model, view.question.prompt, view.method.value, view.position)
     asked = {"question": asdict(question), "search": view.href().partition("?")[2]}
-    return html.Section([section, dcc.Store(id=Ids.asked, data=asked), _tick()], className="scan")
+    stores = dcc.Store(id=Ids.asked, data=asked), _tick()
+    return experiment_card.card(Card, "Every head, one at a time", lead, PRESS, *stores)
 
 
 def skeleton() -> html.Div:
@@ -227,7 +228,7 @@ def _job(entry: HeadLevels) -> str:
 
 def _legend(scan: Scan) -> html.P:
     largest = float(scan.kl_nats.max())
-    scale: Children = ["0", html.Span(className="scan-scale", **aria(hidden=True)), f"{largest:.2f} nats"]
+    scale: Children = ["0", html.Span(className="scale-bar", **aria(hidden=True)), f"{largest:.2f} nats"]
     return html.P(
         [
             html.Span(scale),
@@ -248,12 +249,8 @@ def _table(view: HeadView, levels: list[HeadLevels], scan: Scan) -> html.Details
     for head in strongest(scan.kl_nats):
         link = dcc.Link(str(head), href=_href(view, by_id[head]))
         after = percent(max(0.0, scan.first_guess.prob + float(scan.prob_change[head])))
-        cells = [html.Td(words) for words in (_job(by_id[head]), nats(scan, head), after)]
-        rows.append(html.Tr([html.Th(link, scope="row"), *cells]))
-    head_row = html.Thead(html.Tr([html.Th(words, scope="col") for words in heads]))
-    table = html.Table([head_row, html.Tbody(rows)], className="grid-table")
-    summary = html.Summary("Show as table", className="text-button")
-    return html.Details([summary, html.Div(table, className="scan-table")])
+        rows.append((link, _job(by_id[head]), nats(scan, head), after))
+    return folded_table(heads, rows, box="scan-table")
 
 
 def _tick() -> dcc.Interval:

@@ -15,6 +15,7 @@ from dash import Dash, Input, Output, State, dcc, html, no_update
 from components import messages
 from components.address import Ids as AddressIds
 from components.head import head_set, switch_off_more
+from components.head.experiment_card import run_button
 from components.head.head_view import HeadView, view_of_search
 from components.head.switch_off_result import content, first_words
 from components.markup import aria
@@ -46,7 +47,7 @@ def layout(view: HeadView) -> html.Section:
     """The card: its choices, and the place of the result."""
     head = html.Div(
         [html.H2("Switch it off", id="off-title"), _run_button("Run again" if view.asks_off else "Switch it off")],
-        className="off-head",
+        className="card-head",
     )
     waiting = _placeholder() if view.asks_off else [html.P(INVITATION)]
     return html.Section(
@@ -58,7 +59,7 @@ def layout(view: HeadView) -> html.Section:
             dcc.Store(id=Ids.asked, data=view.search if view.asks_off else None),
             dcc.Store(id=Ids.again),
         ],
-        className="surface panel off-panel",
+        className="surface panel asks",
         **aria(labelledby="off-title"),
     )
 
@@ -126,10 +127,7 @@ def register(app: Dash, service: Headlight) -> None:
 
 
 def _run_button(words: str) -> html.Button:
-    """Says that it runs while its result is awaited, by assets/head-experiments.css: Dash marks what it waits for, and
-    unlike `running` of a callback that does no harm on a page that is left meanwhile."""
-    labels = [html.Span(words, className="run-idle"), html.Span("Running …", className="run-busy", **aria(hidden=True))]
-    return html.Button(labels, id=Ids.run, type="button", className="btn-lit")
+    return run_button(Ids.run, words, "btn amber-button")
 
 
 def _method(method: Method) -> html.Div:

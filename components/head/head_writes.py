@@ -42,7 +42,7 @@ def layout(view: HeadView) -> html.Section:
             html.Div(placeholder(), id=Ids.content, className="writes-content"),
             dcc.Store(id=Ids.asked, data=view.search),
         ],
-        className="surface panel writes-panel",
+        className="surface panel",
         **aria(labelledby="writes-title"),
     )
 

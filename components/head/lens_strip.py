@@ -7,17 +7,14 @@ a number and as a shade of ink. The last row is the model's own answer.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dash import ClientsideFunction, Dash, Input, Output, State, html, no_update
+from dash import ClientsideFunction, Dash, Input, Output, html
 
-from components.address import Ids as AddressIds
 from components.head import experiment_card
-from components.head.experiment_card import CardIds, Children, chip_at
-from components.head.head_view import view_of_search
+from components.head.experiment_card import Answer, CardIds, Children, chip_at
 from components.markup import aria, classes
 from components.numbers import percent
-from utils.errors import UserError
 
 if TYPE_CHECKING:
     from components.head.head_view import HeadView
@@ -59,24 +56,11 @@ def skeleton() -> html.Div:
 def register(app: Dash, service: Headlight) -> None:
     """One press, one pass; then the browser brings the marked column into view (assets/lens.js)."""
 
-    @app.callback(
-        Output(Ids.answer, "children"),
-        Output(Ids.result, "children"),
-        Input(Ids.button, "n_clicks"),
-        State(AddressIds.location, "search"),
-        running=experiment_card.while_running(Ids, PRESS),
-        prevent_initial_call=True,
-    )
-    def read_layers(presses: int | None, search: str | None) -> Any:
-        if not presses:
-            return no_update, no_update
-        view = view_of_search(service, search)
-        try:
-            lens = service.experiments.logit_lens(view.question.model, view.question.prompt)
-        except UserError as refusal:
-            return experiment_card.refused(refusal), []
+    def read_layers(view: HeadView, _presses: int) -> Answer:
+        lens = service.experiments.logit_lens(view.question.model, view.question.prompt)
         return answer(view, lens), [strip(view, lens)]
 
+    experiment_card.register(app, service, Ids, read_layers)
     app.clientside_callback(
         ClientsideFunction("headlightLens", "showChosen"),
         Output(Ids.result, "data-columns"),
@@ -119,10 +103,7 @@ def columns(view: HeadView) -> range:
 def strip(view: HeadView, lens: LogitLens) -> html.Div:
     """The table, in a box of its own that scrolls, and what to think of it."""
     shown = columns(view)
-    heads = [
-        html.Th([html.Bdi(view.tokens[at].word), html.Sub(at)], scope="col", className=_chosen(view, at))
-        for at in shown
-    ]
+    heads = [_column_head(view, at) for at in shown]
     corner = html.Th(html.Span("After", className="visually-hidden"), scope="col")
     rows = [_row(view, lens, step, shown) for step in range(len(lens.tokens))]
     caption = html.Caption("First guess after each token, layer by layer", className="visually-hidden")
@@ -142,7 +123,7 @@ def _row(view: HeadView, lens: LogitLens, step: int, shown: range) -> html.Tr:
     note = [html.Span("the answer", className="lens-note")] if step == n_layers else []
     cells = [_cell(view, lens, step, at) for at in shown]
     head = html.Th([name, *note], scope="row")
-    return html.Tr([head, *cells], className=classes("lens-row", step == n_layers and "lens-row--answer"))
+    return html.Tr([head, *cells], className="lens-row--answer" if step == n_layers else "")
 
 
 def _cell(view: HeadView, lens: LogitLens, step: int, at: int) -> html.Td:

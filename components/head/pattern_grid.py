@@ -1,24 +1,25 @@
 """The grid of one head: a row for each token that reads, a column for each token it may look at, 0 to 1.
 
 The cells that the shown role predicts are outlined as one path. Colours are written as the names of CSS variables, so
-that the grid follows the theme; assets/heads-grid.js paints it, moves a cursor with four arrows and frames its row.
+that the grid follows the theme; assets/heads-grid.js moves a cursor with four arrows and frames its row.
 Token labels are escaped, because Plotly reads its text as markup.
 """
 
 from __future__ import annotations
 
-import csv
 import html as html_text
-import io
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import plotly.graph_objects as go
-from dash import ClientsideFunction, Dash, Input, Output, dcc, html
+from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 
+from components.csv_download import csv_text
+from components.folded_table import folded_table
 from components.markup import aria
 from components.numbers import percent
+from components.themed_graph import Ids as GraphIds
+from components.themed_graph import house_figure, role_colour, themed_graph
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from components.head.head_view import HeadView
     from utils.tokens import Token
 
+FIGURE = "pattern-grid"
 MAX_TOKEN_LABELS = 40
 POSITION_STEP = 5
 LABEL_CHARACTERS = 10
@@ -45,9 +47,7 @@ STRIPE_NOTES = {
 
 
 class Ids:
-    graph = "pattern-grid"
-    figure = "pattern-grid-figure"
-    theme = "pattern-grid-theme"
+    cells = "pattern-grid-cells"
     box = "pattern-grid-box"
     readout = "grid-readout"
 
@@ -59,7 +59,7 @@ def layout(view: HeadView) -> html.Div:
     figure = pattern_figure(view.pattern, view.tokens, expected, view.role)
     graph = html.Div(
         [
-            _graph(),
+            themed_graph(FIGURE, figure, f"Where {view.head} looks; the table below holds the most."),
             html.Div(_notes(view), className="grid-notes"),
             html.Div(className="grid-row-mark", hidden=True),
             html.Div(className="grid-cursor", hidden=True),
@@ -77,11 +77,7 @@ def layout(view: HeadView) -> html.Div:
             html.Div(graph, className="grid-scroll"),
             html.P(READ_OUT, id=Ids.readout, className="grid-readout", **aria(live="polite")),
             _scale(view),
-            dcc.Store(
-                id=Ids.figure,
-                data={"figure": figure.to_plotly_json(), "words": words, "expected": np.argwhere(expected).tolist()},
-            ),
-            dcc.Store(id=Ids.theme),
+            dcc.Store(id=Ids.cells, data={"words": words, "expected": np.argwhere(expected).tolist()}),
             _table(view),
         ],
         className=f"pattern-grid role-{view.role}",
@@ -90,22 +86,17 @@ def layout(view: HeadView) -> html.Div:
 
 def skeleton() -> html.Div:
     """The ids that callbacks name."""
-    return html.Div([_graph(), dcc.Store(id=Ids.figure), dcc.Store(id=Ids.theme), html.P(id=Ids.readout)])
+    return html.Div([themed_graph(FIGURE, go.Figure(), ""), dcc.Store(id=Ids.cells), html.P(id=Ids.readout)])
 
 
 def register(app: Dash) -> None:
-    """The browser puts the theme's colours into the figure, again when the theme changes."""
-    app.clientside_callback(
-        ClientsideFunction("headlightHeads", "paintGrid"),
-        Output(Ids.graph, "figure"),
-        Input(Ids.figure, "data"),
-        Input(Ids.theme, "data"),
-    )
+    """The browser reads out the cell under the pointer."""
     app.clientside_callback(
         ClientsideFunction("headlightHeads", "readCell"),
         Output(Ids.readout, "children"),
-        Input(Ids.graph, "hoverData"),
-        prevent_initial_call=True,
+        Input(GraphIds.graph(FIGURE), "hoverData"),
+        Input(Ids.cells, "data"),
+        State(GraphIds.figure(FIGURE), "data"),
     )
 
 
@@ -124,26 +115,19 @@ def pattern_figure(pattern: np.ndarray, tokens: tuple[Token, ...], expected: np.
         zmax=1,
         xgap=gap,
         ygap=gap,
-        colorscale=[[0, "var(--sunk)"], [1, f"var(--role-{role}, var(--ink-2))"]],
+        colorscale=[[0, "var(--sunk)"], [1, role_colour(role)]],
         showscale=False,
         hoverinfo="none",
         hoverongaps=False,
     )
-    figure = go.Figure(heatmap)
-    axis = {**_ticks(tokens), "showgrid": False, "zeroline": False, "fixedrange": True, "showline": False, "ticks": ""}
-    figure.update_layout(
-        template="none",
-        xaxis={**axis, "side": "top", "tickangle": -45, "range": [-0.5 - EDGE, n - 0.5 + EDGE]},
-        yaxis={**axis, "range": [n - 0.5 + EDGE, -0.5 - EDGE]},
-        margin={"l": _left_margin(tokens), "r": 10, "t": 60, "b": 6},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"family": "Atkinson Hyperlegible Next, system-ui, sans-serif", "size": 13, "color": "var(--ink)"},
+    return house_figure(
+        heatmap,
+        margin=(_left_margin(tokens), 10, 60, 6),
+        xaxis={**_ticks(tokens), "side": "top", "tickangle": -45, "range": [-0.5 - EDGE, n - 0.5 + EDGE]},
+        yaxis={**_ticks(tokens), "range": [n - 0.5 + EDGE, -0.5 - EDGE]},
         shapes=_outline(expected),
-        dragmode=False,
         transition={"duration": 240},
     )
-    return figure
 
 
 def expected_cells(view: HeadView) -> np.ndarray:
@@ -174,18 +158,20 @@ def outline_path(cells: np.ndarray) -> str:
 
 def pattern_csv(pattern: np.ndarray, tokens: tuple[Token, ...], expected: np.ndarray) -> str:
     """Every weight of the head: one line per query and key, with the tokens as the model has them."""
-    lines = io.StringIO()
-    writer = csv.writer(lines, lineterminator="\n")
-    writer.writerow(("query_pos", "query_token", "key_pos", "key_token", "weight", "is_expected"))
-    for query_pos, key_pos in _seen_cells(len(pattern)):
-        weight = round(float(pattern[query_pos, key_pos]), 4)
-        tokens_here = (query_pos, tokens[query_pos].label, key_pos, tokens[key_pos].label)
-        writer.writerow((*tokens_here, weight, int(expected[query_pos, key_pos])))
-    return lines.getvalue()
-
-
-def _seen_cells(n: int) -> Iterator[tuple[int, int]]:
-    return ((query_pos, key_pos) for query_pos in range(n) for key_pos in range(query_pos + 1))
+    columns = ("query_pos", "query_token", "key_pos", "key_token", "weight", "is_expected")
+    rows = [
+        (
+            query_pos,
+            tokens[query_pos].label,
+            key_pos,
+            tokens[key_pos].label,
+            round(float(pattern[query_pos, key_pos]), 4),
+            int(expected[query_pos, key_pos]),
+        )
+        for query_pos in range(len(pattern))
+        for key_pos in range(query_pos + 1)
+    ]
+    return csv_text(columns, rows)
 
 
 def _outline(expected: np.ndarray) -> list[dict[str, Any]]:
@@ -218,19 +204,6 @@ def _short(word: str) -> str:
     return word if len(word) <= LABEL_CHARACTERS else f"{word[: LABEL_CHARACTERS - 1]}…"
 
 
-def _graph() -> dcc.Graph:
-    nothing_yet = {"data": [], "layout": {"xaxis": {"visible": False}, "yaxis": {"visible": False}}}
-    config: Any = {"displayModeBar": False, "doubleClick": False}
-    return dcc.Graph(
-        id=Ids.graph,
-        figure=nothing_yet,
-        responsive=True,
-        clear_on_unhover=True,
-        config=config,
-        className="grid-graph",
-    )
-
-
 def _notes(view: HeadView) -> list[Component]:
     """What to see, written where no cells are."""
     notes = []
@@ -258,22 +231,17 @@ def _table(view: HeadView) -> html.Details:
     if expected.any():
         heads.append("Where the job says to look")
     rows = [_table_row(view, query_pos, expected) for query_pos in range(len(view.tokens))]
-    table = html.Table(
-        [html.Thead(html.Tr([html.Th(head, scope="col") for head in heads])), html.Tbody(rows)], className="grid-table"
-    )
-    return html.Details(
-        [html.Summary("Show as table", className="text-button"), html.Div(table, className="grid-scroll")]
-    )
+    return folded_table(heads, rows)
 
 
-def _table_row(view: HeadView, query_pos: int, expected: np.ndarray) -> html.Tr:
+def _table_row(view: HeadView, query_pos: int, expected: np.ndarray) -> list[Any]:
     row = view.pattern[query_pos, : query_pos + 1]
     keys = np.argsort(-row, kind="stable")[:TABLE_KEYS].tolist()
-    cells = [html.Td(_looks_at(view, query_pos, key)) for key in (*keys, *[None] * (TABLE_KEYS - len(keys)))]
+    cells = [_looks_at(view, query_pos, key) for key in (*keys, *[None] * (TABLE_KEYS - len(keys)))]
     if expected.any():
         targets = np.flatnonzero(expected[query_pos]).tolist()
-        cells.append(html.Td([word for key in targets for word in (*_looks_at(view, query_pos, key), " ")] or "–"))
-    return html.Tr([html.Th([html.Bdi(view.tokens[query_pos].word), f" ({query_pos})"], scope="row"), *cells])
+        cells.append([word for key in targets for word in (*_looks_at(view, query_pos, key), " ")] or ["–"])
+    return [[html.Bdi(view.tokens[query_pos].word), f" ({query_pos})"], *cells]
 
 
 def _looks_at(view: HeadView, query_pos: int, key_pos: int | None) -> list[Any]:

@@ -8,14 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
+from dash import ClientsideFunction, Dash, Input, Output, dcc, html
 
-from components.address import Ids as AddressIds
 from components.address import head_href, roles_href
 from components.chip import shortened
 from components.head import experiment_card
-from components.head.experiment_card import CardIds, Children
-from components.head.head_view import view_of_search
+from components.head.experiment_card import Answer, CardIds, Children
 from components.head_levels import STATUS_WORDS, RoleLevel, head_levels
 from components.markup import aria
 from components.numbers import plural
@@ -54,8 +52,7 @@ def layout(view: HeadView) -> html.Section:
         f"Does {view.head} do the same on your other texts? They are kept in this browser tab until it is closed, "
         "and nowhere else."
     ]
-    section = experiment_card.card(Card, "The same head on your last texts", lead, PRESS)
-    return html.Section([section, dcc.Store(id=Ids.texts)], className="recent")
+    return experiment_card.card(Card, "The same head on your last texts", lead, PRESS, dcc.Store(id=Ids.texts))
 
 
 def skeleton() -> html.Div:
@@ -72,18 +69,7 @@ def register(app: Dash, service: Headlight) -> None:
         prevent_initial_call=True,
     )
 
-    @app.callback(
-        Output(Card.answer, "children"),
-        Output(Card.result, "children"),
-        Input(Ids.texts, "data"),
-        State(AddressIds.location, "search"),
-        running=experiment_card.while_running(Card, PRESS),
-        prevent_initial_call=True,
-    )
-    def compare(kept: dict[str, Any] | None, search: str | None) -> Any:
-        if not kept:
-            return no_update, no_update
-        view = view_of_search(service, search)
+    def compare(view: HeadView, kept: dict[str, Any]) -> Answer:
         role = compared_role(view)
         if role is None:
             return "This head has no job to compare. Choose one under “Its jobs on this text”.", []
@@ -92,6 +78,8 @@ def register(app: Dash, service: Headlight) -> None:
             return [NO_TEXTS, dcc.Link("Type one", href=roles_href(view.question.model, view.question.prompt))], []
         rows = [row_of(service, view, role, prompt) for prompt in (view.question.prompt, *prompts)]
         return answer(view, role, rows), [table(view, role, rows)]
+
+    experiment_card.register(app, service, Card, compare, by=Input(Ids.texts, "data"))
 
 
 def compared_role(view: HeadView) -> str | None:

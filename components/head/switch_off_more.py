@@ -11,6 +11,7 @@ from components import messages
 from components.address import Ids as AddressIds
 from components.address import head_href
 from components.head import head_set
+from components.head.experiment_card import run_button
 from components.head.head_view import HeadView, view_of_search
 from components.head.switch_off_plot import DotPlot, dot_plot_figure
 from components.head.switch_off_words import copy_words, heads_mark, heads_name, random_draws
@@ -161,9 +162,10 @@ def _ask(button: str, result: str, words: str, question: str) -> html.Div:
     return html.Div(
         [
             html.P(question),
-            html.Button(words, id=button, type="button", className="btn btn-quiet"),
+            run_button(button, words, "btn btn-quiet"),
             html.Div(id=result, className="off-answer-more", **aria(live="polite")),
-        ]
+        ],
+        className="asks",
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from components.numbers import percent
-from components.themed_graph import FONT
+from components.themed_graph import house_figure, role_colour
 
 POINT_WIDTH = 0.03  # of the axis: points closer than this are stacked
 PILE_TOP, POINT_AT, POINT_LABEL_AT, LINE_TOP, LINE_LABEL_AT, TOP = 5.2, 6.6, 7.9, 8.9, 9.4, 10.2
@@ -52,23 +52,16 @@ class DotPlot:
 def dot_plot_figure(plot: DotPlot) -> go.Figure:
     """The figure; its colours are CSS variables."""
     low, high = axis_range(plot)
-    colour = f"var(--role-{plot.role}, var(--ink-2))"
-    figure = go.Figure([_control_points(plot, high - low), _point(plot, colour)])
-    figure.update_layout(
-        template="none",
-        showlegend=False,
+    colour = role_colour(plot.role)
+    return house_figure(
+        _control_points(plot, high - low),
+        _point(plot, colour),
+        margin=(16, 16, 4, 48),
         xaxis=_axis(plot, low, high),
-        yaxis={"visible": False, "range": [0, TOP], "fixedrange": True},
-        margin={"l": 16, "r": 16, "t": 4, "b": 48},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font=FONT,
-        hoverlabel={"bgcolor": "var(--ink)", "bordercolor": "var(--ink)", "font": {"color": "var(--surface)"}},
-        dragmode=False,
+        yaxis={"visible": False, "range": [0, TOP]},
         shapes=[_line(plot.before)],
         annotations=[*_arrow(plot, colour, high - low), *_labels(plot, low, high)],
     )
-    return figure
 
 
 def axis_range(plot: DotPlot) -> tuple[float, float]:
@@ -144,13 +137,9 @@ def _axis(plot: DotPlot, low: float, high: float) -> dict[str, Any]:
         "tickvals": places,
         "ticktext": texts,
         "title": {"text": html_text.escape(plot.title), "font": {"size": 13, "color": "var(--ink-2)"}, "standoff": 8},
-        "gridcolor": "var(--line)",
+        "showgrid": True,
         "tickfont": {"color": "var(--ink-2)"},
         "ticklabeloverflow": "allow",
-        "zeroline": False,
-        "showline": False,
-        "ticks": "",
-        "fixedrange": True,
     }
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import re
 from collections.abc import Iterable
 
+from components.csv_download import csv_text
 from components.head_levels import HeadLevels, RoleLevel
 
 COLUMNS = (
@@ -27,17 +25,7 @@ DECIMALS = 4
 
 def heads_csv(levels: Iterable[HeadLevels]) -> str:
     """The table; an empty cell means that there is no such figure (no text, no evidence, no chance level)."""
-    lines = io.StringIO()
-    writer = csv.writer(lines, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for entry in levels:
-        writer.writerows(_line(entry, level) for level in entry.levels.values())
-    return lines.getvalue()
-
-
-def file_name(model: str) -> str:
-    """`headlight-classroom-gpt2-heads.csv`."""
-    return f"headlight-{re.sub(r'[^A-Za-z0-9.-]+', '-', model)}-heads.csv"
+    return csv_text(COLUMNS, (_line(entry, level) for entry in levels for level in entry.levels.values()))
 
 
 def _line(entry: HeadLevels, level: RoleLevel) -> list[object]:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 import dash_bootstrap_components as dbc
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 
-from components import head_map, messages, prompt_bar
+from components import csv_download, head_map, messages, prompt_bar
 from components.address import Ids as AddressIds
 from components.address import Question, head_href
 from components.heads import heads_csv, heads_map_card, heads_table
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from utils.service import Headlight
 
+CSV = "heads"
 ALL_HEADS, ALL_AGAIN = "all", "all-again"
 VIEW_PARAMETERS = ("role", "tab", "sort", "rows")
 
@@ -38,8 +39,6 @@ class Ids:
     tab = "heads-tab"
     find = "heads-find"
     find_answer = "heads-find-answer"
-    csv_button = "heads-csv-button"
-    csv = "heads-csv"
     chosen = "heads-chosen"
     card = "heads-card"
 
@@ -79,8 +78,7 @@ def skeleton() -> html.Div:
         [
             _tab_switch(TABLE),
             _find_box(),
-            html.Button(id=Ids.csv_button),
-            dcc.Download(id=Ids.csv),
+            *csv_download.parts(CSV),
             dcc.Store(id=Ids.chosen),
             html.Div(id=Ids.card),
             head_map.skeleton(),
@@ -117,17 +115,11 @@ def register(app: Dash, service: Headlight) -> None:
             return no_update, ""
         return found_head(_view(service, search or ""), text or "")
 
-    @app.callback(
-        Output(Ids.csv, "data"),
-        Input(Ids.csv_button, "n_clicks"),
-        State(AddressIds.location, "search"),
-        prevent_initial_call=True,
-    )
-    def download(presses: int | None, search: str | None) -> Any:
-        if not presses:
-            return no_update
-        view = _view(service, search or "")
-        return {"content": heads_csv.heads_csv(view.levels), "filename": heads_csv.file_name(view.question.model)}
+    def all_scores(search: str) -> tuple[str, str]:
+        view = _view(service, search)
+        return heads_csv.heads_csv(view.levels), csv_download.file_name(view.question.model, "heads")
+
+    csv_download.register(app, CSV, all_scores)
 
     @app.callback(
         Output(Ids.card, "children"),
@@ -179,13 +171,11 @@ def _view(service: Headlight, search: str) -> HeadsView:
 
 
 def _toolbar(view: HeadsView) -> html.Div:
-    csv_button = html.Button(
-        [sign("download"), "Download (CSV)"], id=Ids.csv_button, type="button", className="btn btn-quiet"
-    )
+    download = csv_download.parts(CSV, [sign("download"), "Download (CSV)"], "btn btn-quiet")
     return html.Div(
         [
             _tab_switch(view.tab),
-            html.Div([_find_box(), csv_button, dcc.Download(id=Ids.csv)], className="heads-tools"),
+            html.Div([_find_box(), *download], className="heads-tools"),
         ],
         className="heads-toolbar",
     )

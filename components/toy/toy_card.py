@@ -180,7 +180,7 @@ def _at(look: Look, tokens: tuple[Token, ...]) -> Words:
 
 def _guesses(model: ToyModel) -> html.Div:
     guesses = model.analysis.forward.predictions[:N_GUESSES]
-    return html.Div([html.H3("What comes next?"), predictions.rows(guesses)], className="toy-next")
+    return html.Div([html.H3("What comes next?"), predictions.rows(guesses)])
 
 
 def _best(model: ToyModel) -> html.Div:

@@ -103,4 +103,4 @@ def _foot(question: Question) -> html.Div:
         href=circuits_tabs.href(Question(NEXT_MODEL, question.prompt)),
         className="toy-next-link",
     )
-    return html.Div([html.P(SAME), following], className="toy-foot")
+    return html.Div([html.P(SAME), following], className="page-foot")

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from components.circuits.circuit_figure import house_figure
 from components.head.switch_off_plot import ticks
+from components.themed_graph import house_figure
 
 LEFT, RIGHT, TOP, BOTTOM = 40, 24, 26, 44
 SOLID = {"color": "var(--ink)", "width": 2.5}
@@ -48,14 +48,13 @@ def training_figure(
     Args: top: of the value axis. change: the steps to shade, first and last. chance: the score of an even head.
     name_below: the name of the higher line stands below it.
     """
-    axis = {"zeroline": False, "showline": False, "ticks": "", "fixedrange": True}
     title = {"text": "training step", "standoff": 6}
     return house_figure(
         *(_trace(line, steps) for line in sorted(lines, key=lambda line: line.is_main)),
         margin=(LEFT, RIGHT, TOP, BOTTOM),
         hovermode="x",
-        xaxis={**axis, "range": [steps[0], steps[-1]], "showgrid": False, "title": title, **_step_ticks(steps)},
-        yaxis={**axis, "range": [0, top], "gridcolor": "var(--line)", "nticks": 6},
+        xaxis={"range": [steps[0], steps[-1]], "title": title, **_step_ticks(steps)},
+        yaxis={"range": [0, top], "showgrid": True, "nticks": 6},
         shapes=[*_band(change), *_chance_line(chance)],
         annotations=[*_band_name(change), *_names(lines, steps, name_below), *_chance_name(chance, steps)],
     )

@@ -12,6 +12,7 @@ import dash_bootstrap_components as dbc
 import numpy as np
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 
+from components.folded_table import folded_table
 from components.markup import aria
 from components.numbers import plural
 from components.score_bar import two_decimals
@@ -49,7 +50,7 @@ def layout(view: ToyView) -> html.Section:
         parts = _plots(view, one, two)
     return html.Section(
         [html.H2("The moment it learns", id="moment-title"), *parts],
-        className="surface panel toy-moment",
+        className="surface panel",
         **aria(labelledby="moment-title"),
     )
 
@@ -134,7 +135,7 @@ def _plots(view: ToyView, one: TrainingDynamics, two: TrainingDynamics) -> list[
             className="toy-plots",
         ),
         html.Div(
-            [html.Label(id=Ids.said, htmlFor=Ids.slider, className="toy-said"), _slider(len(steps)), _play()],
+            [html.Label(id=Ids.said, htmlFor=Ids.slider), _slider(len(steps)), _play()],
             className="toy-time",
         ),
         html.P(
@@ -169,14 +170,8 @@ def _plot(name: str, figure: go.Figure, lines: tuple[Line, ...], steps: list[int
 
 def _table(title: str, lines: tuple[Line, ...], steps: list[int]) -> html.Details:
     names = ["Step", *(line.name.capitalize() for line in lines)]
-    rows = [
-        html.Tr([html.Th(f"{step:,}", scope="row"), *(html.Td(two_decimals(float(line.values[at]))) for line in lines)])
-        for at, step in enumerate(steps)
-    ]
-    head = html.Thead(html.Tr([html.Th(name, scope="col") for name in names]))
-    caption = html.Caption(title, className="visually-hidden")
-    table = html.Div(html.Table([caption, head, html.Tbody(rows)], className="grid-table"), className="toy-table")
-    return html.Details([html.Summary("Show as table", className="text-button"), table])
+    rows = [[f"{step:,}", *(two_decimals(float(line.values[at])) for line in lines)] for at, step in enumerate(steps)]
+    return folded_table(names, rows, caption=title, box="toy-table")
 
 
 def _slider(n_steps: int) -> dbc.Input:

@@ -46,7 +46,7 @@ def layout(view: ToyView) -> html.Section:
             steps,
             dcc.Store(id=Ids.asked, data=[list(head) for head in pair] if pair is not None else None),
         ],
-        className="surface panel toy-why",
+        className="surface panel",
         **aria(labelledby="why-title"),
     )
 
