@@ -14,6 +14,7 @@ from tests.tiny_models import save_tiny_model
 from utils.adapter import FILE_NAME, Adapter, family_in, read_adapter
 from utils.catalogue_analysis import analyze_texts, texts_for
 from utils.errors import UserError
+from utils.experiments.reference_values import reference_texts
 from utils.forward_pass import run_forward_pass
 from utils.model_files import missing_files
 from utils.model_loader import load_model_from
@@ -95,6 +96,11 @@ def test_the_catalogue_reads_the_adapters_own_texts(folder):
     catalogue = analyze_texts(PyVeneEngine(loaded), "sha256:0", texts, 64, progress=lambda _read: None)
     assert (catalogue.n_layers, catalogue.n_heads) == (2, 4)
     assert not catalogue.heads_of("induction"), "a random model has none"
+
+
+def test_what_stands_in_for_a_head_is_measured_on_the_adapters_own_texts(folder):
+    expected = [[0, *(LABELS.index(word) for word in text.split())] for text in TEXTS]
+    assert reference_texts(load_model_from(folder)) == expected
 
 
 def test_a_family_can_be_described_without_labels(tmp_path):

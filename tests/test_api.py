@@ -107,6 +107,13 @@ def test_a_body_that_is_not_json_is_refused_in_words(client):
     assert "JSON" in answer.get_json()["error"]
 
 
+@pytest.mark.parametrize("address", ["/api/analyze", "/api/ablate"])
+def test_a_body_nested_too_deeply_to_read_is_refused_in_words(client, address):
+    answer = client.post(address, data="[" * 200_000, content_type="application/json")
+    assert answer.status_code == 400
+    assert "JSON" in answer.get_json()["error"]
+
+
 def test_a_huge_body_is_refused_in_words(client):
     answer = analyze(client, "x" * 2_000_000)
     assert answer.status_code == 413
@@ -174,3 +181,12 @@ def test_an_address_that_is_not_there_is_a_refusal_in_json(client):
     assert "/api/nope" in answer.get_json()["error"]
     assert client.get("/api/analyze").status_code == 405
     assert client.get("/api/analyze").get_json()["hint"]
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH"])
+@pytest.mark.parametrize("address", ["/api/analyze", "/api/circuits", "/api/nope", "/health"])
+def test_another_method_is_a_refusal_in_json(client, method, address):
+    answer = client.open(address, method=method)
+    assert answer.status_code == 405
+    assert answer.get_json()["error"] == f"This address does not answer {method}."
+    assert answer.get_json()["hint"].endswith(".")

@@ -160,6 +160,17 @@ def test_without_heads_directly_only_what_they_write_leaves_the_logits(model_typ
     torch.testing.assert_close(parts.logits - half, written / 2, rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize("method", list(Method))
+def test_where_nothing_comes_after_heads_their_direct_effect_is_the_whole_one(method):
+    """The last layer of a model without MLPs and norms; stand-ins differ from one position to the next."""
+    loaded = readable_tiny_model("attention_only")
+    replacement = replacement_values(loaded, method, len(IDS), TEXTS)
+    last = (HeadId(N_LAYERS - 1, 0), HeadId(N_LAYERS - 1, 2))
+    result = switch_off(loaded, IDS, last, [], method, replacement)
+    assert result.kl_nats > 1e-4
+    assert result.direct_kl_nats == pytest.approx(result.kl_nats, rel=1e-3)
+
+
 @pytest.mark.parametrize("model_type", TINY_CONFIGS)
 def test_pushes_are_the_largest_and_smallest_of_what_the_head_adds(model_type):
     loaded = readable_tiny_model(model_type)
@@ -169,6 +180,9 @@ def test_pushes_are_the_largest_and_smallest_of_what_the_head_adds(model_type):
     result = head_direct_logits(loaded, IDS, HeadId(1, 2), n_pushes=4)
     assert [push.token.id for push in result.up] == logits.topk(4).indices.tolist()
     assert [push.token.id for push in result.down] == (-logits).topk(4).indices.tolist()
+    assert [push.logit for push in result.up] == pytest.approx(logits.topk(4).values.tolist(), abs=1e-5)
+    assert [push.logit for push in result.down] == pytest.approx((-(-logits).topk(4).values).tolist(), abs=1e-5)
+    assert abs(float(parts.direct_logits(parts.heads[1, 2]).mean())) > 1e-4, "otherwise the mean makes no difference"
     assert result.down[0].logit < 0 < result.up[0].logit
     assert result.first_guess.token.id == int(parts.logits.argmax())
 
@@ -248,6 +262,14 @@ def test_only_later_heads_look_elsewhere(model_type):
     changed = result.after.scores["previous_token"] != result.before_scores["previous_token"]
     assert not changed[:2].any()
     assert changed[2].all()
+
+
+def test_of_several_heads_the_earliest_decides_which_are_later():
+    loaded = readable_tiny_model("gpt2")
+    result = measure_later_patterns(loaded, IDS, (HeadId(0, 1), HeadId(1, 0)), [], Method.ZERO, None)
+    assert result.first_layer == 1
+    assert {head.layer for head in result.most_moved(20)} == {1, 2}
+    assert result.after.moved[1].any()
 
 
 def test_a_model_that_norms_after_it_adds_is_refused_what_a_head_writes_and_still_switches_off():

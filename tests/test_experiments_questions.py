@@ -119,6 +119,9 @@ def test_kl_is_zero_for_the_same_guesses_and_right_for_two_by_hand():
     assert float(kl_nats(after, before)) == pytest.approx(0.1438, abs=1e-4)  # not symmetric: .5 ln(2/3) + .5 ln 2
 
 
+ONE_LARGE = (*((0.1, 0.55),) * 5, (0.2, 0.65))
+
+
 @pytest.mark.parametrize(
     ("figures", "kind"),
     [
@@ -127,6 +130,7 @@ def test_kl_is_zero_for_the_same_guesses_and_right_for_two_by_hand():
         (measured(0.15, prob=0.1), Kind.ONLY_FIRST_GUESS),
         (measured(0.15, prob=0.6), Kind.NO_MORE_THAN_RANDOM),
         (measured(0.2, prob=0.55), Kind.NO_MORE_THAN_RANDOM),  # the same as a draw is no more than it
+        (measured(0.19, prob=0.6, controls=ONE_LARGE), Kind.MORE_THAN_MOST),
         (measured(0.05, prob=0.6, direct=0.9), Kind.TAKEN_OVER),
         (measured(0.05, prob=0.6, direct=0.15), Kind.NO_MORE_THAN_RANDOM),  # the direct effect is no larger either
         (measured(0.19, prob=0.6, direct=0.3), Kind.NO_MORE_THAN_RANDOM),  # most of it is left
@@ -144,6 +148,8 @@ def test_the_verdict_says_what_was_measured_and_no_more(figures, kind):
 
 def test_the_verdict_speaks_of_one_head_or_of_several():
     assert "this head changes the guesses no more than a random head: 3 of 6" in judge(measured(0.15, 0.6)).sentence
+    most = judge(measured(0.19, 0.6, controls=ONE_LARGE)).sentence
+    assert "changes the guesses more than 15 of 18 draws of other heads; 3 change them as much." in most
     assert (
         "these 3 heads change the guesses no more than 3 random heads" in judge(measured(0.15, 0.6, n_heads=3)).sentence
     )

@@ -55,7 +55,8 @@ def test_an_unknown_family_is_refused_with_the_names_of_those_that_can_be_read()
 
 
 def test_every_model_is_of_a_known_family_and_has_a_folder_of_its_own():
-    assert all(spec.family in FAMILIES for spec in MODELS.values())
+    assert all(spec.family in FAMILIES for spec in MODELS.values() if spec.name != "classroom-tunes")
+    assert MODELS["classroom-tunes"].family is None  # its adapter describes it
     assert len({spec.folder for spec in MODELS.values()}) == len(MODELS)
     assert len({spec.display_name for spec in MODELS.values()}) == len(MODELS)
 

@@ -268,14 +268,15 @@ def family_of_type(model_type: str) -> Family:
 class ModelSpec:
     """A model that the picker offers.
 
-    Args: name: as on the Hugging Face hub, or of its folder in models/. licence: in its owner's words. start_mark: as
+    Args: name: as on the Hugging Face hub, or of its folder in models/. family: a key of FAMILIES, None where the
+    model's own adapter describes it (utils/adapter.py). licence: in its owner's words. start_mark: as
     the model was trained, offline and live alike. is_gated: its owner asks for an account before it can be fetched.
     is_own: it comes with Headlight and is never looked for on the hub, where the name could be anybody's.
     """
 
     name: str
     display_name: str
-    family: str
+    family: str | None
     licence: str
     start_mark: StartMark
     is_gated: bool = False
@@ -296,6 +297,7 @@ _MODELS = (
     ModelSpec("classroom-opt", "Classroom OPT", "opt", "MIT", StartMark.ONE, is_own=True),
     ModelSpec("classroom-attn-2l", "Classroom toy, two layers", "attention_only", "MIT", StartMark.ONE, is_own=True),
     ModelSpec("classroom-attn-1l", "Classroom toy, one layer", "attention_only", "MIT", StartMark.ONE, is_own=True),
+    ModelSpec("classroom-tunes", "Classroom tunes", None, "MIT", StartMark.ONE, is_own=True),
     ModelSpec("callummcdougall/attn_only_2L_half", "ARENA's toy", "attention_only", "none stated", StartMark.ONE),
     ModelSpec("gpt2", "GPT-2", "gpt2", "MIT", StartMark.NONE),
     ModelSpec("gpt2-medium", "GPT-2 medium", "gpt2", "MIT", StartMark.NONE),

@@ -150,10 +150,11 @@ def _registered_entry(name: str, settings: Settings) -> ModelEntry:
     complete = local_model_dir(name, settings)
     folder = complete or next((path for path in named_folders(name, settings) if any(_needed_files(path))), None)
     facts = _facts(folder, settings) if folder is not None else _published(name)
+    known = FAMILIES[spec.family].display_name if spec.family else None
     return ModelEntry(
         name=name,
         display_name=spec.display_name,
-        family=FAMILIES[spec.family].display_name,
+        family=known or (family_name(folder) if folder else ""),
         licence=spec.licence,
         is_gated=spec.is_gated,
         catalogue=find_catalogue(name, complete, settings),

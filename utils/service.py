@@ -64,10 +64,11 @@ class Headlight:
     def _choice(self, name: str) -> ModelChoice:
         folder, spec = local_model_dir(name, self.settings), MODELS.get(name)
         found = find_catalogue(name, folder, self.settings)
+        known = FAMILIES[spec.family].display_name if spec and spec.family else None
         return ModelChoice(
             name=name,
             display_name=display_name_of(name),
-            family=FAMILIES[spec.family].display_name if spec else family_name(folder) if folder else "",
+            family=known or (family_name(folder) if folder else ""),
             licence=spec.licence if spec else "",
             available=folder is not None,
             catalogued=found is not None and not found.is_stale,

@@ -15,7 +15,8 @@ class Kind(Enum):
     MATTERS = "matters"  # more than with any draw of other heads
     ONLY_FIRST_GUESS = "only_first_guess"  # the first guess moves further than with any draw, all guesses together not
     ONLY_OTHER_GUESSES = "only_other_guesses"  # the other way round
-    NO_MORE_THAN_RANDOM = "no_more_than_random"
+    MORE_THAN_MOST = "more_than_most"  # more than with most draws, yet with some as much
+    NO_MORE_THAN_RANDOM = "no_more_than_random"  # with at least half of the draws as much
     TAKEN_OVER = "taken_over"  # the direct effect is large, the whole effect is small: self-repair
     NEXT_TO_NOTHING = "next_to_nothing"
     NO_CONTROL = "no_control"
@@ -68,7 +69,14 @@ def _kind(measured: Measured) -> Kind:
         return Kind.NEXT_TO_NOTHING
     if is_large:
         return Kind.MATTERS if is_first_outside else Kind.ONLY_OTHER_GUESSES
-    return Kind.ONLY_FIRST_GUESS if is_first_outside else Kind.NO_MORE_THAN_RANDOM
+    if is_first_outside:
+        return Kind.ONLY_FIRST_GUESS
+    return Kind.MORE_THAN_MOST if 2 * _as_large(measured) < len(measured.control_kl_nats) else Kind.NO_MORE_THAN_RANDOM
+
+
+def _as_large(measured: Measured) -> int:
+    """How many draws change the guesses at least as much."""
+    return sum(kl >= measured.kl_nats for kl in measured.control_kl_nats)
 
 
 def _sentence(kind: Kind, measured: Measured) -> str:
@@ -91,7 +99,12 @@ def _sentence(kind: Kind, measured: Measured) -> str:
             f"It hardly matters here, other heads took over: what {these} write{s} would by itself change the guesses "
             f"by {measured.direct_kl_nats:.2f} nats, and only {measured.kl_nats:.2f} are left of that."
         )
-    n_as_large = sum(kl >= measured.kl_nats for kl in measured.control_kl_nats)
+    n_as_large = _as_large(measured)
+    if kind is Kind.MORE_THAN_MOST:
+        return (
+            f"On this text {these} change{s} the guesses more than {n_draws - n_as_large} of {_draws(n_draws)}; "
+            f"{n_as_large} {'changes' if n_as_large == 1 else 'change'} them as much."
+        )
     return (
         f"On this text {these} change{s} the guesses no more than {random}: "
         f"{n_as_large} of {_draws(n_draws)} change them as much."
