@@ -124,6 +124,16 @@
       window.requestAnimationFrame(() => show(index)); // the cards stand on the page by then
       return `Step ${data.steps[index].toLocaleString("en")}`;
     },
+    sayThreshold(value) {
+      const words = `Over ${twoDecimals(Number(value))}`;
+      window.requestAnimationFrame(() => {
+        const range = document.getElementById("detector-threshold");
+        if (range) {
+          range.setAttribute("aria-valuetext", words.toLowerCase());
+        }
+      });
+      return words;
+    },
     play(presses, data) {
       if (presses && data) {
         training = data;

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 THIS_COMPUTER = ("127.0.0.1", "localhost", "::1")
 HEADER, DRAWER = "header", "drawer"
+TOY_PAIR = "Classroom toy pair"
 
 
 class Ids:
@@ -80,7 +81,8 @@ def register(app: Dash, service: Headlight) -> None:
     def follow_address(path: str | None, search: str | None) -> tuple[Any, ...]:
         question = Question.from_search(search, service.settings.default_model)
         links, models = nav_links(path or "/", question), service.models()
-        menus = (model_menu(place, models, question.model, question.prompt) for place in (HEADER, DRAWER))
+        shown = TOY_PAIR if path == circuits_tabs.TOY else None
+        menus = (model_menu(place, models, question.model, question.prompt, shown) for place in (HEADER, DRAWER))
         return roles_href(question.model, question.prompt), links, links, *menus
 
     app.clientside_callback(
@@ -107,9 +109,14 @@ def nav_links(path: str, question: Question) -> list[Component]:
     ]
 
 
-def model_menu(place: str, models: list[ModelChoice], current: str, prompt: str | None = None) -> Component:
-    """The models of the registry; those whose weights are not on this computer say so."""
-    shown = next((choice.display_name for choice in models if choice.name == current), current)
+def model_menu(
+    place: str, models: list[ModelChoice], current: str, prompt: str | None = None, shown: str | None = None
+) -> Component:
+    """The models of the registry; those whose weights are not on this computer say so.
+
+    Args: shown: what the page is about where that is not the current model.
+    """
+    shown = shown or next((choice.display_name for choice in models if choice.name == current), current)
     label = [html.Span("Model", className="model-word"), html.Strong(shown), sign("chevron-down")]
     items = [
         dbc.DropdownMenuItem(

@@ -16,6 +16,8 @@ from utils.settings import SHIPPED_MODELS_DIR, Settings
 
 PATH = "/circuits/toy"
 TWO = f'.toy-card[data-model="{TWO_LAYERS}"]'
+FINISHED = "return [...document.querySelectorAll('.toy-finished')].map(e => getComputedStyle(e).display)"
+HEIGHT = "return document.querySelector('.toy-guesses').getBoundingClientRect().height"
 SPOKEN = "return document.getElementById('toy-step').getAttribute('aria-valuetext')"
 ROLES_OF_TWO = f"return [...document.querySelectorAll('{TWO} .toy-cell')].map(cell => cell.textContent)"
 
@@ -37,6 +39,7 @@ class TestTraining:
         open_page(pages)
         last = pages.run(SPOKEN)
         in_the_end = pages.run(ROLES_OF_TWO)
+        height = pages.run(HEIGHT)
         assert sum("induction" in cell for cell in in_the_end) >= 1
         pages.run("document.getElementById('toy-step').focus()")
         pages.keys(Keys.ARROW_LEFT)
@@ -51,9 +54,13 @@ class TestTraining:
         assert pages.texts("#toy-step-said") == ["Step 0"]
         assert not any("induction" in cell for cell in pages.run(ROLES_OF_TWO))
         assert pages.texts(f"{TWO} .toy-sentence")[0].startswith("L0H")  # the strip stays as it is
+        assert pages.run(FINISHED) == ["block"] * 4
+        assert abs(pages.run(HEIGHT) - height) <= 2  # the slider stays under the pointer
+        assert pages.run(f"return getComputedStyle(document.querySelector('{TWO} .guesses')).opacity") == "0.4"
         pages.keys(Keys.END)
         pages.until(lambda: pages.run(SPOKEN) == last)
         assert pages.run(ROLES_OF_TWO) == in_the_end
+        assert pages.run(FINISHED) == ["none"] * 4
         assert pages.find(f"{TWO} .toy-now").is_displayed()
         assert pages.errors() == []
 
@@ -89,6 +96,15 @@ class TestTraining:
 
 
 class TestText:
+    def test_a_bare_address_opens_on_the_example_of_the_page(self, pages):
+        pages.driver.get(pages.driver.current_url.split("?")[0].rstrip("/") + PATH)
+        pages.until(lambda: pages.run(SPOKEN))
+        king = "The old king lost his ring in the river. The old king lost his ring in the"
+        pages.until(lambda: pages.find("#ask-text").get_attribute("value") == king)
+        assert pages.texts(f"{TWO} .guess-word")[0].strip() == "river"
+        assert pages.texts(".header .model-toggle strong") == ["Classroom toy pair"]
+        assert pages.errors() == []
+
     def test_a_new_text_keeps_the_page_and_its_pair(self, pages):
         open_page(pages)
         assert "river" in pages.texts(f"{TWO} .guess-word")[0]
@@ -112,6 +128,8 @@ class TestText:
         pages.keys(Keys.HOME)
         pages.until(lambda: pages.run(heads) > at_start)
         assert pages.texts("#detector-threshold-said") == ["Over 0.00"]
+        threshold = "return document.getElementById('detector-threshold').getAttribute('aria-valuetext')"
+        pages.until(lambda: pages.run(threshold) == "over 0.00")
         assert pages.errors() == []
 
     @pytest.mark.parametrize("width", [390, 800])

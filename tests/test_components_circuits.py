@@ -13,7 +13,7 @@ import pytest
 from dash import no_update
 
 from app import create_app
-from components.address import Question
+from components.address import DEFAULT_PROMPT, Question
 from components.circuits import (
     circuit_average,
     circuit_close_up,
@@ -139,6 +139,11 @@ class TestWords:
             "Together that is the recipe of induction."
         )
 
+    def test_one_reader_is_told_in_the_singular(self):
+        view = view_of(CircuitsService(multiples={(WRITER, READER): 2.8}))
+        assert title_of(view) == "In Classroom GPT-2, one head writes what an induction head looks for."
+        assert "L2H3 searches for such notes." in lead_of(view)
+
     def test_fits_near_random_are_not_called_a_circuit(self):
         view = view_of(CircuitsService(multiples={}))
         assert title_of(view).startswith("No two named heads of this model fit clearly better than random.")
@@ -232,6 +237,13 @@ class TestMapAndBars:
         assert len(figure.layout.shapes) == 2  # the third lit line ends in another layer
         assert figure.data[0].zmax == pytest.approx(2.8)
 
+    def test_lit_pairs_have_their_number_below_twice_random_and_the_key_says_so(self):
+        view = view_of(CircuitsService(multiples={(WRITER, READER): 1.8, (HeadId(1, 2), HeadId(2, 2)): 1.9}))
+        text = np.array(composition_map.map_figure(view, view.fits).data[0].text)
+        assert text[WRITER.head, READER.head] == "1.8"
+        assert text[2, 2] == ""
+        assert "numbers from 2.0 on, and on the lit lines" in text_of(composition_map.layout(view, view.fits))
+
     def test_the_scale_ends_at_the_narrow_fit_among_all_fits(self, service):
         view = view_of(service, fits="all")
         assert composition_map.most(view, view.fits) == pytest.approx(6.0)
@@ -315,6 +327,27 @@ class TestUpClose:
         assert "opposite of what" in circuit_writes.copying_words(scores, HeadId(0, 2))
         assert "neither" in circuit_writes.copying_words(scores, HeadId(0, 3))
 
+    @pytest.mark.parametrize(
+        ("through", "words"),
+        [(1.0, "mostly copies"), (-0.9, "writes the opposite of what it looks"), (0.1, "neither copies nor")],
+    )
+    def test_the_score_from_token_to_logits_decides_and_stands_beside_the_other(self, service, through, words):
+        scores = np.full((4, 8), 0.01)
+        said = text_of(circuit_writes.copying_part(view_of(service), scores, through))
+        assert f"Alone 0.01 From token to logits {through:.2f}".replace("-", "−") in said
+        assert words in said
+        assert "Its two copying scores" not in text_of(circuit_writes.copying_part(view_of(service), scores, None))
+        three = {"mostly copies", "writes the opposite of what it looks", "neither copies nor"} - {words}
+        assert not any(other in said for other in three)
+
+    def test_what_only_few_want_is_closed(self, service):
+        spectra = circuit_close_up.layout(service, view_of(service), service.circuits.of_head(MODEL, READER))
+        card = next(node for node in nodes(spectra) if node["props"].get("aria-label") == "For the curious")
+        (details,) = card["props"]["children"][1:]
+        assert details["type"] == "Details"
+        assert "open" not in details["props"]
+        assert "By position alone" in text_of(details)
+
     def test_hostile_tokens_stay_text(self, service):
         hostile = "<b>x</b> and <b>x</b> again"
         circuits = service.circuits.token_circuits(MODEL, hostile, READER, None)
@@ -355,6 +388,9 @@ class TestUpClose:
         assert "What it looks for" not in words
         assert with_class(page, "amber-button") == []
         assert service.asked == []
+        card = path_test.layout(view_of(service, model=MISSING_MODEL, writer="1.4"))
+        assert "Switch L1H4 off" not in text_of(card)
+        assert "Add GPT-2" in text_of(card)
 
 
 class TestPathTest:
@@ -367,6 +403,7 @@ class TestPathTest:
             before=np.full(2, before),
             after=np.full(2, after),
             controls=np.array([[value, value] for value in controls]).reshape(-1, 2),
+            control_names=tuple(f"L1H{number}" for number in range(len(controls))),
         )
 
     @pytest.mark.parametrize(
@@ -377,7 +414,14 @@ class TestPathTest:
                 [0.88, 0.9],
                 "Without L1H4 the induction heads lose most of their stripe; a random head changes little.",
             ),
-            (0.1, [0.5, 0.4], "lose most of their stripe; none of 2 other heads takes as much."),
+            (
+                0.1,
+                [0.88, 0.9, 0.89, 0.4],
+                "lose most of their stripe; none of 4 other heads takes as much. "
+                "The strongest of them, L1H3, takes 0.50 of 0.90 on average; L1H4 takes 0.80.",
+            ),
+            (0.1, [0.71], "a random head changes little."),
+            (0.1, [0.69], "The strongest of them, L1H0, takes 0.21 of 0.90 on average; L1H4 takes 0.80."),
             (0.7, [0.88, 0.9], "lose some of their stripe, more than without any of 2 other heads."),
             (0.7, [0.5, 0.9], "lose part of their stripe, but 1 of 2 other heads takes as much."),
             (0.89, [0.88, 0.9], "L1H4 hardly matters here. Other heads may do its work."),
@@ -439,6 +483,12 @@ class TestPage:
             f"/circuits/toy?model={MODEL}&prompt=a+%26+b",
         ]
         assert ["is-here" in link["props"]["className"] for link in links] == [True, False]
+
+    def test_the_toy_has_its_own_example_and_keeps_a_text_that_was_typed(self):
+        default, own = Question(MODEL, DEFAULT_PROMPT), Question(MODEL, "my own")
+        assert "The+old+king" in circuits_tabs.href(default, circuits_tabs.TOY)
+        assert "The+cat" in circuits_tabs.href(default)
+        assert "my+own" in circuits_tabs.href(own, circuits_tabs.TOY)
 
     def test_a_page_that_takes_long_waits_with_a_line(self, service, monkeypatch):
         monkeypatch.setattr(circuits_page, "soon", lambda _build: None)

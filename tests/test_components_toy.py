@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from types import SimpleNamespace
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
 
+from app import create_app
+from components import frame
 from components.address import Question
+from components.circuits import circuits_tabs
 from components.learn import learn_page
 from components.toy import detector_lists, toy_card, toy_page, toy_strip, training_plot, why_two_layers
 from components.toy.toy_view import (
@@ -116,6 +120,17 @@ class TestLook:
         assert look == Look(HeadId(0, 2), "duplicate_token", QUERY, COPY, 1.0, COPY)
         assert look.colour == "duplicate_token"
 
+    def test_the_last_token_goes_before_a_stronger_look_elsewhere(self, view):
+        patterns = view.two.analysis.forward.patterns.copy()
+        patterns[READER][QUERY] = np.eye(18)[0] * 0.7 + np.eye(18)[RIVER] * 0.3
+        forward = replace(view.two.analysis.forward, patterns=patterns)
+        look = induction_look(replace(view.two, analysis=analyze(forward, view.two.catalogue)))
+        assert (look.query_pos, look.key_pos, look.copy_pos) == (QUERY, RIVER, COPY)
+        patterns[READER][QUERY] = np.eye(18)[0] * 0.9 + np.eye(18)[RIVER] * 0.1
+        forward = replace(view.two.analysis.forward, patterns=patterns)
+        look = induction_look(replace(view.two, analysis=analyze(forward, view.two.catalogue)))
+        assert look.query_pos < QUERY
+
     def test_even_heads_look_nowhere(self, view):
         assert strongest_look(view.one, QUERY) is None
 
@@ -219,6 +234,14 @@ class TestCards:
 
     def test_three_guesses_each(self, view):
         assert all(len(with_class(toy_card.layout(view, model), "guess")) == 3 for model in view.models)
+
+    def test_the_guesses_name_the_token_that_they_follow(self, view):
+        assert "What comes next, after  the 17 ?" in text_of(toy_card.layout(view, view.two))
+
+    def test_what_stays_of_the_finished_model_can_be_titled_so(self, view):
+        card = toy_card.layout(view, view.two)
+        titled = [box for name in ("toy-piece", "toy-guesses") for box in with_class(card, name)]
+        assert [len(with_class(box, "toy-finished")) for box in titled] == [1, 1]
 
 
 class TestTraining:
@@ -360,6 +383,24 @@ class TestPage:
         ]
         assert toy_page.SAME in text_of(page)
         assert any("/circuits?model=gpt2" in str(node["props"].get("href")) for node in nodes(page))
+
+    def test_an_address_without_a_text_opens_on_the_example_that_shows_the_title(self, service):
+        client = create_app(service).server.test_client()
+        answer = client.get("/circuits/toy?model=gpt2")
+        assert answer.status_code == 302
+        asked = parse_qs(urlsplit(answer.location).query)
+        assert asked == {"model": ["gpt2"], "prompt": [circuits_tabs.TOY_PROMPT]}
+        assert client.get("/circuits/toy?prompt=").status_code == 200
+        assert client.get("/circuits").status_code == 200
+
+    def test_the_header_names_the_pair(self, service):
+        menu = frame.model_menu(frame.HEADER, service.models(), MODEL, REPEATING, frame.TOY_PAIR)
+        assert "Classroom toy pair" in text_of(menu.label)
+
+    def test_slider_names_stay_and_their_values_are_beside_them(self, view):
+        for part, name in ((training_plot, "Training step"), (detector_lists, "Threshold")):
+            labels = [text_of(node) for node in nodes(part.layout(view)) if node["type"] == "Label"]
+            assert labels == [name]
 
     def test_a_pair_that_did_not_grow_one_is_told(self):
         view = toy_pair(two={ANCHOR: "positional"})

@@ -8,7 +8,6 @@ import numpy as np
 import plotly.graph_objects as go
 from dash import html
 
-from components.circuits.circuits_words import with_minus
 from components.numbers import plural
 from components.themed_graph import house_figure, themed_graph
 
@@ -22,12 +21,10 @@ MARGIN = (38, 8, 6, 26)
 
 
 def layout(circuits: HeadCircuits) -> list[Component]:
-    """Effective ranks, the singular values folded away, and the kernel where there is one."""
+    """Effective ranks, the singular values folded away, and the kernel where there is one; all of it to be opened."""
     n = len(circuits.qk_singular_values)
     ranks = (("QK, what it looks for", circuits.qk_effective_rank), ("OV, what it writes", circuits.ov_effective_rank))
-    through = circuits.ov_copying_score_through_embedding
-    whole = [] if through is None else [("Copying score from token to logits", with_minus(f"{through:.2f}"))]
-    figures = [*((name, f"{rank:.1f} of {n}") for name, rank in ranks), *whole]
+    figures = [(name, f"{rank:.1f} of {n}") for name, rank in ranks]
     values = html.Details(
         [
             html.Summary("Show singular values", className="text-button"),
@@ -35,12 +32,15 @@ def layout(circuits: HeadCircuits) -> list[Component]:
             html.P("Largest first, as a share of the largest. Solid: QK. Dotted: OV.", className="panel-note"),
         ]
     )
-    return [
+    parts: list[Component] = [
+        html.H4("How many directions", className="sub-title"),
         html.P("Effective rank: how many directions a circuit really uses."),
         html.Dl([html.Div([html.Dt(name), html.Dd(value)]) for name, value in figures], className="rank-list"),
         values,
         *_kernel(circuits),
     ]
+    summary = "How many directions" if circuits.positional_kernel is None else "How many directions, and position alone"
+    return [html.Details([html.Summary(summary, className="text-button"), *parts])]
 
 
 def singular_figure(circuits: HeadCircuits) -> go.Figure:

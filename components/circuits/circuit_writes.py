@@ -1,4 +1,4 @@
-"""What a head writes: its OV circuit on the tokens of the text, and its copying score among those of all heads."""
+"""What a head writes: its OV circuit on the tokens of the text, and both its copying scores."""
 
 from __future__ import annotations
 
@@ -28,8 +28,12 @@ COPIES_FROM = 0.5
 PUSHES_IN_TABLE = 3
 
 
-def copying_part(view: CircuitsView, scores: np.ndarray) -> list[Component]:
-    """The dot plot of all copying scores. scores: [layer, head] in [-1, 1]."""
+def copying_part(view: CircuitsView, scores: np.ndarray, through: float | None) -> list[Component]:
+    """The dot plot of all copying scores, and both scores of this head.
+
+    Args: scores: [layer, head] in [-1, 1], of the OV circuits alone. through: that of this head from token to logits,
+    None where that is not known.
+    """
     own, role = float(scores[view.head]), view.jobs.main(view.head)
     rank = 1 + int((scores > own).sum())
     what = with_minus(f"{view.head} has {own:.2f}, number {rank} of {scores.size}.")
@@ -38,20 +42,44 @@ def copying_part(view: CircuitsView, scores: np.ndarray) -> list[Component]:
         html.H4(f"Copying score of all {scores.size} heads", className="sub-title"),
         themed_graph("copying", copying_figure(scores, view.head, role), f"Copying scores. {what}"),
         html.P(ends, className="axis-ends"),
-        html.P(f"OV circuit. Each dot is one head. {what} {copying_words(scores, view.head)}", className="panel-note"),
+        html.P(f"OV circuit alone. Each dot is one head. {what}", className="panel-note"),
+        *(_both_scores(own, through) if through is not None else []),
+        html.P(copying_words(scores, view.head, through), className="copying-verdict"),
     ]
 
 
-def copying_words(scores: np.ndarray, head: HeadId) -> str:
-    """What a copying score says, and whether it sets the head apart: not where a tenth of all heads copy more."""
+def copying_words(scores: np.ndarray, head: HeadId, through: float | None = None) -> str:
+    """What the copying score from token to logits says, or without it the one of the OV circuit alone.
+
+    The latter also tells whether it sets the head apart: not where a tenth of all heads copy more.
+    """
+    deciding = float(scores[head]) if through is None else through
     n_more = int((scores > scores[head]).sum())
-    if scores[head] >= COPIES_FROM and n_more >= scores.size // 10:
+    if through is None and deciding >= COPIES_FROM and n_more >= scores.size // 10:
         return "It copies, but so do many heads. What sets it apart is where it looks."
-    if scores[head] >= COPIES_FROM:
-        return "It mostly copies what it looks at."
-    if scores[head] <= -COPIES_FROM:
-        return "It mostly writes the opposite of what it looks at."
-    return "It neither copies nor writes the opposite."
+    start = "It" if through is None else "Over all tokens, it"
+    if deciding >= COPIES_FROM:
+        return f"{start} mostly copies what it looks at."
+    if deciding <= -COPIES_FROM:
+        return f"{start} mostly writes the opposite of what it looks at."
+    return f"{start} neither copies nor writes the opposite."
+
+
+def _both_scores(alone: float, through: float) -> list[Component]:
+    """The head's two copying scores beside each other, and why they differ."""
+    figures = (("Alone", alone), ("From token to logits", through))
+    return [
+        html.H4("Its two copying scores", className="sub-title"),
+        html.Dl(
+            [html.Div([html.Dt(name), html.Dd(with_minus(f"{score:.2f}"))]) for name, score in figures],
+            className="rank-list",
+        ),
+        html.P(
+            "Alone counts the head’s own directions, from stream to stream. From token to logits has embedding and "
+            "unembedding around it, so only directions that stand for tokens count.",
+            className="panel-note",
+        ),
+    ]
 
 
 def pushes_part(view: CircuitsView, circuits: TokenCircuits, forward: ForwardPass) -> list[Component]:
@@ -70,7 +98,7 @@ def pushes_part(view: CircuitsView, circuits: TokenCircuits, forward: ForwardPas
         for source, pushed in circuits.writes.items()
     ]
     return [
-        html.P([f"{'A copy: looking' if copied else 'Looking'} at ", chip, ", it pushes up"]),
+        html.P([f"{'A copy, at this token: looking' if copied else 'Looking'} at ", chip, ", it pushes up"]),
         html.Div([html.Span(_push(push), className="push-chip") for push in pushes], className="push-chips"),
         html.P(
             "In logits, before the scale of the final norm: compare them with one another only.", className="panel-note"

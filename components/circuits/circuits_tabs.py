@@ -7,12 +7,15 @@ from urllib.parse import urlencode
 
 from dash import dcc, html
 
+from components.address import DEFAULT_PROMPT
 from components.markup import aria, classes
+from components.prompt_bar import EXAMPLES
 
 if TYPE_CHECKING:
     from components.address import Question
 
 IN_MODEL, TOY = "/circuits", "/circuits/toy"
+TOY_PROMPT = dict(EXAMPLES)["The old king"]  # shows what the toy page's title promises
 NAMES = {IN_MODEL: "In this model", TOY: "Toy: one layer or two"}
 
 
@@ -23,8 +26,9 @@ def layout(question: Question, path: str) -> html.Nav:
 
 
 def href(question: Question, path: str = IN_MODEL) -> str:
-    """The address of one of the two parts."""
-    return f"{path}?{urlencode({'model': question.model, 'prompt': question.prompt})}"
+    """The address of one of the two parts. The toy has its own example in place of the default one."""
+    is_default = path == TOY and question.prompt == DEFAULT_PROMPT
+    return f"{path}?{urlencode({'model': question.model, 'prompt': TOY_PROMPT if is_default else question.prompt})}"
 
 
 def _link(question: Question, target: str, is_here: bool) -> dcc.Link:

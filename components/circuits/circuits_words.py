@@ -12,9 +12,10 @@ from utils.heads import HeadId
 
 if TYPE_CHECKING:
     from components.circuits.circuits_view import CircuitsView, Jobs
-    from utils.circuits.composition import Fit
+    from utils.circuits.composition import Composition, Fit
 
 NO_NAMED_PAIR = "No two named heads of this model fit clearly better than random."
+READERS_NAMED = 4
 ONE_LAYER = "This model has one layer. No head can read another's notes."
 NOTES = {
     "previous_token": "looks one token back and notes what it sees there",
@@ -46,8 +47,11 @@ def title(view: CircuitsView, pair: Fit | None) -> str:
             small = " That is normal for very small models." if view.shape[0] <= 4 else ""
             return NO_NAMED_PAIR + small
         return f"Through {view.kind}, no two named heads of this model fit clearly better than random."
-    readers = role_name(view.jobs.main(pair.reader))
-    return f"In {view.model_name}, one head writes what the {readers} heads {USES[view.kind][0]}."
+    job = role_name(view.jobs.main(pair.reader))
+    if len(_readers(view, view.fits, pair)) == 1:
+        article = "an" if job[0] in "aeiou" else "a"
+        return f"In {view.model_name}, one head writes what {article} {job} head {LATER[view.kind]}."
+    return f"In {view.model_name}, one head writes what the {job} heads {USES[view.kind][0]}."
 
 
 def lead(view: CircuitsView, pair: Fit | None) -> str:
@@ -58,13 +62,21 @@ def lead(view: CircuitsView, pair: Fit | None) -> str:
         best = view.fits.best(1, view.broad_only) or view.fits.best(1, False)
         return f"The best fit is {best[0].writer} into {best[0].reader}, {times(best[0].multiple)} random."
     writes, reads = view.jobs.main(pair.writer), view.jobs.main(pair.reader)
-    all_readers = named_readers(view.fits, view.jobs, pair.writer, view.broad_only)
-    readers = [fit.reader for fit in all_readers if fit.multiple >= CLEAR_FROM and view.jobs.has(fit.reader, reads)][:4]
+    readers = _readers(view, view.fits, pair)
     use = USES[view.kind][1 if len(readers) == 1 else 2]
     recipe = ""
     if (writes, reads, view.kind) == ("previous_token", "induction", "K"):
         recipe = " Together that is the recipe of induction."
     return f"{pair.writer} {NOTES[writes]}. {listed(sorted(readers))} {use}.{recipe}"
+
+
+def _readers(view: CircuitsView, fits: Composition, pair: Fit) -> list[HeadId]:
+    """Up to four heads with the job of the pair's reader that its writer fits clearly, best first."""
+    job = view.jobs.main(pair.reader)
+    found = named_readers(fits, view.jobs, pair.writer, view.broad_only)
+    return [fit.reader for fit in found if fit.multiple >= CLEAR_FROM and view.jobs.has(fit.reader, job)][
+        :READERS_NAMED
+    ]
 
 
 def graph_lead(view: CircuitsView, n_lines: int) -> str:

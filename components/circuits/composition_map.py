@@ -1,6 +1,7 @@
 """From one layer into another: the fit of every head of an earlier layer with every head of a later one.
 
-The scale runs from random to the best fit of the model; numbers stand in cells from twice random up. A press on a cell
+The scale runs from random to the best fit of the model; numbers stand in cells
+from twice random up and in those of the lit lines. A press on a cell
 chooses the pair everywhere.
 """
 
@@ -220,7 +221,7 @@ def _scale(view: CircuitsView, fits: Composition) -> html.P:
     return html.P(
         [
             html.Span(["random", bar, f"{times(most(view, fits))} random"]),
-            html.Span(f"numbers from {NUMBERS_FROM:.1f} on"),
+            html.Span(f"numbers from {NUMBERS_FROM:.1f} on, and on the lit lines"),
         ],
         className="map-scale",
     )

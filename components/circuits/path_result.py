@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 READERS_SHOWN = 6
 LEAST_SCORE = 0.2  # below it, with all heads on, there is hardly a job to lose
 LEAST_DROP = 0.1
-LITTLE = 4  # a random head changes little if it takes no more than one part in so many
+LITTLE = 4  # a random head changes little if none takes more than one part in so many
 STRIPES = ("previous_token", "induction", "duplicate_token", "current_token")  # jobs that show as a diagonal stripe
 
 
@@ -36,7 +36,8 @@ class PathTest:
     """What switching one head off did to the heads that read it.
 
     role: the job that is scored. before, after: [reader] scores in [0, 1] with all heads on, and with the writer off;
-    controls: [draw, reader], with one other head off each. same_layer: all control heads are in the writer's layer.
+    controls: [draw, reader], with one of `control_names` off instead. same_layer: all control heads are in the writer's
+    layer.
     """
 
     writer: HeadId
@@ -45,6 +46,7 @@ class PathTest:
     before: np.ndarray
     after: np.ndarray
     controls: np.ndarray
+    control_names: tuple[str, ...]
     same_layer: bool = True
 
     @property
@@ -79,6 +81,7 @@ def path_test(result: LaterPatterns, role: str, readers: list[Fit]) -> PathTest:
         before=scores(result.before_scores[role]),
         after=scores(result.after.scores[role]),
         controls=controls,
+        control_names=tuple(" and ".join(map(str, control.heads)) for control in result.controls),
         same_layer=all(head.layer == writer.layer for control in result.controls for head in control.heads),
     )
 
@@ -98,9 +101,9 @@ def verdict(test: PathTest) -> str:
         if test.after.mean() > test.before.mean() / 2:
             return f"Without {test.writer} the {readers} lose some of their {shape}, more than without any of {others}."
         lost = f"Without {test.writer} the {readers} lose most of their {shape}"
-        if np.median(test.control_drops) <= test.drop / LITTLE:
+        if test.control_drops.max() <= test.drop / LITTLE:
             return f"{lost}; a random head changes little."
-        return f"{lost}; none of {others} takes as much."
+        return f"{lost}; none of {others} takes as much. {_strongest_control(test)}"
     if test.drop >= LEAST_DROP:
         n_as_much = int((test.control_drops >= test.drop).sum())
         return (
@@ -108,6 +111,13 @@ def verdict(test: PathTest) -> str:
             f"but {n_as_much} of {plural(n_controls, 'other head')} {'takes' if n_as_much == 1 else 'take'} as much."
         )
     return f"{test.writer} hardly matters here. Other heads may do its work."
+
+
+def _strongest_control(test: PathTest) -> str:
+    """How much of the readers' average score the strongest control head takes, beside the writer."""
+    most = int(test.control_drops.argmax())
+    taken = f"{test.control_names[most]}, takes {test.control_drops[most]:.2f} of {test.before.mean():.2f}"
+    return f"The strongest of them, {taken} on average; {test.writer} takes {test.drop:.2f}."
 
 
 def dot_figure(test: PathTest) -> go.Figure:

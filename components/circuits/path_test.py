@@ -12,7 +12,7 @@ import numpy as np
 from dash import Dash, Input, Output, dcc, html
 
 from components import messages
-from components.address import DEFAULT_PROMPT, Question
+from components.address import DEFAULT_PROMPT, Question, models_href
 from components.circuits.circuits_view import CircuitsView, circuits_view, role_name
 from components.circuits.path_result import outcome, path_test
 from components.lamp import sign
@@ -41,9 +41,13 @@ def layout(view: CircuitsView) -> html.Section:
         f"A good fit is not yet proof. This runs {view.model_name} on your text without {writer}, "
         "and without each of some other heads as a control."
     )
-    if view.needs_model:
-        what = f"A good fit is not yet proof. The test runs {view.model_name} itself, which is not on this computer."
     question = f"Is it the cause? Switch {writer} off and watch the {role_name(role)} heads."
+    if view.needs_model:
+        question = "Is it the cause? That takes the model itself."
+        what = (
+            f"A good fit is not yet proof. The test switches {writer} off and watches the {role_name(role)} heads at "
+            f"work, but {view.model_name} is not on this computer."
+        )
     parts: list[Component] = [
         html.Span(sign("power"), className="path-sign"),
         html.Div([html.H2(question, id="path-test-title"), html.P(what)]),
@@ -51,6 +55,9 @@ def layout(view: CircuitsView) -> html.Section:
     if not view.is_tested and not view.needs_model:
         run, press = view.href(test="1"), f"Switch {writer} off"
         parts.append(html.A(press, href=run, id="path-test-run", className="btn amber-button in-place"))
+    if view.needs_model:
+        add = models_href(view.question.model, view.question.prompt)
+        parts.append(html.A(f"Add {view.model_name}", href=add, className="btn btn-quiet"))
     is_running = view.is_tested and not view.needs_model
     return html.Section(
         [html.Div(parts, className="path-question"), *(_answer_place(view) if is_running else [])],

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import dash_bootstrap_components as dbc
-from dash import Dash, Input, Output, State, dcc, html
+from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 
 from components.address import Ids as AddressIds
 from components.address import Question, head_href
@@ -45,7 +45,10 @@ def layout(view: ToyView) -> html.Section:
                 "threshold. Move it, and see how much of the list was the threshold.",
                 className="section-lead",
             ),
-            html.Div([html.Label(id=Ids.said, htmlFor=Ids.threshold), _slider()], className="toy-time"),
+            html.Div(
+                [html.Div([html.Label("Threshold", htmlFor=Ids.threshold), html.Span(id=Ids.said)]), _slider()],
+                className="toy-time",
+            ),
             html.Div(id=Ids.lists, className="detector-box", **aria(live="polite")),
             html.P(why_apart(len(view.two.analysis.forward.tokens)), className="panel-note"),
         ],
@@ -60,17 +63,21 @@ def skeleton() -> html.Div:
 
 
 def register(app: Dash, service: Headlight) -> None:
-    """The lists follow the threshold."""
+    """The lists follow the threshold, which the browser says (assets/toy.js)."""
+    app.clientside_callback(
+        ClientsideFunction("headlightToy", "sayThreshold"),
+        Output(Ids.said, "children"),
+        Input(Ids.threshold, "value"),
+    )
 
     @app.callback(
         Output(Ids.lists, "children"),
-        Output(Ids.said, "children"),
         Input(Ids.threshold, "value"),
         State(AddressIds.location, "search"),
     )
-    def list_heads(threshold: float | str, search: str | None) -> tuple[Any, str]:
+    def list_heads(threshold: float | str, search: str | None) -> html.Table:
         view = toy_view(service, Question.from_search(search, service.settings.default_model))
-        return lists(view, float(threshold)), f"Over {float(threshold):.2f}"
+        return lists(view, float(threshold))
 
 
 def lists(view: ToyView, threshold: float) -> html.Table:

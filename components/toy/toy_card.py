@@ -1,7 +1,7 @@
 """One of the two equal cards of the toy page: its heads, one look at the text, what comes next, the best score.
 
 Both cards have the same parts in the same places, so that the eye finds the difference. assets/toy.js sets heads and
-best score to an earlier training step.
+best score to an earlier training step; the rest is then titled as the finished model's.
 """
 
 from __future__ import annotations
@@ -37,7 +37,10 @@ def layout(view: ToyView, model: ToyModel) -> html.Section:
         [
             _head(model, title_id),
             html.Div([_heads(view, model), html.P(_under_heads(model), className="toy-layers")]),
-            toy_strip.layout(model.analysis.forward.tokens, look, view.query_pos),
+            html.Div(
+                [_finished(), toy_strip.layout(model.analysis.forward.tokens, look, view.query_pos)],
+                className="toy-piece",
+            ),
             html.P(sentence(view, model, look), className="toy-sentence"),
             html.Div([_guesses(model), _best(model)], className="toy-results"),
         ],
@@ -179,8 +182,18 @@ def _at(look: Look, tokens: tuple[Token, ...]) -> Words:
 
 
 def _guesses(model: ToyModel) -> html.Div:
-    guesses = model.analysis.forward.predictions[:N_GUESSES]
-    return html.Div([html.H3("What comes next?"), predictions.rows(guesses)])
+    """The most likely next tokens, headed by the token that they follow: the last one, whatever the strip is about."""
+    forward = model.analysis.forward
+    last = len(forward.tokens) - 1
+    after = token_chip(forward.tokens[last], last, OTHER, "query")
+    title = html.H3(["What comes next, after ", after, "?"])
+    rows = predictions.rows(forward.predictions[:N_GUESSES])
+    return html.Div([title, _finished(), rows], className="toy-guesses")
+
+
+def _finished() -> html.P:
+    """Stands, while the slider is at an earlier step, over what stays that of the finished model."""
+    return html.P("Finished model", className="toy-finished")
 
 
 def _best(model: ToyModel) -> html.Div:

@@ -6,8 +6,10 @@ It is always about the toy pair, whatever model the address names; the address c
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from dash import Dash, dcc, html
+from flask import redirect, request
 
 from components import messages, prompt_bar
 from components.address import Question
@@ -20,6 +22,7 @@ from utils.errors import UserError
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
+    from werkzeug.wrappers import Response
 
     from utils.service import Headlight
 
@@ -61,7 +64,15 @@ def skeleton() -> html.Div:
 
 
 def register(app: Dash, service: Headlight) -> None:
-    """The slider moves in the browser; fit and detectors are asked for."""
+    """The slider moves in the browser; fit and detectors are asked for. An address without a text gets the example."""
+
+    @app.server.before_request
+    def open_on_the_example() -> Response | None:
+        if request.path != circuits_tabs.TOY or "prompt" in request.args:
+            return None
+        asked = urlencode(request.args.to_dict() | {"prompt": circuits_tabs.TOY_PROMPT})
+        return redirect(f"{circuits_tabs.TOY}?{asked}")
+
     training_plot.register(app)
     why_two_layers.register(app, service)
     detector_lists.register(app, service)

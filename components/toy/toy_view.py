@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from components.head_levels import HeadLevels, head_levels
-from components.strip_view import StripView, strip_view
+from components.strip_view import Arc, StripView, strip_view
 from utils.catalogue_building import roles_of_heads
 from utils.heads import HeadId
 from utils.model_files import local_model_dir
@@ -115,10 +115,10 @@ class ToyView:
 
     @property
     def query_pos(self) -> int | None:
-        focus = self.two.strip().focus
+        look = induction_look(self.two)
         evidence = self.two.analysis.evidence.get("induction")
-        if focus is not None:
-            return focus.query_pos
+        if look is not None:
+            return look.query_pos
         return int(evidence.rows[-1]) if evidence is not None and len(evidence.rows) else None
 
     def look(self, model: ToyModel) -> Look | None:
@@ -152,14 +152,31 @@ def _read(service: Headlight, name: str, prompt: str) -> ToyModel:
 
 
 def induction_look(model: ToyModel) -> Look | None:
-    """The look of the strongest induction head, with the head that could have left it a note; None without one."""
+    """The look of the strongest induction head, with the head that could have left it a note; None without one.
+
+    At the last token, after which the model guesses, if it looks from there as induction does; else at a telling one.
+    """
     strip = model.strip()
     if strip.head is None or strip.focus is None or strip.copy_pos is None:
         return None
-    focus = strip.focus
-    writer = note_writer(model, strip.head, strip.copy_pos)
-    at = (focus.query_pos, focus.key_pos, focus.weight, strip.copy_pos)
-    return Look(strip.head, "induction", *at, writer=writer)
+    focus, copy_pos = strip.focus, strip.copy_pos
+    last = last_look(model, strip.head)
+    if last is not None:
+        focus, copy_pos = last, last.key_pos - 1
+    writer = note_writer(model, strip.head, copy_pos)
+    return Look(strip.head, "induction", focus.query_pos, focus.key_pos, focus.weight, copy_pos, writer=writer)
+
+
+def last_look(model: ToyModel, head: HeadId) -> Arc | None:
+    """Where a head looks most, from the last token, of what followed its copies; None below 20 %, or without any."""
+    forward, evidence = model.analysis.forward, model.analysis.evidence.get("induction")
+    query_pos = len(forward.tokens) - 1
+    if evidence is None or query_pos not in evidence.rows:
+        return None
+    keys = np.flatnonzero(after_earlier_copies(np.array(forward.token_ids))[query_pos])
+    key_pos = int(keys[forward.patterns[head][query_pos, keys].argmax()])
+    weight = float(forward.patterns[head][query_pos, key_pos])
+    return Arc(query_pos, key_pos, weight) if weight >= LEAST_LOOK else None
 
 
 def note_writer(model: ToyModel, reader: HeadId, copy_pos: int) -> HeadId | None:

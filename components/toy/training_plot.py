@@ -1,7 +1,7 @@
 """The moment it learns: how induction score and loss of both models went along, with one slider through the training.
 
 The slider also sets the heads and best scores of both cards (assets/toy.js); the strips stay those of the finished
-models. The shaded phase change is measured (`utils.training_dynamics.phase_change`), never drawn by eye.
+models, and say so. The shaded phase change is measured (`utils.training_dynamics.phase_change`), never drawn by eye.
 """
 
 from __future__ import annotations
@@ -135,7 +135,11 @@ def _plots(view: ToyView, one: TrainingDynamics, two: TrainingDynamics) -> list[
             className="toy-plots",
         ),
         html.Div(
-            [html.Label(id=Ids.said, htmlFor=Ids.slider), _slider(len(steps)), _play()],
+            [
+                html.Div([html.Label("Training step", htmlFor=Ids.slider), html.Span(id=Ids.said)]),
+                _slider(len(steps)),
+                _play(),
+            ],
             className="toy-time",
         ),
         html.P(
