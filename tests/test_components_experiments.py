@@ -40,6 +40,7 @@ from tests.test_components_heads import (
 from utils.errors import Notice, UserError
 from utils.experiments.questions import Method
 from utils.experiments.switch_off import ControlDraw
+from utils.experiments.verdict import Kind
 from utils.heads import HeadId
 from utils.roles import OTHER
 
@@ -55,9 +56,10 @@ def page(service) -> Dash:
     return app
 
 
-def callback_of(app: Dash, input_id: str):
-    """The Python function that runs when this component changes."""
-    entries = [entry for entry in app.callback_map.values() if input_id in [each["id"] for each in entry["inputs"]]]
+def callback_of(app: Dash, input_id: str, output: str = ""):
+    """The Python function that runs when this component changes, and writes to that output."""
+    known = [entry for name, entry in app.callback_map.items() if output in name]
+    entries = [entry for entry in known if input_id in [each["id"] for each in entry["inputs"]]]
     (function,) = [entry["callback"].__wrapped__ for entry in entries if "callback" in entry]
     return function
 
@@ -113,14 +115,34 @@ class TestAddress:
             ({"at": -19}, "There is no position -19."),
             ({"at": "x"}, "The link names no position."),
             ({"off": "L2H3,cat"}, "something that is no head"),
-            ({"method": "half"}, 'There is no method "half"'),
+            ({"method": "half"}, "replaces the output of a head by “half”"),
         ],
     )
-    def test_a_bad_link_is_a_sentence_with_a_next_step(self, service, others, sentence):
-        with pytest.raises(UserError) as refusal:
-            head_view_of(service, **others)
-        assert sentence in refusal.value.sentence
-        assert refusal.value.hint
+    def test_a_bad_link_keeps_the_page_and_the_card_says_a_next_step(self, service, others, sentence):
+        view = head_view_of(service, **{"off": "2.2", **others})
+        card = head_switch_off.layout(view)
+        assert sentence in text_of(card)
+        assert all(refusal.hint for refusal in view.bad.values())
+        store = next(node for node in nodes(card) if node["props"].get("id") == head_switch_off.Ids.asked)
+        assert store["props"].get("data") is None
+        ((name, _refusal),) = view.bad.items()
+        (link,) = [node["props"] for node in nodes(with_class(card, "bad-link")) if node["type"] == "Link"]
+        assert not view_of_search(service, link["href"].removeprefix("/head")).bad
+        kept = parts_of(link["href"])
+        assert kept["off"] == ("2.3" if name == "off" else "2.2")
+        assert (kept["method"] if name != "at" else "mean") == "mean"
+
+    def test_a_bad_position_is_told_by_what_it_writes_too(self, service, page):
+        card = head_writes.layout(head_view_of(service, at=99))
+        assert "There is no position 99." in text_of(card)
+        store = next(node for node in nodes(card) if node["type"] == "Store")
+        assert callback_of(page, head_writes.Ids.asked)(store["props"].get("data")) is no_update
+        assert "no position" not in text_of(head_writes.layout(head_view_of(service, method="half")))
+
+    def test_a_method_is_named_as_the_page_names_it(self, service):
+        view = head_view_of(service, method="half")
+        assert view.bad["method"].hint == "Choose its average, zeros or another text’s."
+        assert "Show with its average" in text_of(head_switch_off.layout(view))
 
 
 class TestPosition:
@@ -243,7 +265,7 @@ class TestWhichHeads:
         assert head_set.heads_of_choice(view, choice, boxes["props"]["value"]) == view.off
 
     def test_the_map_is_there_only_for_a_set_of_ones_own(self, page):
-        show_map = callback_of(page, head_set.Ids.choice)
+        show_map = callback_of(page, head_set.Ids.choice, head_set.Ids.map_box)
         assert (show_map("this"), show_map("induction"), show_map("picked")) == (True, True, False)
 
     def test_every_head_is_one_box_that_says_its_name_and_job(self, service):
@@ -289,10 +311,26 @@ class TestPress:
         for name, others in (("plain", {}), ("asking", {"off": "2.3"})):
             card = head_switch_off.layout(head_view_of(service, **others))
             stores[name] = next(n for n in nodes(card) if n["props"].get("id") == head_switch_off.Ids.asked)
-        assert fill(stores["plain"]["props"].get("data"), None) == (no_update, no_update)
-        shown, said = fill(stores["asking"]["props"]["data"], None)
-        assert said == "Without L2H3, the probability of river falls from 58 % to 37 %."
-        assert text_of(shown).startswith("Without L2H3, the probability of  river  falls from 58 % to 37 %.")
+        assert fill(stores["plain"]["props"].get("data"), None) == (no_update,) * 3
+        shown, said, more = fill(stores["asking"]["props"]["data"], None)
+        assert text_of(said) == "Without L2H3, the probability of  river  falls from 58 % to 37 %."
+        assert "Without L2H3" not in text_of(shown), "the sentence stands once"
+        assert text_of(more).startswith("Two more questions, with L2H3 off")
+
+    @pytest.mark.parametrize(
+        ("choice", "picked", "method", "words"),
+        [
+            ("this", [], "zero", ""),
+            ("picked", ["2.3"], "zero", ""),
+            ("this", [], "mean", "This is for L2H3, replaced by zeros. Run again."),
+            ("induction", [], "zero", "This is for L2H3, replaced by zeros. Run again."),
+            ("picked", [], "zero", "This is for L2H3, replaced by zeros. Run again."),
+        ],
+    )
+    def test_a_result_whose_question_changed_says_what_it_is_for(self, page, choice, picked, method, words):
+        note = callback_of(page, head_switch_off.Ids.method, head_switch_off.Ids.old)
+        assert note(choice, picked, method, head_search(INDUCTION_HEAD, off="2.3", method="zero")) == words
+        assert note(choice, picked, method, head_search(INDUCTION_HEAD)) == "", "no result, nothing to say"
 
     def test_the_button_says_what_a_press_will_do(self, service):
         for others, words_on_it in (({}, "Switch it off"), ({"method": "zero"}, "Run again")):
@@ -308,9 +346,9 @@ class TestPress:
         ],
     )
     def test_a_refusal_is_a_sentence_on_the_card(self, page, heads, sentence):
-        shown, said = callback_of(page, head_switch_off.Ids.asked)(head_search(INDUCTION_HEAD, off=heads), None)
+        shown, said, more = callback_of(page, head_switch_off.Ids.asked)(head_search(INDUCTION_HEAD, off=heads), None)
         assert sentence in text_of(shown)
-        assert sentence in said
+        assert (said, more) == ([], [])
 
 
 class TestResult:
@@ -332,6 +370,13 @@ class TestResult:
         controls = with_class(switch_off_result.content(view, result), "off-controls")[0]
         assert len(controls["props"]["children"]) == 6
         assert text_of(controls).startswith(str(result.controls[0].heads[0]))
+
+    def test_several_heads_have_outputs(self, service):
+        view, result = off(service, [(2, 3), (3, 1)])
+        assert "Off means: their outputs are replaced by their averages" in text_of(
+            switch_off_result.content(view, result)
+        )
+        assert set(words.OFF_MEANS_SEVERAL) == set(Method)
 
     def test_notices_are_told_once(self, service):
         view, result = off(service)
@@ -392,6 +437,8 @@ class TestWords:
             (0.5801, 0.5799, " stays at about 58 %."),
             (0.041, 0.022, " falls from 4.1 % to 2.2 %."),
             (0.78, 0.001, " falls from 78 % to <1 %."),
+            (0.999, 0.998, " stays above 99 %."),
+            (0.0001, 0.0002, " stays below 0.1 %."),
         ],
     )
     def test_the_answer_says_which_way_and_from_where_to_where(self, service, before, after, end):
@@ -414,11 +461,17 @@ class TestWords:
         _view, result = off(service)
         usual = [ControlDraw((HeadId(0, head),), 0.01 * head, 0.5) for head in range(2, 8)]
         outlier = ControlDraw((HeadId(0, 1),), 5.82, 0.001)
-        told = words.outlier_words(replace(result, kl_nats=4.74, controls=(*usual, outlier)))
+        most = replace(result, kl_nats=4.74, controls=(*usual, outlier))
+        told = words.outlier_words(most)
         assert told.startswith("One of the random heads, L0H1, matters more than all others: ")
         assert "5.82 nats, without any other by at most 0.07 nats." in told
         assert told.endswith("Beside the other 6, L2H3 stands out.")
-        below = words.outlier_words(replace(result, kl_nats=0.05, controls=(*usual, outlier)))
+        assert most.verdict.kind is Kind.MORE_THAN_MOST
+        still = tuple(replace(draw, kl_nats=0.0001) for draw in usual)
+        nothing = replace(result, kl_nats=0.0005, controls=(*still, outlier))
+        assert nothing.verdict.kind is Kind.NEXT_TO_NOTHING
+        assert "stands out" not in words.outlier_words(nothing), "the verdict says the opposite"
+        below = words.outlier_words(replace(most, kl_nats=0.05))
         assert "stands out" not in below
         assert words.outlier_words(replace(result, controls=tuple(usual))) == ""
         assert words.outlier_words(replace(result, controls=(usual[0], outlier))) == ""
@@ -476,8 +529,9 @@ class TestPlot:
         low, high = switch_off_plot.axis_range(DotPlot(0.5, 0.501, (), "other", "L0H0", "p", True, 0.1))
         assert high - low == pytest.approx(0.1)
         low, high = switch_off_plot.axis_range(DotPlot(0.001, 0.002, (), "other", "L0H0", "p", True, 0.1))
-        assert -0.03 < low < 0
-        assert high - low >= 0.1
+        assert (low, high) == (0, pytest.approx(0.1))
+        low, high = switch_off_plot.axis_range(DotPlot(0.999, 0.4, (), "other", "L0H0", "p", True, 0.1))
+        assert high == 1
 
     @pytest.mark.parametrize(("low", "high"), [(0.3, 0.7), (-0.02, 1.02), (0.0, 0.01), (0, 9.3), (-0.1, 0.4)])
     def test_ticks_are_round_and_few(self, low, high):
@@ -549,13 +603,13 @@ class TestWiring:
         assert to_json(head_page.layout(service, Question(MODEL, REPEATING), search))
 
     def test_every_fixed_id_of_the_parts_is_in_their_skeletons(self, service):
-        view, result = off(service, [NO_JOB_HEAD])
+        view, _result = off(service, [NO_JOB_HEAD])
         pairs = [
             (head_position.skeleton(), head_position.layout(view)),
             (head_writes.skeleton(), head_writes.layout(view)),
             (
                 head_switch_off.skeleton(),
-                html.Div([head_switch_off.layout(view), *switch_off_result.content(view, result)]),
+                html.Div([head_switch_off.layout(view), switch_off_more.layout(view)]),
             ),
         ]
         for skeleton, layout in pairs:

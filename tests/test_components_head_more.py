@@ -335,7 +335,7 @@ class TestLens:
         cells = with_class(strip, "lens-cell")
         assert len(cells) == 5 * len(view.tokens)
         assert cells[-1]["props"]["style"]["--share"] == "0.580"
-        assert text_of(cells[-1]) == "sea 58 %"
+        assert (text_of(cells[-1]), cells[-1]["props"]["data-prob"]) == ("sea", "58 %")
 
     @pytest.mark.parametrize(("at", "first", "last"), [(99, 60, 99), (10, 0, 39), (70, 31, 70)])
     def test_a_long_text_shows_the_columns_around_the_chosen_token(self, service, at, first, last):
@@ -343,7 +343,9 @@ class TestLens:
         shown = lens_strip.columns(view)
         assert (shown[0], shown[-1]) == (first, last)
         lens = service.experiments.logit_lens(MODEL, view.question.prompt)
-        assert f"tokens {first} to {last}" in text_of(lens_strip.strip(view, lens))
+        strip = lens_strip.strip(view, lens)
+        assert f"tokens {first} to {last} of 100. Choose another token" in text_of(strip)
+        assert len(nodes(strip)) < 300, "Dash draws each element at a cost that a student can feel"
 
     def test_a_model_that_cannot_be_read_says_so(self, service, client, monkeypatch):
         def refuse(*_asked: Any) -> None:
@@ -363,8 +365,14 @@ class TestAttribution:
         kinds = [chip["props"]["className"].split()[1] for chip in chips]
         assert kinds == ["share-chip--none", "share-chip--up", "share-chip--down", "share-chip--up"]
         assert [chip["props"]["style"]["--share"] for chip in chips] == ["0.000", "1.000", "0.500", "0.250"]
-        assert "−1.00 nats" in text_of(chips[2])
+        assert (chips[2]["props"]["title"], chips[2]["props"]["data-at"]) == ("−1.00 nats", "2")
         assert not any("role-" in chip["props"]["className"] for chip in chips)
+
+    def test_a_long_text_has_few_elements_and_says_that_its_table_is_cut(self, service):
+        view = view_of(service, prompt=" ".join(["word"] * 120))
+        shown = head_attribution.evidence(view, attribution_of([0.01 * at for at in range(120)]))
+        assert len(nodes(shown)) < 300
+        assert f"Show the {head_attribution.MOST_ROWS} that weigh most as a table" in text_of(shown)
 
     def test_the_sentence_names_the_strongest_token_and_the_whole(self, service):
         words = text_of(head_attribution.answer(view_of(service, at=2), attribution_of([1.0, 6.0, 1.07])))

@@ -361,6 +361,16 @@ class TestEvidence:
         assert f"Average of the seven: its score {level.score:.2f}" in words
         assert f"Chance, for an evenly spread head {level.chance:.2f}" in words
 
+    def test_rows_beyond_the_first_are_one_element_each(self, service):
+        view = head_view_of(service, HeadId(2, 6), role="previous_token")
+        rows, card = head_evidence.evidence_rows(view), head_evidence.layout(view)
+        (more,) = with_class(card, "evidence-more")
+        lines = more["props"]["children"]
+        assert len(with_class(card, "evidence-row")) + len(lines) == len(rows)
+        row, line = rows[head_evidence.ROWS_SHOWN], lines[0]["props"]["children"]
+        query, key = (head_evidence.isolated(view.tokens[at].word) for at in (row.query_pos, row.key_pos))
+        assert line.startswith(f"{query} ({row.query_pos}) → {key} ({row.key_pos}): ")
+
     def test_it_quotes_the_tokens_of_the_text(self, service):
         row = head_evidence.evidence_rows(head_view_of(service))[0]
         assert (row.query_pos, row.key_pos, row.n_more_keys) == (17, 8, 0)
@@ -505,6 +515,12 @@ class TestHeadPage:
         assert (urlsplit(frame["src"]).path, asked["layer"], asked["head"]) == ("/heatmap", ["2"], ["3"])
         assert asked["prompt"] == [REPEATING]
 
+    def test_a_long_drawing_scrolls_in_its_frame(self, service):
+        for n_words, height in ((10, "315"), (120, "640")):
+            page = self.layout(service, prompt=" ".join(["word"] * n_words))
+            (frame,) = [node["props"] for node in nodes(page) if node["type"] == "Iframe"]
+            assert frame["height"] == height
+
     def test_the_grid_takes_the_place_of_the_frame(self, service):
         page = self.layout(service, view="grid")
         assert not [node for node in nodes(page) if node["type"] == "Iframe"]
@@ -527,6 +543,7 @@ class TestHeadPage:
         [
             (7, 0, "This model has layers 0 to 3. The link asked for layer 7."),
             (-1, 0, "The link asked for layer -1."),
+            (99, -1, "This model has layers 0 to 3, each with heads 0 to 7. The link asked for layer 99, head -1."),
             (0, 9, "Each layer of this model has heads 0 to 7. The link asked for head 9."),
             ("x", 0, "The link names no layer."),
         ],
@@ -540,6 +557,23 @@ class TestHeadPage:
     def test_a_link_without_a_head_says_what_is_missing(self, service):
         with pytest.raises(UserError, match="names no head"):
             head_view(service, Question(MODEL, REPEATING), "?layer=1")
+
+    @pytest.mark.parametrize(
+        ("search", "sentence", "nearest"),
+        [
+            ("?layer=99", "The link names no head, and this model has no layer 99.", (3, 0)),
+            ("?head=-4", "The link names no layer, and this model has no head -4.", (0, 0)),
+            ("?layer=2", "The link names no head.", (2, 0)),
+            ("", "The link names no layer and no head.", (0, 0)),
+            ("?layer=-1&head=5", "The link asked for layer -1.", (0, 5)),
+            ("?layer=1&head=-2", "The link asked for head -2.", (1, 0)),
+        ],
+    )
+    def test_every_fault_is_named_and_the_nearest_head_offered(self, service, search, sentence, nearest):
+        with pytest.raises(UserError) as refusal:
+            head_view(service, Question(MODEL, REPEATING), search)
+        assert refusal.value.sentence.endswith(sentence)
+        assert (refusal.value.fix.layer, refusal.value.fix.head) == nearest
 
     @pytest.mark.parametrize("prompt", [HOSTILE, "Hi", "Hello there", "🙂 שלום", "a " * 200])
     @pytest.mark.parametrize("drawing", ["lines", "grid"])

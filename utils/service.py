@@ -114,19 +114,28 @@ class Headlight:
     def require_head(forward: ForwardPass, layer: int, head: int) -> HeadId:
         """The head asked for. Raises UserError with the model's own range when it does not have it."""
         last_layer, last_head = forward.n_layers - 1, forward.n_heads - 1
+        near = HeadId(min(max(layer, 0), last_layer), min(max(head, 0), last_head))
+        if near.layer != layer and near.head != head:
+            raise UserError(
+                f"This model has layers 0 to {last_layer}, each with heads 0 to {last_head}. The link asked for layer "
+                f"{layer}, head {head}.",
+                "Choose a head of this model.",
+                status=404,
+                fix=Fix(f"Show layer {near.layer}, head {near.head}", layer=near.layer, head=near.head),
+            )
         if not 0 <= layer <= last_layer:
             raise UserError(
                 f"This model has layers 0 to {last_layer}. The link asked for layer {layer}.",
                 "Choose a layer of this model.",
                 status=404,
-                fix=Fix(f"Show layer {last_layer}", layer=last_layer, head=min(max(head, 0), last_head)),
+                fix=Fix(f"Show layer {near.layer}", layer=near.layer, head=near.head),
             )
         if not 0 <= head <= last_head:
             raise UserError(
                 f"Each layer of this model has heads 0 to {last_head}. The link asked for head {head}.",
                 "Choose a head of this model.",
                 status=404,
-                fix=Fix(f"Show head {last_head}", layer=layer, head=last_head),
+                fix=Fix(f"Show head {near.head}", layer=near.layer, head=near.head),
             )
         return HeadId(layer, head)
 

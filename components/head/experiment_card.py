@@ -9,13 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dash import Dash, Input, Output, State, html, no_update
+from dash import Dash, Input, Output, State, dcc, html, no_update
 
+from components import messages
 from components.address import Ids as AddressIds
-from components.head.head_view import HeadView, view_of_search
+from components.head.head_view import METHOD_NAMES, HeadView, view_of_search
 from components.markup import aria
 from components.token_chip import token_chip
 from utils.errors import UserError
+from utils.experiments.questions import Method
 
 if TYPE_CHECKING:
     from utils.service import Headlight
@@ -101,6 +103,24 @@ def register(
 def refused(refusal: UserError) -> str:
     """A refusal in place of the answer."""
     return f"{refusal.sentence} {refusal.hint}"
+
+
+def bad_link(view: HeadView, *names: str) -> Children:
+    """What is wrong with these parts of the address, and a button that asks for what is usual instead."""
+    ways = {
+        "at": ("Show the last token", view.href(position=len(view.tokens) - 1)),
+        "off": (f"Show {view.head} alone", view.href(off=[view.head])),
+        "method": (f"Show with {METHOD_NAMES[Method.MEAN]}", view.href(method=Method.MEAN)),
+    }
+    parts: Children = []
+    for name in names:
+        if name in view.bad:
+            words, href = ways[name]
+            parts += [
+                messages.error(view.bad[name], view.question),
+                dcc.Link(words, href=href, className="btn btn-quiet"),
+            ]
+    return [html.Div(parts, className="bad-link")] if parts else []
 
 
 def chip_at(view: HeadView) -> html.Span:

@@ -14,7 +14,8 @@ from dash import Dash, html
 from components.folded_table import folded_table
 from components.head import experiment_card
 from components.head.experiment_card import Answer, CardIds, Children, chip_at
-from components.markup import aria, classes
+from components.head.head_evidence import isolated
+from components.markup import aria, classes, data
 from components.numbers import percent
 from components.token_chip import token_chip
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from utils.service import Headlight
 
 Ids = CardIds("attribution")
+MOST_ROWS = 24
 PRESS = "Trace the guess"
 CARELESS_ERROR = 0.05  # share of all contributions from which the numbers are only a hint
 BASELINE = (
@@ -116,17 +118,19 @@ def _method(view: HeadView) -> str:
 
 def _chip(view: HeadView, at: int, value: float, largest: float) -> html.Li:
     kind = "share-chip--none" if value == 0 else "share-chip--up" if value > 0 else "share-chip--down"
-    words = html.Span(f" {nats(value)}", className="visually-hidden")
     return html.Li(
-        [html.Bdi(view.tokens[at].word), html.Sub(at), words],
+        view.tokens[at].word,
         className=classes("share-chip", kind, abs(value) > largest / 2 and "is-strong"),
         style={"--share": f"{abs(value) / largest:.3f}"},
         title=nats(value),
+        **data(at=at),
     )
 
 
 def _table(view: HeadView, result: TokenAttribution) -> html.Details:
-    order = np.argsort(-np.abs(result.contributions), kind="stable").tolist()
-    words = [[html.Bdi(view.tokens[at].word), f" ({at})"] for at in order]
-    rows = [(word, nats(float(result.contributions[at]))) for word, at in zip(words, order, strict=True)]
-    return folded_table(("Token", "Adds to the guess"), rows)
+    """The tokens that weigh most, strongest first; with hundreds of rows Dash would stop the browser for seconds."""
+    order = np.argsort(-np.abs(result.contributions), kind="stable").tolist()[:MOST_ROWS]
+    rows = [(f"{isolated(view.tokens[at].word)} ({at})", nats(float(result.contributions[at]))) for at in order]
+    n = len(result.contributions)
+    summary = "Show as table" if n <= MOST_ROWS else f"Show the {MOST_ROWS} that weigh most as a table"
+    return folded_table(("Token", "Adds to the guess"), rows, summary=summary)

@@ -76,6 +76,11 @@ def evidence_rows(view: HeadView) -> list[EvidenceRow]:
     return [EvidenceRow(*row) for row in rows][::-1]
 
 
+def isolated(word: str) -> str:
+    """A token in a sentence that is one string: letters that run from right to left keep to themselves."""
+    return f"\u2068{word}\u2069"
+
+
 def introduction(view: HeadView, n_rows: int) -> str:
     """What a perfect head would do at these tokens."""
     places = plural(n_rows, "token").replace(str(n_rows), in_words(n_rows)).capitalize()
@@ -99,21 +104,36 @@ def no_job_sentence(view: HeadView) -> str:
 
 def _evidence(view: HeadView) -> list[Component]:
     rows = evidence_rows(view)
-    items = [_row(view, row) for row in rows]
+    first, later = rows[:ROWS_SHOWN], rows[ROWS_SHOWN:]
     caution = few_rows_caution(len(rows))
     return [
         html.P(introduction(view, len(rows)), className="section-lead"),
-        html.Ol(items[:ROWS_SHOWN], className="evidence-rows"),
-        *([_more(items[ROWS_SHOWN:])] if len(items) > ROWS_SHOWN else []),
+        html.Ol([_row(view, row) for row in first], className="evidence-rows"),
+        *([_more(view, later)] if later else []),
         _average(view, view.levels.levels[view.role], len(rows)),
         *([html.P(caution, className="panel-note")] if caution else []),
         *_left_out(view, len(rows)),
     ]
 
 
-def _more(items: list[html.Li]) -> html.Details:
-    summary = html.Summary(f"Show {plural(len(items), 'more token')}", className="text-button")
-    return html.Details([summary, html.Ol(items, className="evidence-rows")])
+def _more(view: HeadView, rows: list[EvidenceRow]) -> html.Details:
+    """All other rows in words, one element each: a long text has hundreds, and each element costs the browser time."""
+    summary = html.Summary(f"Show {plural(len(rows), 'more token')}", className="text-button")
+    return html.Details([summary, html.Ol([html.Li(_in_words(view, row)) for row in rows], className="evidence-more")])
+
+
+def _in_words(view: HeadView, row: EvidenceRow) -> str:
+    """Example: `river (17) → river (8): 71.1 %`."""
+    figure = _figure(view, row)
+    query = f"{isolated(view.tokens[row.query_pos].word)} ({row.query_pos})"
+    if view.role == "diffuse":
+        return f"{query}: {figure}"
+    more = f" + {row.n_more_keys} more" if row.n_more_keys else ""
+    return f"{query} → {isolated(view.tokens[row.key_pos].word)} ({row.key_pos}){more}: {figure}"
+
+
+def _figure(view: HeadView, row: EvidenceRow) -> str:
+    return two_decimals(row.share) if view.role == "diffuse" else percent(row.share, decimals=1)
 
 
 def _row(view: HeadView, row: EvidenceRow) -> html.Li:
@@ -125,12 +145,11 @@ def _row(view: HeadView, row: EvidenceRow) -> html.Li:
         looks = [token_chip(view.tokens[row.key_pos], row.key_pos, view.role, "key")]
     if row.n_more_keys:
         looks.append(html.Span(f"+ {row.n_more_keys} more"))
-    figure = two_decimals(row.share) if is_diffuse else percent(row.share, decimals=1)
     return html.Li(
         [
             html.Span([query, sign("chevron-right"), html.Span(looks, className="evidence-keys")]),
             _share_bar(row.share),
-            html.Span(figure, className="evidence-share"),
+            html.Span(_figure(view, row), className="evidence-share"),
         ],
         className="evidence-row",
     )

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 CSV = "head"
 FRAME_ROW_PX = 22.5  # height of one token in BertViz's drawing
 FRAME_MARGIN_PX = 90
+FRAME_MOST_PX = 640  # a longer drawing scrolls in its frame
 QUOTED_TOKENS = 6
 PARTS = (
     pipeline_line,
@@ -78,6 +79,7 @@ def layout(service: Headlight, question: Question, search: str) -> html.Div:
             ),
             head_position.layout(view),
             html.Div([head_writes.layout(view), head_switch_off.layout(view)], className="head-experiments"),
+            head_switch_off.more(),
             lens_strip.layout(view),
             head_attribution.layout(view),
             head_scan.layout(view),
@@ -205,7 +207,7 @@ def _lines(view: HeadView) -> html.Div:
         title=f"Where {view.head} looks, drawn by BertViz",
         sandbox="allow-scripts",
         className="lines-frame",
-        height=str(round(FRAME_MARGIN_PX + FRAME_ROW_PX * len(view.tokens))),
+        height=str(min(FRAME_MOST_PX, round(FRAME_MARGIN_PX + FRAME_ROW_PX * len(view.tokens)))),
     )
     hint = "Left: the token that reads. Right: what it looks at. Point at a token to see only its lines."
     alone = html.A(

@@ -1,8 +1,8 @@
 """Switch it off: what becomes of the next token without some heads, beside the same for random other heads.
 
 A press writes heads and method into the address, and an address that has them asks for the experiment, so that a
-result can be sent as a link. A press that changes nothing asks once more. Two further questions about the same heads
-stand below the result (`switch_off_more.py`).
+result can be sent as a link. A press that changes nothing asks once more. A result whose choices have changed since
+fades and says what it is for. Two further questions about the same heads stand in a card below (`switch_off_more.py`).
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from dash import Dash, Input, Output, State, dcc, html, no_update
 from components import messages
 from components.address import Ids as AddressIds
 from components.head import head_set, switch_off_more
-from components.head.experiment_card import run_button
-from components.head.head_view import HeadView, view_of_search
-from components.head.switch_off_result import content, first_words
+from components.head.experiment_card import bad_link, run_button
+from components.head.head_view import METHOD_NAMES, HeadView, view_of_search
+from components.head.switch_off_result import content, first_words, quoting
+from components.head.switch_off_words import heads_name
 from components.markup import aria
 from utils.errors import UserError
 from utils.experiments.questions import Method
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
     from utils.service import Headlight
 
-METHOD_NAMES = {Method.MEAN: "its average", Method.ZERO: "zeros", Method.RESAMPLE: "another text’s"}
 INVITATION = (
     "Where a head looks is no proof that it matters. Switch it off, and compare: the model reads the text again "
     "without it, and without random other heads."
@@ -41,27 +41,52 @@ class Ids:
     again = "switch-off-again"
     result = "switch-off-result"
     said = "switch-off-said"
+    more = "switch-off-more"
+    old = "switch-off-old"
 
 
 def layout(view: HeadView) -> html.Section:
     """The card: its choices, and the place of the result."""
+    runs = view.asks_off and not view.bad
     head = html.Div(
-        [html.H2("Switch it off", id="off-title"), _run_button("Run again" if view.asks_off else "Switch it off")],
+        [html.H2("Switch it off", id="off-title"), _run_button("Run again" if runs else "Switch it off")],
         className="card-head",
     )
-    waiting = _placeholder() if view.asks_off else [html.P(INVITATION)]
+    waiting = bad_link(view, "at", "off", "method") or (_placeholder() if runs else [html.P(INVITATION)])
     return html.Section(
         [
             head,
             html.Div([head_set.layout(view), _method(view.method)], className="off-choices"),
-            html.P(id=Ids.said, role="status", className="visually-hidden"),
+            html.P(id=Ids.old, role="status", className="off-old"),
+            html.P(id=Ids.said, role="status", className="off-answer"),
             html.Div(waiting, id=Ids.result, className="off-result"),
-            dcc.Store(id=Ids.asked, data=view.search if view.asks_off else None),
+            dcc.Store(id=Ids.asked, data=view.search if runs else None),
             dcc.Store(id=Ids.again),
         ],
         className="surface panel asks",
         **aria(labelledby="off-title"),
     )
+
+
+def more() -> html.Div:
+    """The place of the further questions, which come with a result."""
+    return html.Div(id=Ids.more)
+
+
+def old_words(view: HeadView, choice: str, picked: list[str] | None, method: str) -> str:
+    """What the shown result is for, where the choices are no longer those of the address; empty where they are."""
+    if (
+        not view.asks_off
+        or view.bad
+        or (head_set.heads_of_choice(view, choice, picked), method)
+        == (
+            view.off,
+            view.method,
+        )
+    ):
+        return ""
+    name = heads_name(view.off, head_set.chosen_role(view)) if view.off else "no head"
+    return f"This is for {name}, replaced by {METHOD_NAMES[view.method]}. Run again."
 
 
 def skeleton() -> html.Div:
@@ -72,7 +97,9 @@ def skeleton() -> html.Div:
             switch_off_more.skeleton(),
             _run_button(""),
             _method(Method.MEAN),
+            html.P(id=Ids.old),
             html.P(id=Ids.said),
+            more(),
             html.Div(id=Ids.result),
             dcc.Store(id=Ids.asked),
             dcc.Store(id=Ids.again),
@@ -100,17 +127,18 @@ def register(app: Dash, service: Headlight) -> None:
             return no_update, no_update
         view = view_of_search(service, search)
         asked = view.href(off=head_set.heads_of_choice(view, choice, picked), method=method)
-        return (no_update, presses) if asked == view.href() else (asked, no_update)
+        return (no_update, presses) if asked == view.href() and not view.bad else (asked, no_update)
 
     @app.callback(
         Output(Ids.result, "children"),
         Output(Ids.said, "children"),
+        Output(Ids.more, "children"),
         Input(Ids.asked, "data"),
         Input(Ids.again, "data"),
     )
     def fill(search: str | None, _presses: int | None) -> Any:
         if search is None:
-            return no_update, no_update
+            return no_update, no_update, no_update
         view = view_of_search(service, search)
         try:
             result = service.experiments.switch_off(
@@ -122,8 +150,19 @@ def register(app: Dash, service: Headlight) -> None:
                 head_set.chosen_role(view),
             )
         except UserError as refusal:
-            return [messages.error(refusal, view.question)], refusal.sentence
-        return content(view, result), "".join(first_words(view, result))
+            return [messages.error(refusal, view.question)], [], []
+        return content(view, result), quoting(first_words(view, result)), switch_off_more.layout(view)
+
+    @app.callback(
+        Output(Ids.old, "children"),
+        Input(head_set.Ids.choice, "value"),
+        Input(head_set.Ids.map, "value"),
+        Input(Ids.method, "value"),
+        State(AddressIds.location, "search"),
+        prevent_initial_call=True,
+    )
+    def note_change(choice: str, picked: list[str] | None, method: str, search: str | None) -> str:
+        return old_words(view_of_search(service, search), choice, picked, method)
 
 
 def _run_button(words: str) -> html.Button:

@@ -8,9 +8,9 @@ heads that are switched off, as `1.4,2.0`, by default this one; `method` says wh
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
 import numpy as np
@@ -18,7 +18,7 @@ import numpy as np
 from components.address import Question, head_href
 from components.head_levels import HeadLevels, head_levels
 from utils.errors import Fix, UserError
-from utils.experiments.questions import Method, check_position, read_method
+from utils.experiments.questions import Method, check_position
 from utils.heads import HeadId
 from utils.roles import ROLES
 from utils.scoring import Evidence
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from utils.tokens import Token
 
 LINES, GRID = "lines", "grid"
+METHOD_NAMES = {Method.MEAN: "its average", Method.ZERO: "zeros", Method.RESAMPLE: "another text’s"}
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +44,8 @@ class HeadView:
     Args: role: whose evidence is shown, `other` for a head without a job; evidence: None where the text holds none for
     that role. position: the token that experiments are about, from the front. off: heads as the address names them,
     which the model need not have; none only where it names none. asks_off: the address asks for the experiment, not
-    only for the page.
+    only for the page. bad: what is wrong with `at`, `off` or `method` in the address, by name; the page stands with
+    what is usual in its place, and the experiments tell it.
     """
 
     question: Question
@@ -54,6 +59,7 @@ class HeadView:
     off: tuple[HeadId, ...]
     method: Method
     asks_off: bool
+    bad: dict[str, UserError]
 
     @property
     def head(self) -> HeadId:
@@ -119,6 +125,15 @@ def head_view(service: Headlight, question: Question, search: str) -> HeadView:
     levels = head_levels(analysis, catalogue)[head.layer * analysis.forward.n_heads + head.head]
     role = parameters.get("role", "")
     role = role if role in ROLES else levels.main_job
+    bad: dict[str, UserError] = {}
+
+    def read(name: str, reader: Callable[[str | None], T]) -> T:
+        try:
+            return reader(parameters.get(name))
+        except UserError as refusal:
+            bad[name] = refusal
+            return reader(None)
+
     return HeadView(
         question,
         analysis,
@@ -127,10 +142,11 @@ def head_view(service: Headlight, question: Question, search: str) -> HeadView:
         role,
         _evidence(analysis, role),
         drawing=GRID if parameters.get("view") == GRID else LINES,
-        position=requested_position(parameters.get("at"), analysis.forward, head),
-        off=requested_off(parameters.get("off"), head),
-        method=read_method(parameters.get("method", Method.MEAN)),
+        position=read("at", lambda at: requested_position(at, analysis.forward)),
+        off=read("off", lambda off: requested_off(off, head)),
+        method=read("method", requested_method),
         asks_off=not {"off", "method"}.isdisjoint(parameters),
+        bad=bad,
     )
 
 
@@ -141,31 +157,44 @@ def view_of_search(service: Headlight, search: str | None) -> HeadView:
 
 def requested_head(forward: ForwardPass, layer: str | None, head: str | None, service: Headlight) -> HeadId:
     """The head that a link names. Raises UserError for one that names none, or one that the model does not have."""
-    numbers = [value for value in (layer, head) if value is not None and re.fullmatch(r"-?\d{1,6}", value)]
-    if len(numbers) < 2:
-        missing = "layer" if layer is None or layer not in numbers else "head"
-        raise UserError(
-            f"The link names no {missing}.",
-            "A head is named by two whole numbers, its layer and its place in that layer.",
-            fix=Fix("Show layer 0, head 0", layer=0, head=0),
-        )
-    return service.require_head(forward, int(numbers[0]), int(numbers[1]))
+    wanted = {"layer": (layer, forward.n_layers), "head": (head, forward.n_heads)}
+    numbers = {name: int(text) for name, (text, _n) in wanted.items() if text and re.fullmatch(r"-?\d{1,6}", text)}
+    missing = [name for name in wanted if name not in numbers]
+    if not missing:
+        return service.require_head(forward, numbers["layer"], numbers["head"])
+    near = {name: min(max(numbers.get(name, 0), 0), n - 1) for name, (_text, n) in wanted.items()}
+    beyond = [f", and this model has no {name} {number}" for name, number in numbers.items() if number != near[name]]
+    raise UserError(
+        f"The link names no {' and no '.join(missing)}{''.join(beyond)}.",
+        "A head is named by two whole numbers, its layer and its place in that layer.",
+        fix=Fix(f"Show layer {near['layer']}, head {near['head']}", layer=near["layer"], head=near["head"]),
+    )
 
 
-def requested_position(at: str | None, forward: ForwardPass, head: HeadId) -> int:
+def requested_position(at: str | None, forward: ForwardPass) -> int:
     """The token that a link asks about, from the front; the last one where it asks for none.
 
-    Raises UserError, with a way to the last one, for anything but a position of this text.
+    Raises UserError for anything but a position of this text.
     """
     if at is None:
         return len(forward.tokens) - 1
-    fix = Fix("Show the last token", layer=head.layer, head=head.head)
     if re.fullmatch(r"-?\d{1,6}", at) is None:
-        raise UserError("The link names no position.", "A position is a whole number; -1 is the last token.", fix=fix)
+        raise UserError("The link names no position.", "A position is a whole number; -1 is the last token.")
+    return check_position(int(at), len(forward.tokens))
+
+
+def requested_method(name: str | None) -> Method:
+    """What a link puts in the place of a head's output, its average where it says nothing. Raises UserError, with the
+    page's own words for what there is, for any other."""
+    if name is None:
+        return Method.MEAN
     try:
-        return check_position(int(at), len(forward.tokens))
-    except UserError as refusal:
-        raise UserError(refusal.sentence, refusal.hint, refusal.status, fix) from refusal
+        return Method(name)
+    except ValueError as error:
+        raise UserError(
+            f"The link replaces the output of a head by “{name[:40]}”, which Headlight cannot do.",
+            f"Choose {METHOD_NAMES[Method.MEAN]}, {METHOD_NAMES[Method.ZERO]} or {METHOD_NAMES[Method.RESAMPLE]}.",
+        ) from error
 
 
 def requested_off(off: str | None, head: HeadId) -> tuple[HeadId, ...]:
@@ -179,7 +208,6 @@ def requested_off(off: str | None, head: HeadId) -> tuple[HeadId, ...]:
         raise UserError(
             "The link says to switch off something that is no head.",
             "Heads are written as layer and place in that layer, like 1.4,2.0.",
-            fix=Fix(f"Show {head} alone", layer=head.layer, head=head.head),
         ) from error
 
 

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import dash_bootstrap_components as dbc
-from dash import Dash, Input, Output, dcc, html
+from dash import Dash, Input, Output, dcc, html, no_update
 
 from components import messages
+from components.head.experiment_card import bad_link
 from components.head.head_view import HeadView, view_of_search
 from components.head.switch_off_words import signed
 from components.markup import aria, classes
@@ -39,8 +40,8 @@ def layout(view: HeadView) -> html.Section:
     return html.Section(
         [
             html.H2("What it writes", id="writes-title"),
-            html.Div(placeholder(), id=Ids.content, className="writes-content"),
-            dcc.Store(id=Ids.asked, data=view.search),
+            html.Div(bad_link(view, "at") or placeholder(), id=Ids.content, className="writes-content"),
+            dcc.Store(id=Ids.asked, data=None if "at" in view.bad else view.search),
         ],
         className="surface panel",
         **aria(labelledby="writes-title"),
@@ -56,7 +57,9 @@ def register(app: Dash, service: Headlight) -> None:
     """The figures follow the page."""
 
     @app.callback(Output(Ids.content, "children"), Input(Ids.asked, "data"))
-    def fill(search: str) -> list[Component]:
+    def fill(search: str | None) -> Any:
+        if search is None:
+            return no_update
         view = view_of_search(service, search)
         try:
             result = service.experiments.direct_logits(

@@ -1,7 +1,8 @@
 """The logit lens: what the model would say after each layer, at every token of the text.
 
 A row for each layer, the embedding first, a column for each token. A cell has the first guess, and its probability as
-a number and as a shade of ink. The last row is the model's own answer.
+a number and as a shade of ink. The last row is the model's own answer. A cell is one element, its probability written
+by CSS: Dash takes seconds to draw a table of many elements.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dash import ClientsideFunction, Dash, Input, Output, html
 
 from components.head import experiment_card
 from components.head.experiment_card import Answer, CardIds, Children, chip_at
-from components.markup import aria, classes
+from components.markup import aria, classes, data
 from components.numbers import percent
 
 if TYPE_CHECKING:
@@ -108,13 +109,22 @@ def strip(view: HeadView, lens: LogitLens) -> html.Div:
     rows = [_row(view, lens, step, shown) for step in range(len(lens.tokens))]
     caption = html.Caption("First guess after each token, layer by layer", className="visually-hidden")
     table = html.Table([caption, html.Thead(html.Tr([corner, *heads])), html.Tbody(rows)], className="lens-table")
-    part = f" Shown are tokens {shown[0]} to {shown[-1]}." if len(shown) < len(view.tokens) else ""
     box = html.Div(table, className="lens-box", tabIndex=0, role="region", **aria(labelledby=Ids.title))
-    return html.Div([box, html.P(CAUTION + part, className="panel-note")])
+    return html.Div([box, html.P(f"{CAUTION}{shown_words(view, shown)}", className="panel-note")])
+
+
+def shown_words(view: HeadView, shown: range) -> str:
+    """Which tokens have a column, and how to reach the others; empty where all have one."""
+    if len(shown) == len(view.tokens):
+        return ""
+    return (
+        f" Shown are tokens {shown[0]} to {shown[-1]} of {len(view.tokens)}. Choose another token above "
+        "to see those before it."
+    )
 
 
 def _column_head(view: HeadView, at: int) -> html.Th:
-    return html.Th([html.Bdi(view.tokens[at].word), html.Sub(at)], scope="col", className=_chosen(view, at))
+    return html.Th(view.tokens[at].word, scope="col", className=_chosen(view, at), **data(at=at))
 
 
 def _row(view: HeadView, lens: LogitLens, step: int, shown: range) -> html.Tr:
@@ -129,9 +139,11 @@ def _row(view: HeadView, lens: LogitLens, step: int, shown: range) -> html.Tr:
 def _cell(view: HeadView, lens: LogitLens, step: int, at: int) -> html.Td:
     guess, prob = lens.tokens[step][at][0], float(lens.probs[step, at, 0])
     return html.Td(
-        [html.Bdi(guess.word), html.Span(percent(prob), className="lens-prob")],
+        guess.word,
         className=classes("lens-cell", _chosen(view, at)),
         style={"--share": f"{prob:.3f}"},
+        title=f"{guess.word}: {percent(prob)}",
+        **data(prob=percent(prob)),
     )
 
 

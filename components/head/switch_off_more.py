@@ -40,11 +40,17 @@ class Ids:
     later, later_result = "switch-off-later", "switch-off-later-result"
 
 
-def layout(view: HeadView) -> html.Div:
+def layout(view: HeadView) -> html.Section:
     """Both questions, not asked yet. For heads of the last layer the second has its answer already."""
     is_last = min(view.off).layer == view.analysis.forward.n_layers - 1
-    later: list[Component] = [html.P(NO_LATER_HEAD, className="panel-note")] if is_last else [_ask_later()]
-    return html.Div([_ask_copy(), *later], className="off-more")
+    later = html.Div(html.P(NO_LATER_HEAD, className="panel-note")) if is_last else _ask_later()
+    name = heads_name(view.off, head_set.chosen_role(view))
+    title = html.H2(f"Two more questions, with {name} off", id="off-more-title")
+    return html.Section(
+        [title, html.Div([_ask_copy(), later], className="off-more")],
+        className="surface panel",
+        **aria(labelledby="off-more-title"),
+    )
 
 
 def skeleton() -> html.Div:

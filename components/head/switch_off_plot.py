@@ -21,7 +21,6 @@ POINT_WIDTH = 0.03  # of the axis: points closer than this are stacked
 PILE_TOP, POINT_AT, POINT_LABEL_AT, LINE_TOP, LINE_LABEL_AT, TOP = 5.2, 6.6, 7.9, 8.9, 9.4, 10.2
 EDGE_SHARE = 0.22  # labels this close to an end are written away from it
 MARGIN_SHARE = 0.08
-SHARE_EDGE = 0.02  # room beside a point at 0 % or 100 %
 N_TICKS = 5
 
 
@@ -72,8 +71,8 @@ def axis_range(plot: DotPlot) -> tuple[float, float]:
     low, high = low - room, high + room
     if not plot.is_share:
         return low, high
-    low = max(low, -SHARE_EDGE)
-    high = min(max(high, low + plot.least_span), 1 + SHARE_EDGE)
+    low = max(low, 0.0)
+    high = min(max(high, low + plot.least_span), 1.0)
     return min(low, high - plot.least_span), high
 
 

@@ -1,4 +1,4 @@
-"""The result of Switch it off: the answer as a sentence, its dot plot, what it is worth, and all figures as a table."""
+"""The result of Switch it off: its dot plot below the answer, what it is worth, and all figures as a table."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from components.head.switch_off_words import (
     heads_name,
     nats,
     new_first_words,
+    off_means,
     outlier_words,
     random_draws,
     result_words,
@@ -24,7 +25,6 @@ from components.head.switch_off_words import (
 from components.numbers import percent
 from components.themed_graph import themed_graph
 from components.word_help import word_help
-from utils.experiments.questions import OFF_MEANS
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
@@ -37,21 +37,19 @@ LEAST_PROB_SPAN = 0.1
 
 
 def content(view: HeadView, result: SwitchOff) -> list[Component]:
-    """The answer, its picture, what it is worth, all figures as a table, and the further questions."""
+    """Below the answer: its picture, what it is worth, and all figures as a table."""
     known = {notice.sentence for notice in view.analysis.notices}
     plot = dot_plot(view, result)
     new_first = new_first_words(result)
     n_heads, draws = len(result.heads), result.controls
     return [
-        html.P(_quoting(first_words(view, result)), className="off-answer"),
         *(messages.notice(notice, view.question) for notice in result.notices if notice.sentence not in known),
         themed_graph("switch-off", dot_plot_figure(plot), f"{''.join(first_words(view, result))} {_range(result)}"),
         *([switch_off_more.control_legend(len(draws), n_heads)] if draws else []),
         html.P([html.Strong(result.verdict.sentence), *(f" {words}" for words in (outlier_words(result),) if words)]),
-        *([html.P(_quoting(new_first))] if new_first else []),
+        *([html.P(quoting(new_first))] if new_first else []),
         html.P(_small_print(view, result), className="panel-note"),
         _table(result),
-        switch_off_more.layout(view),
     ]
 
 
@@ -79,6 +77,12 @@ def first_words(view: HeadView, result: SwitchOff) -> Quoting:
     return result_words(result, heads_name(result.heads, head_set.chosen_role(view)))
 
 
+def quoting(words: Quoting) -> list[Any]:
+    """A sentence with its token marked up."""
+    before, token, after = words
+    return [before, html.Strong(html.Bdi(token)), after]
+
+
 def _range(result: SwitchOff) -> str:
     return control_range([draw.first_prob for draw in result.controls], len(result.heads))
 
@@ -86,13 +90,8 @@ def _range(result: SwitchOff) -> str:
 def _small_print(view: HeadView, result: SwitchOff) -> list[Any]:
     change = ["All guesses together change by ", nats(result.kl_nats).removesuffix("nats")]
     help_words = word_help("nats", "nats", view.question)
-    before = f"{_range(result)} {ONE_TEXT} {OFF_MEANS[result.method]} ".lstrip()
+    before = f"{_range(result)} {ONE_TEXT} {off_means(result.method, len(result.heads))} ".lstrip()
     return [before, *change, *help_words, "."]
-
-
-def _quoting(words: Quoting) -> list[Any]:
-    before, token, after = words
-    return [before, html.Strong(html.Bdi(token)), after]
 
 
 def _table(result: SwitchOff) -> html.Details:

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from components.numbers import percent, plural
-from utils.experiments.verdict import FEW_DRAWS
+from utils.experiments.questions import OFF_MEANS, Method
+from utils.experiments.verdict import FEW_DRAWS, Kind
 from utils.roles import ROLES
 
 if TYPE_CHECKING:
@@ -23,6 +24,12 @@ Quoting = tuple[str, str, str]
 NAMED_HEADS = 3
 SMALL_PROB = 0.095  # below it, probabilities are written with one decimal
 OUTLIER_TIMES, OUTLIER_NATS = 3, 0.1
+STANDS_OUT = (Kind.MORE_THAN_MOST, Kind.ONLY_FIRST_GUESS)
+OFF_MEANS_SEVERAL = {
+    Method.ZERO: "Off means: their outputs are replaced by zeros.",
+    Method.MEAN: "Off means: their outputs are replaced by their averages over other texts.",
+    Method.RESAMPLE: "Off means: their outputs are replaced by what they write on another text.",
+}
 ONE_TEXT = "It is one text, not a law."
 
 
@@ -46,7 +53,7 @@ def result_words(result: SwitchOff, name: str) -> Quoting:
     before, after = result.before[0], result.after[0]
     start, end = both_percents(before.prob, after.prob)
     if start == end:
-        change = f"stays at about {start}."
+        change = f"stays {about(start)}."
     else:
         change = f"{'falls' if after.prob < before.prob else 'rises'} from {start} to {end}."
     return f"Without {name}, the probability of ", before.token.word, f" {change}"
@@ -65,8 +72,19 @@ def control_range(values: Sequence[float], n_heads: int) -> str:
     if not values:
         return ""
     low, high = (written_prob(value) for value in (min(values), max(values)))
-    where = f"at about {low}" if low == high else f"between {low} and {high}"
+    where = about(low) if low == high else f"between {low} and {high}"
     return f"With {random_draws(len(values), n_heads)} the probability lies {where}."
+
+
+def about(written: str) -> str:
+    """Where a probability lies that is written so: `at about 58 %`, `above 99 %`, `below 1 %`."""
+    where = {">": "above ", "<": "below "}.get(written[0], "at about ")
+    return f"{where}{written.lstrip('<>')}"
+
+
+def off_means(method: Method, n_heads: int) -> str:
+    """What stands in the place of what the heads hand on."""
+    return OFF_MEANS[method] if n_heads == 1 else OFF_MEANS_SEVERAL[method]
 
 
 def random_draws(n_draws: int, n_heads: int) -> str:
@@ -80,8 +98,8 @@ def random_draws(n_draws: int, n_heads: int) -> str:
 def outlier_words(result: SwitchOff) -> str:
     """One random draw whose effect is far above all others, named, and how the chosen heads stand without it.
 
-    "Far above" is three times the next one and at least 0.1 nats, with five draws or more. Such a draw alone can make
-    any head look like "no more than a random head". Empty where there is none.
+    "Far above" is three times the next one and at least 0.1 nats, with five draws or more. That the chosen heads stand
+    out is said only beside a verdict that does not say the opposite. Empty where there is none.
     """
     if len(result.controls) < FEW_DRAWS:
         return ""
@@ -97,7 +115,7 @@ def outlier_words(result: SwitchOff) -> str:
         f"One of the random {noun}, {which}, matters more than all others: without it the guesses change by "
         f"{nats(highest.kl_nats)}, without any other by at most {nats(second.kl_nats)}."
     )
-    if second.kl_nats < result.kl_nats <= highest.kl_nats:
+    if result.verdict.kind in STANDS_OUT and second.kl_nats < result.kl_nats <= highest.kl_nats:
         verb = "stands" if is_one else "stand"
         told += f" Beside the other {len(result.controls) - 1}, {heads_mark(result.heads)} {verb} out."
     return told

@@ -28,7 +28,7 @@ from utils.experiments.residual_parts import find_module
 from utils.model_loader import LoadedModel
 
 FIRST_STEPS = 64
-MOST_TOKEN_STEPS = 16_384  # steps x tokens: 512 steps of 32 tokens
+MOST_TOKEN_STEPS = 8192  # steps x tokens: 256 steps of 32 tokens
 TOKENS_AT_ONCE = 1024  # of one pass; others who use the model wait for one pass at most
 GOOD_ERROR = 0.01  # of all contributions without their signs
 
