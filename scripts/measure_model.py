@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from scripts.training_text import bigram_loss
+from utils.experiments.second_copy import random_segments
 from utils.model_loader import LoadedModel
-from utils.test_inputs import plain_token_ids
 from utils.tokens import tokens_from_ids
 
 WINDOW = 128
@@ -88,7 +88,7 @@ def next_token_losses(loaded: LoadedModel, rows: np.ndarray) -> tuple[np.ndarray
 
     Args: rows: ids [batch, position]; the start mark is put before them. Returns: both [batch, position - 1].
     """
-    start = np.tile(np.array(_start_ids(loaded), dtype=np.int64), (len(rows), 1))
+    start = np.tile(np.array(loaded.start_ids, dtype=np.int64), (len(rows), 1))
     ids = torch.from_numpy(np.concatenate([start, rows], axis=1))
     with torch.inference_mode():
         logits = loaded.model(input_ids=ids).logits[:, start.shape[1] : -1].float()
@@ -102,9 +102,7 @@ def repeated_segments(loaded: LoadedModel) -> tuple[float, float, float]:
 
     The first token of either copy cannot be foreseen and does not count.
     """
-    rng = np.random.default_rng(0)
-    plain = plain_token_ids(loaded.tokenizer)
-    segments = np.stack([rng.choice(plain, SEGMENT, replace=False) for _ in range(N_SEGMENTS)])
+    segments = random_segments(loaded, N_SEGMENTS, SEGMENT, seed=0)
     losses, right = next_token_losses(loaded, np.concatenate([segments, segments], axis=1))
     first, second = losses[:, : SEGMENT - 1], losses[:, SEGMENT:]
     return float(first.mean()), float(second.mean()), float(right[:, SEGMENT:].mean())
@@ -112,7 +110,7 @@ def repeated_segments(loaded: LoadedModel) -> tuple[float, float, float]:
 
 def continuation(loaded: LoadedModel, prompt: str) -> str:
     """What the model adds to a prompt, always taking the likeliest token; it may stop at an end of text."""
-    ids = [*_start_ids(loaded), *loaded.tokenizer.encode(prompt, add_special_tokens=False)]
+    ids = [*loaded.start_ids, *loaded.tokenizer.encode(prompt, add_special_tokens=False)]
     added: list[int] = []
     while len(added) < N_NEW_TOKENS:
         with torch.inference_mode():
@@ -121,7 +119,3 @@ def continuation(loaded: LoadedModel, prompt: str) -> str:
             break
         added.append(likeliest)
     return "".join(token.text for token in tokens_from_ids(loaded.tokenizer, added))
-
-
-def _start_ids(loaded: LoadedModel) -> list[int]:
-    return [] if loaded.start_mark_id is None else [loaded.start_mark_id]

@@ -52,8 +52,7 @@ class TransformerLensEngine:
         """The ids that `detect_head` reads for a text. Raises: UserError when they are not the text's own ids."""
         ids = self.bridge.to_tokens(text)[0].numpy()
         own = self.loaded.tokenizer.encode(text, add_special_tokens=False)
-        start = [] if self.loaded.start_mark_id is None else [self.loaded.start_mark_id]
-        if ids.tolist() != [*start, *own]:
+        if ids.tolist() != [*self.loaded.start_ids, *own]:
             raise UserError(
                 f"TransformerLens reads other tokens than {self.loaded.name}'s tokenizer gives, so its scores cannot "
                 "be compared.",

@@ -11,7 +11,6 @@ import torch
 import scripts.analyze_heads as analysis
 import scripts.transformer_lens_engine as detector
 from utils.catalogue import ModelCatalogue, load_catalogues, save_catalogue
-from utils.catalogue_analysis import start_ids
 from utils.errors import UserError
 from utils.forward_pass import run_forward_pass
 from utils.head_detection import summarise_roles
@@ -38,7 +37,7 @@ def transformer_lens():
 
 @pytest.fixture(scope="module")
 def inputs(pyvene):
-    return make_inputs(pyvene.loaded.tokenizer, start_ids(pyvene.loaded), pyvene.loaded.max_positions, seed=0)
+    return make_inputs(pyvene.loaded.tokenizer, pyvene.loaded.start_ids, pyvene.loaded.max_positions, seed=0)
 
 
 @pytest.fixture(scope="module")

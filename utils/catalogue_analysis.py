@@ -27,7 +27,7 @@ from utils.pattern_engines import PatternEngine, library_versions, read_sequence
 from utils.roles import ROLES
 from utils.scoring import RoleScores, ScorePool
 from utils.suggestions import CANDIDATES, Candidate, choose_suggestions
-from utils.test_inputs import CatalogueInputs, make_inputs
+from utils.test_inputs import CatalogueInputs, make_inputs, varied_texts
 from utils.tokens import Token, tokens_from_ids
 
 ENOUGH_ROWS = 100  # before so many evidence rows, "found so far" would come and go
@@ -69,16 +69,11 @@ class Reading:
     patterns: np.ndarray
 
 
-def start_ids(loaded: LoadedModel) -> list[int]:
-    """The start mark in front of every sequence, as in the running app; empty for a model without."""
-    return [] if loaded.start_mark_id is None else [loaded.start_mark_id]
-
-
 def texts_for(loaded: LoadedModel, seed: int) -> AnalysisTexts:
     """The texts on which a model is analysed. Raises UserError when it reads too few positions to be tested."""
     adapter = loaded.adapter
-    texts = adapter.test_texts if adapter is not None else None
-    inputs = make_inputs(loaded.tokenizer, start_ids(loaded), loaded.max_positions, seed, texts)
+    texts = varied_texts(adapter)
+    inputs = make_inputs(loaded.tokenizer, loaded.start_ids, loaded.max_positions, seed, texts)
     if adapter is None or not adapter.prompts:
         return AnalysisTexts(inputs, CANDIDATES)
     own = tuple(map(Candidate, adapter.prompts))
@@ -136,7 +131,7 @@ def count_active(
     """Put one text to the model: for every role, how many heads of its card the live decision calls active, of how
     many."""
     ids = encode_prompt(engine.loaded, text, max_tokens).ids
-    tokens = tokens_from_ids(engine.loaded.tokenizer, ids, has_start_mark=bool(start_ids(engine.loaded)))
+    tokens = tokens_from_ids(engine.loaded.tokenizer, ids, has_start_mark=bool(engine.loaded.start_ids))
     ((patterns, _),) = read_sequences(engine, [np.array(ids, dtype=np.int64)])
     summary = summarise_roles(Reading(tokens, patterns), catalogue)
     progress(TextRead(len(ids), tuple(role for role in ROLES if catalogue.heads_of(role))))

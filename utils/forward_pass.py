@@ -100,7 +100,7 @@ def encode_prompt(loaded: LoadedModel, prompt: str, max_tokens: int) -> EncodedP
         )
     if loaded.adapter is not None:
         loaded.adapter.check_prompt(text)
-    start = [] if loaded.start_mark_id is None else [loaded.start_mark_id]
+    start = loaded.start_ids
     read, is_too_long = text[:LONGEST_TEXT], len(text) > LONGEST_TEXT
     encoding = loaded.tokenizer.backend_tokenizer.encode(read, add_special_tokens=False)
     _check_ids(loaded, encoding.ids)

@@ -16,6 +16,7 @@ from huggingface_hub import HfApi, constants, snapshot_download
 from huggingface_hub.errors import GatedRepoError, HTTPError
 from huggingface_hub.file_download import repo_folder_name
 
+from utils.adapter import FILE_NAME as ADAPTER
 from utils.errors import Fix, UserError
 from utils.model_config import MODELS, ModelSpec
 from utils.settings import SHIPPED_MODELS_DIR, Settings
@@ -72,7 +73,7 @@ def missing_files(folder: Path) -> list[str]:
     missing = [] if (folder / "config.json").is_file() else ["config.json"]
     missing += _missing_weights(folder)
     has_vocabulary = (folder / "vocab.json").is_file() and (folder / "merges.txt").is_file()
-    if not (folder / "tokenizer.json").is_file() and not has_vocabulary and not (folder / "adapter.json").is_file():
+    if not (folder / "tokenizer.json").is_file() and not has_vocabulary and not (folder / ADAPTER).is_file():
         missing.append("tokenizer.json")
     return missing
 

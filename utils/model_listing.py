@@ -17,7 +17,7 @@ from utils.adapter import family_in
 from utils.catalogue_store import FoundCatalogue, find_catalogue
 from utils.errors import UserError
 from utils.literature import published_source
-from utils.model_config import FAMILIES, MODELS, display_name_of
+from utils.model_config import FAMILIES, MODELS, ModelSpec, display_name_of
 from utils.model_files import local_model_dir, missing_files, model_roots, named_folders, subfolders
 from utils.model_weights import bytes_on_disk, count_parameters
 from utils.settings import SHIPPED_MODELS_DIR, Settings
@@ -136,8 +136,15 @@ def own_folders(settings: Settings) -> list[Path]:
     return [by_name[name] for name in sorted(by_name)]
 
 
-def family_name(folder: Path) -> str:
-    """The display name of a folder's family; what its config says where Headlight does not know it, or nothing."""
+def family_name(spec: ModelSpec | None, folder: Path | None) -> str:
+    """The display name of a model's family, as the registry has it or else its folder.
+
+    For a family that Headlight does not know it is what the config says; nothing without a folder.
+    """
+    if spec is not None and spec.family is not None:
+        return FAMILIES[spec.family].display_name
+    if folder is None:
+        return ""
     config = _read_config(folder)
     try:
         return family_in(folder, str(config.get("model_type"))).display_name
@@ -150,11 +157,10 @@ def _registered_entry(name: str, settings: Settings) -> ModelEntry:
     complete = local_model_dir(name, settings)
     folder = complete or next((path for path in named_folders(name, settings) if any(_needed_files(path))), None)
     facts = _facts(folder, settings) if folder is not None else _published(name)
-    known = FAMILIES[spec.family].display_name if spec.family else None
     return ModelEntry(
         name=name,
         display_name=spec.display_name,
-        family=known or (family_name(folder) if folder else ""),
+        family=family_name(spec, folder),
         licence=spec.licence,
         is_gated=spec.is_gated,
         catalogue=find_catalogue(name, complete, settings),
@@ -167,7 +173,7 @@ def _folder_entry(folder: Path, settings: Settings) -> ModelEntry:
     return ModelEntry(
         name=folder.name,
         display_name=display_name_of(folder.name),
-        family=family_name(folder),
+        family=family_name(None, folder),
         licence="",
         catalogue=find_catalogue(folder.name, complete, settings),
         **_facts(folder, settings),

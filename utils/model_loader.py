@@ -57,6 +57,11 @@ class LoadedModel:
         return self.family.n_heads(self.config)
 
     @property
+    def start_ids(self) -> list[int]:
+        """The start mark in front of every text; empty for a model without."""
+        return [] if self.start_mark_id is None else [self.start_mark_id]
+
+    @property
     def max_positions(self) -> int | None:
         return self.family.max_positions(self.config)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 Value = TypeVar("Value")
@@ -45,6 +46,14 @@ class ResultCache(Generic[Value]):
             self._n_bytes += n_bytes
             while self._n_bytes > self._max_bytes:
                 self._forget(next(iter(self._entries)))
+
+    def remember(self, key: Hashable, run: Callable[[], Value]) -> Value:
+        """The value of a question, computed when it is not kept. Its memory is taken to be that of its pickle."""
+        value = self.get(key)
+        if value is None:
+            value = run()
+            self.put(key, value, len(pickle.dumps(value)))
+        return value
 
     def clear(self) -> None:
         """Forget everything."""

@@ -21,7 +21,7 @@ from utils.experiments.switch_off import SwitchOff
 from utils.forward_pass import ForwardPass, run_forward_pass
 from utils.heads import HeadId
 from utils.heatmap import head_heatmap_html
-from utils.model_config import FAMILIES, MODELS, display_name_of
+from utils.model_config import MODELS, display_name_of
 from utils.model_files import local_model_dir, local_model_names
 from utils.model_listing import ModelEntry, family_name, list_models
 from utils.model_loader import LoadedModel, ModelStore
@@ -64,11 +64,10 @@ class Headlight:
     def _choice(self, name: str) -> ModelChoice:
         folder, spec = local_model_dir(name, self.settings), MODELS.get(name)
         found = find_catalogue(name, folder, self.settings)
-        known = FAMILIES[spec.family].display_name if spec and spec.family else None
         return ModelChoice(
             name=name,
             display_name=display_name_of(name),
-            family=known or (family_name(folder) if folder else ""),
+            family=family_name(spec, folder),
             licence=spec.licence if spec else "",
             available=folder is not None,
             catalogued=found is not None and not found.is_stale,

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from utils.adapter import Adapter
 from utils.errors import UserError
 
 SENTENCES_PATH = Path(__file__).with_name("test_sentences.txt")
@@ -66,6 +67,11 @@ def make_inputs(
     encoded = (tokenizer.encode(text, add_special_tokens=False) for text in texts or read_sentences())
     sentences = tuple(np.array([*start_ids, *ids], dtype=np.int64)[:context] for ids in encoded)
     return CatalogueInputs(seed, repeated, sentences)
+
+
+def varied_texts(adapter: Adapter | None) -> Sequence[str]:
+    """The texts for jobs that need no repetition: an adapter's own where it has some, else the test sentences."""
+    return (adapter.test_texts if adapter is not None else ()) or read_sentences()
 
 
 def read_sentences() -> list[str]:

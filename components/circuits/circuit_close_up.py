@@ -43,7 +43,7 @@ def layout(service: Headlight, view: CircuitsView, circuits: HeadCircuits) -> ht
         looks, pushes = _on_text(service, view)
         if circuits.positional_kernel is None:
             looks.append(html.P(circuits.position_note, className="panel-note"))
-        switch = [circuit_looks.switch(view)] if view.through is not None else []
+        switch = [circuit_looks.looks_switch(view)] if view.through is not None else []
         parts = [
             _pair(_card("What it looks for", looks, *switch), _card("What it writes", [*pushes, *copying])),
             _pair(_card("Where it looks on average", circuit_average.layout(view)), spectra),

@@ -19,6 +19,7 @@ from components.folded_table import folded_table
 from components.lamp import role_sign
 from components.markup import aria, classes, data
 from components.numbers import plural
+from components.switch import switch
 from utils.heads import HeadId
 from utils.roles import OTHER, ROLES
 
@@ -112,14 +113,7 @@ def _numbers(view: CircuitsView, fit: Fit) -> list[Any]:
 
 
 def _switch(view: CircuitsView) -> html.Div:
-    choice = dbc.RadioItems(
-        id=Ids.fits,
-        options=[{"label": "Broad fits", "value": BROAD}, {"label": "All fits", "value": ALL}],
-        value=BROAD if view.broad_only else ALL,
-        inline=True,
-        className="switch",
-    )
-    return html.Div(choice, role="group", **aria(label="Which fits"))
+    return switch(Ids.fits, {BROAD: "Broad fits", ALL: "All fits"}, BROAD if view.broad_only else ALL, "Which fits")
 
 
 def _graph(drawing: Drawing) -> html.Div:

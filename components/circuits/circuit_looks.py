@@ -9,7 +9,6 @@ import html as html_text
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import dash_bootstrap_components as dbc
 import numpy as np
 import plotly.graph_objects as go
 from dash import html
@@ -17,8 +16,8 @@ from dash import html
 from components.circuits.circuits_view import ALONE, THROUGH
 from components.circuits.circuits_words import signed
 from components.folded_table import folded_table
-from components.markup import aria
 from components.numbers import plural
+from components.switch import switch
 from components.themed_graph import house_figure, role_colour, themed_graph
 from components.token_chip import token_chip
 
@@ -65,16 +64,11 @@ def layout(view: CircuitsView, circuits: TokenCircuits, forward: ForwardPass) ->
     ]
 
 
-def switch(view: CircuitsView) -> html.Div:
+def looks_switch(view: CircuitsView) -> html.Div:
     """Alone, or through the best earlier head."""
-    choice = dbc.RadioItems(
-        id=Ids.looks,
-        options=[{"label": "Alone", "value": ALONE}, {"label": f"Through {view.through}", "value": THROUGH}],
-        value=ALONE if view.is_alone else THROUGH,
-        inline=True,
-        className="switch",
-    )
-    return html.Div(choice, role="group", **aria(label="What it looks for, alone or through an earlier head"))
+    ways = {ALONE: "Alone", THROUGH: f"Through {view.through}"}
+    chosen = ALONE if view.is_alone else THROUGH
+    return switch(Ids.looks, ways, chosen, "What it looks for, alone or through an earlier head")
 
 
 def diagonal_share(looks_for: np.ndarray) -> float:

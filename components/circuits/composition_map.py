@@ -18,6 +18,7 @@ from components.circuits.circuits_view import KINDS, multiples_between, scores_o
 from components.circuits.circuits_words import times
 from components.lamp import role_sign
 from components.markup import aria, classes
+from components.switch import switch
 from components.themed_graph import Ids as GraphIds
 from components.themed_graph import house_figure, role_colour, themed_graph
 from utils.heads import HeadId
@@ -185,14 +186,8 @@ def _names(view: CircuitsView, layer: int, is_marked: bool) -> list[html.Span]:
 
 
 def _kind_switch(view: CircuitsView) -> html.Div:
-    choice = dbc.RadioItems(
-        id=Ids.kind,
-        options=[{"label": kind, "value": kind} for kind in KINDS],
-        value=view.kind,
-        inline=True,
-        className="switch",
-    )
-    return html.Div(choice, role="group", **aria(label="Where the later head uses the note: Q, K or V"))
+    kinds = {kind: kind for kind in KINDS}
+    return switch(Ids.kind, kinds, view.kind, "Where the later head uses the note: Q, K or V")
 
 
 def _layer_line(view: CircuitsView) -> html.Div:

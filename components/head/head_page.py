@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-import dash_bootstrap_components as dbc
 from dash import Dash, Input, Output, State, dcc, html, no_update
 
 from components import csv_download, messages, prompt_bar
@@ -32,6 +31,7 @@ from components.lamp import lamp, role_sign, sign
 from components.literature_badge import badges
 from components.markup import aria, classes
 from components.score_bar import score_bar, two_decimals
+from components.switch import switch
 from utils.heads import HeadId
 from utils.roles import ROLES
 
@@ -189,14 +189,7 @@ def _where_it_looks(view: HeadView) -> html.Section:
 
 
 def _switch(drawing: str) -> html.Div:
-    choice = dbc.RadioItems(
-        id=Ids.drawing,
-        options=[{"label": "Grid", "value": GRID}, {"label": "Lines (BertViz)", "value": LINES}],
-        value=drawing,
-        inline=True,
-        className="switch",
-    )
-    return html.Div(choice, role="group", **aria(label="Draw where it looks as"))
+    return switch(Ids.drawing, {GRID: "Grid", LINES: "Lines (BertViz)"}, drawing, "Draw where it looks as")
 
 
 def _lines(view: HeadView) -> html.Div:

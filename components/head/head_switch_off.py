@@ -20,6 +20,7 @@ from components.head.head_view import METHOD_NAMES, HeadView, view_of_search
 from components.head.switch_off_result import content, first_words, quoting
 from components.head.switch_off_words import heads_name
 from components.markup import aria
+from components.switch import radio_buttons
 from utils.errors import UserError
 from utils.experiments.questions import Method
 
@@ -170,15 +171,8 @@ def _run_button(words: str) -> html.Button:
 
 
 def _method(method: Method) -> html.Div:
-    choice = dbc.RadioItems(
-        id=Ids.method,
-        options=[{"label": name, "value": key} for key, name in METHOD_NAMES.items()],
-        value=method,
-        inline=True,
-        className="switch",
-    )
     return html.Div(
-        [html.Span("Replace its output by", id="off-method-label"), choice],
+        [html.Span("Replace its output by", id="off-method-label"), radio_buttons(Ids.method, METHOD_NAMES, method)],
         role="group",
         className="off-method",
         **aria(labelledby="off-method-label"),

@@ -21,6 +21,7 @@ from components.literature_badge import NOTE
 from components.markup import aria, classes
 from components.numbers import in_words, plural
 from components.roles import right_now
+from components.switch import switch
 from utils.errors import UserError
 from utils.heads import HeadId
 from utils.roles import OTHER, ROLES
@@ -182,14 +183,7 @@ def _toolbar(view: HeadsView) -> html.Div:
 
 
 def _tab_switch(tab: str) -> html.Div:
-    choice = dbc.RadioItems(
-        id=Ids.tab,
-        options=[{"label": "Table", "value": TABLE}, {"label": "Map", "value": MAP}],
-        value=tab,
-        inline=True,
-        className="switch",
-    )
-    return html.Div(choice, role="group", **aria(label="Show the heads as"))
+    return switch(Ids.tab, {TABLE: "Table", MAP: "Map"}, tab, "Show the heads as")
 
 
 def _find_box() -> html.Div:

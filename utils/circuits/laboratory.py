@@ -6,7 +6,6 @@ Safe under concurrent calls. Where a model's weights are not on this computer bu
 
 from __future__ import annotations
 
-import pickle
 import threading
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
@@ -159,8 +158,4 @@ class Circuits:
         if result is not None:
             return cast(Result, result)
         with self._computing:
-            result = self._results.get(key)
-            if result is None:
-                result = run()
-                self._results.put(key, result, len(pickle.dumps(result)))
-            return cast(Result, result)
+            return cast(Result, self._results.remember(key, run))

@@ -6,7 +6,6 @@ it belongs to one student.
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
@@ -187,11 +186,7 @@ class Experiments:
         return _Question(loaded, encode_prompt(loaded, prompt, self._settings.max_tokens))
 
     def _once(self, key: Hashable, run: Callable[[], Result]) -> Result:
-        result = self._results.get(key)
-        if result is None:
-            result = run()
-            self._results.put(key, result, len(pickle.dumps(result)))
-        return cast(Result, result)
+        return cast(Result, self._results.remember(key, run))
 
     @staticmethod
     def _told(result: Result, notices: tuple[Notice, ...]) -> Result:
@@ -234,7 +229,7 @@ class Experiments:
 
 def _typed(question: _Question) -> list[int]:
     """The ids without the start mark."""
-    return question.ids[0 if question.loaded.start_mark_id is None else 1 :]
+    return question.ids[len(question.loaded.start_ids) :]
 
 
 def _no_catalogue() -> Notice:

@@ -30,7 +30,7 @@ from utils.model_loader import LoadedModel
 from utils.model_weights import remembered_weights_name
 from utils.pyvene_engine import capture_head_values
 from utils.settings import Settings
-from utils.test_inputs import read_sentences
+from utils.test_inputs import varied_texts
 
 LOG = logging.getLogger(__name__)
 RESAMPLE_SEED = 0
@@ -54,10 +54,9 @@ class MeanValues:
 
 def reference_texts(loaded: LoadedModel) -> list[list[int]]:
     """Token ids of the reference sentences, each after the model's start mark, cut at what the model can read."""
-    start = [] if loaded.start_mark_id is None else [loaded.start_mark_id]
-    texts = (loaded.adapter and loaded.adapter.test_texts) or read_sentences()
+    texts = varied_texts(loaded.adapter)
     encoded = (loaded.tokenizer.encode(text, add_special_tokens=False) for text in texts)
-    return [[*start, *ids][: loaded.max_positions] for ids in encoded]
+    return [[*loaded.start_ids, *ids][: loaded.max_positions] for ids in encoded]
 
 
 def mean_values(loaded: LoadedModel, texts: Sequence[TokenIds]) -> MeanValues:
