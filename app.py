@@ -25,9 +25,9 @@ from components import (
     token_strip,
 )
 from components.address import Question
+from components.all_heads import all_heads_page
 from components.circuits import circuits_page
 from components.head import head_page
-from components.heads import heads_page
 from components.learn import learn_page
 from components.models import models_page
 from components.roles import roles_page
@@ -68,7 +68,7 @@ def create_app(service: Headlight | None = None) -> Dash:
     app.layout = lambda: frame.layout(service)
     for part in (prompt_bar, token_strip, head_map, themed_graph):
         part.register(app)
-    for page in (frame, roles_page, head_page, heads_page, circuits_page, toy_page, learn_page, models_page):
+    for page in (frame, roles_page, head_page, all_heads_page, circuits_page, toy_page, learn_page, models_page):
         page.register(app, service)
     api.register(app.server, service)
     compression.register(app.server)
@@ -91,7 +91,7 @@ def _register_pages(service: Headlight) -> None:
     pages = (
         ("roles", "/", "Headlight", roles_page),
         ("head", "/head", "One head · Headlight", head_page),
-        ("heads", "/heads", "All heads · Headlight", heads_page),
+        ("heads", "/heads", "All heads · Headlight", all_heads_page),
         ("circuits", "/circuits", "Circuits · Headlight", circuits_page),
         ("toy", "/circuits/toy", "Toy: one layer or two · Headlight", toy_page),
         ("learn", "/learn", "Learn · Headlight", learn_page),

@@ -16,7 +16,7 @@ from components.token_chip import token_chip
 from utils.heads import HeadId
 
 if TYPE_CHECKING:
-    from components.strip_view import StripView
+    from utils.demonstration import StripView
     from utils.tokens import Token
 
 Words = list[Any]

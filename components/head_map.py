@@ -12,19 +12,20 @@ from typing import TYPE_CHECKING
 from dash import ClientsideFunction, Dash, Input, Output, dcc, html
 
 from components.address import head_href
-from components.head_levels import STATUS_WORDS, HeadLevels, head_levels
+from components.job_words import STATUS_WORDS
 from components.lamp import role_sign, sign
 from components.literature_badge import book_mark, names
 from components.markup import aria, classes, data
 from components.numbers import in_words
 from components.score_bar import two_decimals
+from utils.levels import HeadLevels, head_levels
 from utils.roles import OTHER, ROLES
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
 
     from utils.analysis import Analysis
-    from utils.catalogue import ModelCatalogue
+    from utils.catalogue.schema import ModelCatalogue
 
 DENSE_FROM = 17  # heads per layer from which narrow cells lose their signs
 

@@ -15,7 +15,7 @@ from components.numbers import percent
 from utils.roles import ROLES
 
 if TYPE_CHECKING:
-    from components.strip_view import Arc, StripView
+    from utils.demonstration import Arc, StripView
     from utils.tokens import Token
 
 

@@ -4,7 +4,7 @@
     python scripts/analyze_heads.py --model classroom-gpt2
     python scripts/analyze_heads.py --model path/to/a/model --engine pyvene --output catalogue.json
 
-Reads random repeated sequences and varied sentences (`utils/test_inputs.py`), scores every head for every role,
+Reads random repeated sequences and varied sentences (`utils/catalogue/inputs.py`), scores every head for every role,
 checks the scores against TransformerLens' `detect_head`, chooses prompts that light each role, and only then writes.
 Nothing is written when the check fails or the file there is damaged.
 """
@@ -24,17 +24,18 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from utils.catalogue import CATALOGUE_PATH, ModelCatalogue, load_catalogues, save_catalogue
-from utils.catalogue_analysis import analyze_texts, texts_for
+from utils.catalogue.engines import PatternEngine, PyVeneEngine
+from utils.catalogue.file import CATALOGUE_PATH, load_catalogues, save_catalogue
+from utils.catalogue.inputs import detector_sequences
+from utils.catalogue.run import measure_catalogue, texts_for
+from utils.catalogue.schema import ModelCatalogue
 from utils.errors import UserError
 from utils.model_config import MODELS
-from utils.model_files import WANTED_FILES, find_model_dir, local_model_dir
-from utils.model_loader import LoadedModel, load_model_from
-from utils.model_weights import name_weights
-from utils.pattern_engines import PatternEngine, PyVeneEngine
+from utils.models.files import WANTED_FILES, find_model_dir, local_model_dir
+from utils.models.loader import LoadedModel, load_model_from
+from utils.models.weights import name_weights
 from utils.roles import ROLES
 from utils.settings import Settings
-from utils.test_inputs import detector_sequences
 
 LARGEST_DIFFERENCE = 1e-5
 
@@ -117,7 +118,7 @@ def analyze_model(name_or_directory: str, engine_name: str | None, seed: int, se
     with tqdm(total=len(detector_texts) + texts.n_texts, desc=name, unit="text") as bar:
         difference = check_against_detect_head(engine, detector_texts, bar.update)
         weights = name_weights(folder)
-        return analyze_texts(engine, weights, texts, settings.max_tokens, lambda _read: bar.update(), difference)
+        return measure_catalogue(engine, weights, texts, settings.max_tokens, lambda _read: bar.update(), difference)
 
 
 def describe(catalogue: ModelCatalogue) -> str:

@@ -26,15 +26,15 @@ from transformers import GPT2Config, GPT2LMHeadModel
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from utils.analysis import analyze
-from utils.catalogue import ModelCatalogue, Provenance
-from utils.catalogue_building import build_catalogue, describe_inputs
+from utils.catalogue.building import build_catalogue, describe_inputs
+from utils.catalogue.schema import ModelCatalogue, Provenance
 from utils.circuits.composition import compute_composition
 from utils.circuits.pair_products import KINDS
 from utils.circuits.weights import model_weights
 from utils.experiments.scan import TOKENS_AT_ONCE, measure_effects
 from utils.forward_pass import ForwardPass
 from utils.model_config import FAMILIES, StartMark
-from utils.model_loader import LoadedModel
+from utils.models.loader import LoadedModel
 from utils.pyvene_engine import capture_patterns
 from utils.roles import ROLES, SET_ROLES
 from utils.scoring import RoleScores

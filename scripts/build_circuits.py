@@ -33,7 +33,7 @@ from utils.circuits.weights import HeadWeights, model_weights
 from utils.errors import UserError
 from utils.literature.copying import copying_matrix, published_copying
 from utils.model_config import FAMILIES
-from utils.model_loader import LoadedModel
+from utils.models.loader import LoadedModel
 
 MODEL = "gpt2"
 D_HEAD = 64  # of every GPT-2

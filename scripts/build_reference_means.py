@@ -3,8 +3,8 @@
 
     python scripts/build_reference_means.py --model classroom-gpt2
 
-Reads the reference sentences (`utils/test_sentences.txt`) and writes one small file into HEADLIGHT_DATA_DIR. The app
-uses it as long as the model's weights are the same; without it the means are computed at the first question.
+Reads the reference sentences (`utils/catalogue/sentences.txt`) and writes one small file into HEADLIGHT_DATA_DIR. The
+app uses it as long as the model's weights are the same; without it the means are computed at the first question.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from utils.catalogue_store import require_writable
+from utils.catalogue.store import require_writable
 from utils.errors import UserError
 from utils.experiments.reference_values import mean_values, means_path, reference_texts, save_means
-from utils.model_files import find_model_dir
-from utils.model_loader import load_model_from
-from utils.model_weights import name_weights
+from utils.models.files import find_model_dir
+from utils.models.loader import load_model_from
+from utils.models.weights import name_weights
 from utils.settings import Settings
 
 

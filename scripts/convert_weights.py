@@ -36,8 +36,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from scripts.transformer_lens_toy import config_of, is_transformer_lens, renamed
 from utils.errors import UserError
 from utils.forward_pass import run_forward_pass
-from utils.model_files import folder_with_pickles, named_folders, pickled_weights
-from utils.model_loader import load_model_from
+from utils.models.files import folder_with_pickles, named_folders, pickled_weights
+from utils.models.loader import load_model_from
 from utils.settings import Settings
 
 SAFETENSORS, INDEX = "model.safetensors", "model.safetensors.index.json"

@@ -5,7 +5,7 @@
     python scripts/measure_dynamics.py --steps training/classroom-attn-2l-steps --work training \
         --output models/classroom-attn-2l
 
-Scores are the catalogue's own (`utils/catalogue_analysis.py`) on a part of its inputs, so that a look at fifty copies
+Scores are the catalogue's own (`utils/catalogue/run.py`) on a part of its inputs, so that a look at fifty copies
 takes a minute or two.
 """
 
@@ -23,15 +23,15 @@ from tqdm import tqdm
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from scripts.train_classroom_model import held_out_loss
-from utils.catalogue_analysis import score_model, texts_for
+from utils.catalogue.engines import PyVeneEngine
+from utils.catalogue.inputs import CatalogueInputs
+from utils.catalogue.run import score_model, texts_for
 from utils.errors import UserError
 from utils.experiments.questions import Method
 from utils.experiments.second_copy import measure_second_copy, random_segments
-from utils.model_loader import LoadedModel, load_model_from
-from utils.pattern_engines import PyVeneEngine
+from utils.models.loader import LoadedModel, load_model_from
 from utils.scoring import RoleScores
-from utils.test_inputs import CatalogueInputs
-from utils.training_dynamics import FILE_NAME, TrainingDynamics
+from utils.toy.dynamics import FILE_NAME, TrainingDynamics
 
 N_TEXTS = 16  # of the catalogue's repeated sequences, and as many of its sentences
 N_SEGMENTS, SEGMENT = 16, 40

@@ -16,13 +16,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from utils.catalogue import ModelCatalogue
+from utils.catalogue.schema import ModelCatalogue
 from utils.errors import UserError
 from utils.experiments.controls import HeadSet, draw_controls, role_holders
 from utils.experiments.questions import Method
 from utils.experiments.reference_values import reference_texts, replacement_values
 from utils.experiments.second_copy import SecondCopy, measure_second_copy, random_segments, said_twice
-from utils.model_loader import LoadedModel, load_model
+from utils.models.loader import LoadedModel, load_model
 from utils.service import Headlight
 from utils.settings import Settings
 

@@ -10,7 +10,7 @@ import torch
 
 from scripts.training_text import bigram_loss
 from utils.experiments.second_copy import random_segments
-from utils.model_loader import LoadedModel
+from utils.models.loader import LoadedModel
 from utils.tokens import tokens_from_ids
 
 WINDOW = 128

@@ -51,8 +51,8 @@ from scripts.training_text import (
     train_tokenizer,
 )
 from scripts.training_tunes import START_LABEL, TuneSampler, held_out_tunes, note_labels, tune_texts
-from utils.adapter import FILE_NAME, Adapter
-from utils.attention_only_model import AttentionOnlyConfig
+from utils.models.adapter import FILE_NAME, Adapter
+from utils.models.attention_only import AttentionOnlyConfig
 
 VOCAB_SIZE = 4096
 TUNES = "classroom-tunes"

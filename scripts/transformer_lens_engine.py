@@ -16,9 +16,9 @@ from transformer_lens import ActivationCache
 from transformer_lens.head_detector import detect_head
 from transformer_lens.model_bridge import TransformerBridge
 
+from utils.catalogue.engines import EngineName
 from utils.errors import UserError
-from utils.model_loader import LoadedModel
-from utils.pattern_engines import EngineName
+from utils.models.loader import LoadedModel
 from utils.roles import ROLES
 from utils.scoring import Evidence, row_scores
 

@@ -1,4 +1,4 @@
-"""A TransformerLens state dict of an attention-only model, as `utils/attention_only_model.py` names its weights.
+"""A TransformerLens state dict of an attention-only model, as `utils/models/attention_only.py` names its weights.
 
 Published toys such as ARENA's two-layer model are one `.pth` file of a HookedTransformer with shortformer positions and
 without norms; their shape is that of their tensors. TransformerLens keeps one matrix for each head
@@ -12,8 +12,8 @@ from collections.abc import Mapping
 
 import torch
 
-from utils.attention_only_model import AttentionOnlyConfig
 from utils.errors import UserError
+from utils.models.attention_only import AttentionOnlyConfig
 
 BUFFERS = re.compile(r"\.(mask|IGNORE)$")  # made anew by every model, and trained by nobody
 LAYER = re.compile(r"blocks\.(\d+)\.attn\.(\w+)")

@@ -25,10 +25,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from scripts.measure_model import N_NEW_TOKENS, SEGMENT, WINDOW, Measurement, measure
 from scripts.training_tunes import held_out_tunes
-from utils.catalogue import CATALOGUE_PATH, ModelCatalogue, load_catalogues
+from utils.catalogue.file import CATALOGUE_PATH, load_catalogues
+from utils.catalogue.schema import ModelCatalogue
 from utils.errors import UserError
 from utils.model_config import MODELS
-from utils.model_loader import LoadedModel, load_model_from
+from utils.models.loader import LoadedModel, load_model_from
 from utils.reasons import number_word
 from utils.roles import OTHER, ROLES
 

@@ -6,8 +6,8 @@ import datetime
 
 import numpy as np
 
-from utils.catalogue import ModelCatalogue, Provenance
-from utils.catalogue_building import build_catalogue, describe_inputs
+from utils.catalogue.building import build_catalogue, describe_inputs
+from utils.catalogue.schema import ModelCatalogue, Provenance
 from utils.scoring import RoleScores, score_heads
 
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from tests.fake_service import MISSING_MODEL, N_HEADS, N_LAYERS, FakeHeadlight
 from utils.circuits.average_pattern import AveragePattern
+from utils.circuits.circuits import Shape
 from utils.circuits.composition import Composition
 from utils.circuits.head_circuits import HeadCircuits
-from utils.circuits.laboratory import Shape
 from utils.circuits.token_circuits import TokenCircuits
 from utils.experiments.direct_logits import Push
 from utils.heads import HeadId
@@ -30,7 +30,7 @@ MULTIPLES = {
 
 
 class FakeCircuits:
-    """Takes the place of `utils.circuits.laboratory.Circuits`."""
+    """Takes the place of `utils.circuits.circuits.Circuits`."""
 
     def __init__(self, service: FakeHeadlight, n_layers: int = N_LAYERS, multiples: dict | None = None):
         self._service = service

@@ -35,7 +35,7 @@ LOSS = CopyLoss(3.1, 0.4)
 
 
 class FakeExperiments:
-    """Takes the place of `utils.experiments.laboratory.Experiments`."""
+    """Takes the place of `utils.experiments.experiments.Experiments`."""
 
     def __init__(self, service: FakeHeadlight, token: Callable[[str], Token]):
         self._service = service

@@ -16,7 +16,7 @@ from tests.catalogues import catalogue_of
 from tests.fake_experiments import as_experiments
 from tests.patterns import causal_pattern
 from utils.analysis import Analysis, analyze
-from utils.catalogue import ModelCatalogue, SuggestedPrompt
+from utils.catalogue.schema import ModelCatalogue, SuggestedPrompt
 from utils.errors import Fix, Notice, UserError
 from utils.forward_pass import ForwardPass, Prediction
 from utils.heads import HeadId

@@ -7,10 +7,10 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from utils.catalogue_analysis import AnalysisTexts, texts_for
-from utils.model_loader import LoadedModel
+from utils.catalogue.run import CatalogueTexts, texts_for
+from utils.catalogue.suggestions import Candidate
+from utils.models.loader import LoadedModel
 from utils.settings import SHIPPED_MODELS_DIR
-from utils.suggestions import Candidate
 
 SHIPPED = SHIPPED_MODELS_DIR / "classroom-gpt2"
 START_MARK = "<|endoftext|>"
@@ -45,9 +45,9 @@ def change_weights(folder: Path) -> None:
     path.write_bytes(content)
 
 
-def few_texts(loaded: LoadedModel, seed: int) -> AnalysisTexts:
+def few_texts(loaded: LoadedModel, seed: int) -> CatalogueTexts:
     """The first texts of a real analysis: enough that every role has evidence, few enough for a fast test."""
     texts = texts_for(loaded, seed)
     inputs = replace(texts.inputs, repeated=texts.inputs.repeated[:2], sentences=texts.inputs.sentences[:3])
     kind = {key: "repeating" if key in ("induction", "duplicate_token") else "plain" for key in texts.candidates}
-    return AnalysisTexts(inputs, {key: FEW_CANDIDATES[kind[key]] for key in texts.candidates})
+    return CatalogueTexts(inputs, {key: FEW_CANDIDATES[kind[key]] for key in texts.candidates})

@@ -10,16 +10,17 @@ import torch
 
 import scripts.analyze_heads as analysis
 import scripts.transformer_lens_engine as detector
-from utils.catalogue import ModelCatalogue, load_catalogues, save_catalogue
+from utils.catalogue.engines import PyVeneEngine, read_sequences
+from utils.catalogue.file import load_catalogues, save_catalogue
+from utils.catalogue.inputs import detector_sequences, make_inputs
+from utils.catalogue.schema import ModelCatalogue
 from utils.errors import UserError
 from utils.forward_pass import run_forward_pass
 from utils.head_detection import summarise_roles
-from utils.model_loader import load_model_from
-from utils.model_weights import name_weights
-from utils.pattern_engines import PyVeneEngine, read_sequences
+from utils.models.loader import load_model_from
+from utils.models.weights import name_weights
 from utils.roles import ROLES
 from utils.settings import SHIPPED_MODELS_DIR, Settings
-from utils.test_inputs import detector_sequences, make_inputs
 
 MODEL_DIR = SHIPPED_MODELS_DIR / "classroom-gpt2"
 OFFLINE = Settings(offline=True)
@@ -67,7 +68,7 @@ def test_a_sequence_gives_the_same_patterns_alone_and_in_a_padded_batch(name, in
 
 
 def test_no_sequence_is_lost_between_batches(pyvene, inputs, monkeypatch):
-    monkeypatch.setattr("utils.pattern_engines.BATCH_BYTES", 300_000)
+    monkeypatch.setattr("utils.catalogue.engines.BATCH_BYTES", 300_000)
     read = [token_ids for _, token_ids in read_sequences(pyvene, inputs.sentences[:9])]
     assert sorted(map(tuple, read)) == sorted(map(tuple, inputs.sentences[:9]))
 

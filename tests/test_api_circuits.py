@@ -8,7 +8,7 @@ import pytest
 
 from app import create_app
 from tests.tiny_models import TINY_CONFIGS, save_tiny_model
-from utils.circuits import laboratory
+from utils.circuits import circuits as laboratory
 from utils.service import Headlight
 from utils.settings import Settings
 

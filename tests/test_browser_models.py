@@ -9,8 +9,8 @@ import pytest
 from app import create_app
 from tests.model_folders import copy_model, few_texts
 from tests.test_browser_roles import Page
-from utils.analysis_jobs import AnalysisJobs
-from utils.pattern_engines import PyVeneEngine
+from utils.catalogue.engines import PyVeneEngine
+from utils.catalogue.jobs import CatalogueJobs
 from utils.service import Headlight
 from utils.settings import Settings
 
@@ -39,7 +39,7 @@ def service(tmp_path) -> Headlight:
     settings = Settings(models_dir=tmp_path / "models", data_dir=tmp_path / "data", offline=True)
     copy_model(settings.models_dir / MODEL)
     service = Headlight(settings)
-    service.jobs = AnalysisJobs(settings, service._open_fresh, few_texts)
+    service.jobs = CatalogueJobs(settings, service._open_fresh, few_texts)
     return service
 
 
@@ -87,7 +87,7 @@ def test_stop_keeps_nothing_and_the_focus_returns_to_the_row(page, slowly, servi
     page.press("Start again")
     page.until(lambda: page.find("[role=progressbar]"))
     assert page.errors() == []
-    service.stop_analysis(MODEL)
+    service.stop_catalogue_job(MODEL)
     service.jobs.wait(30)
 
 

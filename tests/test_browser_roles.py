@@ -12,8 +12,8 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from app import create_app
 from components.prompt_bar import EXAMPLES
-from components.strip_view import strip_view
 from tests.fake_service import MISSING_MODEL, MODEL, PLAIN, REPEATING
+from utils.demonstration import strip_view
 from utils.service import Headlight
 from utils.settings import Settings
 

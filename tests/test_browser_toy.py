@@ -10,7 +10,7 @@ from selenium.webdriver.common.keys import Keys
 from app import create_app
 from components.toy.toy_view import ONE_LAYER, TWO_LAYERS
 from tests.test_browser_heads import HeadsPages
-from utils.model_files import missing_files
+from utils.models.files import missing_files
 from utils.service import Headlight
 from utils.settings import SHIPPED_MODELS_DIR, Settings
 

@@ -9,20 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import utils.catalogue
+import utils.catalogue.file
 from tests.test_catalogue_building import catalogue_of, even_head, ideal_head, random_head
-from utils.catalogue import (
-    CatalogueError,
-    ModelCatalogue,
-    catalogues_as_json,
-    load_catalogues,
-    read_catalogues,
-    save_catalogue,
-)
+from utils.catalogue.file import CatalogueError, catalogues_as_json, load_catalogues, read_catalogues, save_catalogue
+from utils.catalogue.schema import ModelCatalogue
 from utils.heads import HeadId
 from utils.roles import ROLES
 
-SHIPPED = utils.catalogue.CATALOGUE_PATH
+SHIPPED = utils.catalogue.file.CATALOGUE_PATH
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +86,7 @@ def test_an_interrupted_write_leaves_the_old_file_and_no_rubbish(saved, catalogu
     def power_cut(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(utils.catalogue.os, "replace", power_cut)
+    monkeypatch.setattr(utils.catalogue.file.os, "replace", power_cut)
     with pytest.raises(KeyboardInterrupt):
         save_catalogue(saved, renamed(catalogue, "another"))
     assert saved.read_bytes() == before

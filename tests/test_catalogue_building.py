@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from tests.patterns import causal_pattern, even_pattern, ideal_pattern
-from utils.catalogue import ModelCatalogue, Provenance, SuggestedPrompt
-from utils.catalogue_building import (
+from utils.catalogue.building import (
     build_catalogue,
     card_heads,
     describe_inputs,
@@ -19,10 +18,11 @@ from utils.catalogue_building import (
     roles_of_heads,
     with_suggestions,
 )
+from utils.catalogue.inputs import repeated_sequences
+from utils.catalogue.schema import ModelCatalogue, Provenance, SuggestedPrompt
 from utils.heads import HeadId
 from utils.roles import OTHER, ROLES, SET_ROLES
 from utils.scoring import RoleScores
-from utils.test_inputs import repeated_sequences
 
 VOCABULARY = np.arange(1, 2000)
 START_ID = 0

@@ -18,8 +18,8 @@ from utils.heads import HeadId
 from utils.literature import published_scores
 from utils.literature.copying import PublishedCopying, copying_matrix, published_copying
 from utils.model_config import FAMILIES
-from utils.model_files import local_model_dir
-from utils.model_loader import LoadedModel, load_model_from
+from utils.models.files import local_model_dir
+from utils.models.loader import LoadedModel, load_model_from
 from utils.settings import Settings
 
 WRITER = HeadId(4, 11)

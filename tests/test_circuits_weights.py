@@ -12,7 +12,7 @@ from utils.circuits.weights import as_read, layer_weights, model_weights, norm_n
 from utils.errors import UserError
 from utils.experiments.residual_parts import find_module, split_residual
 from utils.model_config import FAMILIES, Norm, Positions
-from utils.model_loader import LoadedModel
+from utils.models.loader import LoadedModel
 
 IDS = [5, 17, 3, 42, 9]  # as many as the smallest attention window of the tiny models
 KEYS_SHARED = ("llama", "qwen2", "qwen3", "gemma3_text", "mistral", "phi")

@@ -26,8 +26,8 @@ from components.circuits import (
     circuits_words,
     composition_map,
     fit_bars,
-    path_result,
-    path_test,
+    path_experiment,
+    path_outcome,
 )
 from components.circuits.circuits_view import best_named_pair, best_writer, circuits_view, jobs_of, multiples_between
 from tests.fake_circuits import BASELINE, NARROW, READER, WRITER, CircuitsService
@@ -388,15 +388,15 @@ class TestUpClose:
         assert "What it looks for" not in words
         assert with_class(page, "amber-button") == []
         assert service.asked == []
-        card = path_test.layout(view_of(service, model=MISSING_MODEL, writer="1.4"))
+        card = path_experiment.layout(view_of(service, model=MISSING_MODEL, writer="1.4"))
         assert "Switch L1H4 off" not in text_of(card)
         assert "Add GPT-2" in text_of(card)
 
 
 class TestPathTest:
-    def figures(self, after: float, controls: list[float], before: float = 0.9) -> path_result.PathTest:
+    def figures(self, after: float, controls: list[float], before: float = 0.9) -> path_outcome.PathExperiment:
         readers = (HeadId(2, 3), HeadId(2, 6))
-        return path_result.PathTest(
+        return path_outcome.PathExperiment(
             writer=WRITER,
             role="induction",
             readers=readers,
@@ -429,15 +429,15 @@ class TestPathTest:
         ],
     )
     def test_the_verdict_says_only_what_was_measured(self, after, controls, sentence):
-        assert path_result.verdict(self.figures(after, controls)).endswith(sentence)
+        assert path_outcome.verdict(self.figures(after, controls)).endswith(sentence)
 
     def test_heads_that_do_not_do_their_job_cannot_lose_it(self):
-        assert "nothing can be said" in path_result.verdict(self.figures(0.0, [0.1], before=0.1))
+        assert "nothing can be said" in path_outcome.verdict(self.figures(0.0, [0.1], before=0.1))
 
     def test_readers_are_followed_through_all_three_conditions(self, service):
         view = view_of(service)
         result = service.experiments.later_patterns(MODEL, REPEATING, [WRITER])
-        test = path_result.path_test(result, "induction", view.readers)
+        test = path_outcome.path_experiment(result, "induction", view.readers)
         assert test.readers == (READER, HeadId(3, 1), HeadId(2, 6))
         assert test.controls.shape == (len(result.controls), 3)
         live = service.analyze(MODEL, REPEATING).live["induction"].score
@@ -445,21 +445,21 @@ class TestPathTest:
         assert test.same_layer
 
     def test_the_answer_is_a_sentence_a_plot_and_a_table(self, service):
-        answer = path_test.answer(service, search_for(test="1"))
+        answer = path_experiment.answer(service, search_for(test="1"))
         words = text_of(answer)
         assert "lose most of their stripe; a random head changes little." in words
         assert "one of 7 other heads of layer 1 off" in words
         assert "Reader All heads on L1H4 off Another head off L2H3" in words
 
     def test_a_text_without_repetition_says_why_and_offers_one(self, service):
-        answer = path_test.answer(service, search_for(PLAIN, test="1"))
+        answer = path_experiment.answer(service, search_for(PLAIN, test="1"))
         assert "This text cannot show it: an induction head needs a token it has seen before" in text_of(answer)
         link = next(node for node in nodes(answer) if node["props"].get("id") == "path-test-example")
         assert "The+cat+sat" in link["props"]["href"]
 
     def test_without_a_named_reader_there_is_nothing_to_watch(self, service, monkeypatch):
         monkeypatch.setattr(service, "catalogue", lambda _model: None)
-        card = path_test.layout(view_of(service))
+        card = path_experiment.layout(view_of(service))
         assert "there is no job to watch" in text_of(card)
         assert with_class(card, "amber-button") == []
 

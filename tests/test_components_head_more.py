@@ -14,7 +14,6 @@ import pytest
 from components.address import Question
 from components.head import head_attribution, head_page, head_scan, lens_strip, pipeline_line, recent_prompts
 from components.head.head_view import head_view
-from components.head_levels import head_levels
 from tests.fake_service import MODEL, PLAIN, REPEATING, FakeHeadlight
 from tests.test_components_heads import nodes, text_of, with_class
 from utils.errors import UserError
@@ -24,8 +23,9 @@ from utils.experiments.scan import Scan
 from utils.experiments.scan_runs import ScanQuestion, ScanRuns
 from utils.experiments.token_attribution import TokenAttribution
 from utils.heads import HeadId
-from utils.model_anatomy import Anatomy, anatomy_of
+from utils.levels import head_levels
 from utils.model_config import Positions
+from utils.models.anatomy import Anatomy, anatomy_of
 from utils.settings import Settings
 
 HEAD, NO_JOB_HEAD = HeadId(2, 3), HeadId(2, 2)

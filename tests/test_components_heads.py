@@ -13,16 +13,17 @@ from dash._utils import to_json
 
 from components import csv_download, head_map
 from components.address import Question
+from components.all_heads import all_heads_page, heads_csv, heads_table
+from components.all_heads.all_heads_view import Sort, heads_view, lead, sorted_heads, title
 from components.head import head_evidence, head_page, pattern_grid
 from components.head.head_view import head_view
-from components.head_levels import head_levels, jobs_sentence
-from components.heads import heads_csv, heads_page, heads_table
-from components.heads.heads_view import Sort, heads_view, lead, sorted_heads, title
+from components.job_words import jobs_sentence
 from components.learn import learn_page, learn_strip
 from components.roles import right_now
 from tests.fake_service import JOBS, MISSING_MODEL, MODEL, PLAIN, REPEATING, FakeHeadlight
 from utils.errors import UserError
 from utils.heads import HeadId
+from utils.levels import head_levels
 from utils.roles import OTHER, ROLES
 from utils.tokens import Token
 
@@ -259,7 +260,7 @@ class TestTable:
         assert view.count(OTHER) == 19
 
     def test_a_job_that_no_head_has_offers_the_way_back(self, service):
-        page = heads_page.layout(service, Question(MODEL, REPEATING), search_for(role="current_token"))
+        page = all_heads_page.layout(service, Question(MODEL, REPEATING), search_for(role="current_token"))
         assert "No head of this model does this job." in text_of(page)
         assert "Show all 32" in text_of(page)
 
@@ -270,7 +271,7 @@ class TestTable:
         assert len(type(view)(**{**many.__dict__, "shows_all": True}).rows) == 96
 
     def test_a_page_of_thirty_two_heads_stays_below_a_quarter_megabyte(self, service):
-        page = heads_page.layout(service, Question(MODEL, REPEATING), search_for())
+        page = all_heads_page.layout(service, Question(MODEL, REPEATING), search_for())
         assert len(to_json(page)) < 250_000
 
 
@@ -287,24 +288,28 @@ class TestPressesOnAllHeads:
         ],
     )
     def test_a_press_changes_only_its_own_part_of_the_address(self, pressed, before, after):
-        assert heads_page.pressed_search(pressed, 1, before) == after
+        assert all_heads_page.pressed_search(pressed, 1, before) == after
 
     def test_a_tab_that_is_shown_already_changes_nothing(self):
-        assert heads_page.pressed_search("heads-tab", "table", "?prompt=") == "?prompt="
-        assert heads_page.pressed_search("heads-tab", "map", "?prompt=") == "?prompt=&tab=map"
+        assert all_heads_page.pressed_search("heads-tab", "table", "?prompt=") == "?prompt="
+        assert all_heads_page.pressed_search("heads-tab", "map", "?prompt=") == "?prompt=&tab=map"
 
     def test_a_button_that_has_only_appeared_changes_nothing(self):
-        assert heads_page.pressed_search({"type": "heads-filter", "role": "diffuse"}, None, "?prompt=a") == "?prompt=a"
+        assert (
+            all_heads_page.pressed_search({"type": "heads-filter", "role": "diffuse"}, None, "?prompt=a") == "?prompt=a"
+        )
 
     @pytest.mark.parametrize("text", ["L2H3", "l2h3", " 2.3 "])
     def test_the_search_box_leads_to_a_head(self, service, text):
-        href, answer = heads_page.found_head(view_of(service), text)
+        href, answer = all_heads_page.found_head(view_of(service), text)
         assert "layer=2&head=3" in href
         assert answer == ""
 
     def test_the_search_box_names_the_range_of_the_model(self, service):
-        assert heads_page.found_head(view_of(service), "L9H1")[1] == "This model has layers 0 to 3 and heads 0 to 7."
-        assert "Write a head as" in heads_page.found_head(view_of(service), "induction")[1]
+        assert (
+            all_heads_page.found_head(view_of(service), "L9H1")[1] == "This model has layers 0 to 3 and heads 0 to 7."
+        )
+        assert "Write a head as" in all_heads_page.found_head(view_of(service), "induction")[1]
 
 
 class TestCsv:
@@ -636,7 +641,7 @@ class TestLearn:
 
 
 class TestWiring:
-    @pytest.mark.parametrize("page", [heads_page, head_page, learn_page])
+    @pytest.mark.parametrize("page", [all_heads_page, head_page, learn_page])
     def test_the_skeleton_holds_every_fixed_id_of_the_page(self, service, page):
         """Callbacks are checked against skeletons, so an id that only the real page has would go unnoticed."""
         searches = [

@@ -17,12 +17,12 @@ from components.models.models_view import ModelsView, asked_from_this_computer
 from tests.fake_service import fake_catalogue
 from tests.model_folders import SHIPPED, copy_model
 from tests.test_components_roles import every, words
-from utils.analysis_jobs import AnalysisStatus, JobState
-from utils.catalogue import parse_catalogues
-from utils.catalogue_store import FoundCatalogue
+from utils.catalogue.file import parse_catalogues
+from utils.catalogue.jobs import CatalogueJobStatus, JobState
+from utils.catalogue.store import FoundCatalogue
 from utils.errors import UserError
-from utils.model_listing import ModelEntry, Origin
-from utils.model_removal import Removal
+from utils.models.listing import ModelEntry, Origin
+from utils.models.removal import Removal
 from utils.service import Headlight
 from utils.settings import Settings
 
@@ -47,9 +47,9 @@ def view(*entries: ModelEntry, **state) -> ModelsView:
     return ModelsView(question=QUESTION, entries=list(entries), **(usual | state))
 
 
-def running(**state) -> AnalysisStatus:
+def running(**state) -> CatalogueJobStatus:
     usual = {"had_catalogue": True, "n_read": 43, "n_texts": 70, "share": 0.61, "remaining": "About 4 minutes left"}
-    return AnalysisStatus(**({"model": PYTHIA, "state": JobState.RUNNING} | usual | state))
+    return CatalogueJobStatus(**({"model": PYTHIA, "state": JobState.RUNNING} | usual | state))
 
 
 @pytest.fixture

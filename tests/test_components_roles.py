@@ -19,9 +19,9 @@ from components.roles import bar_guide, role_card, roles_page, stage
 from components.roles.headline import headline, lead
 from components.roles.roles_view import roles_view
 from components.score_bar import bar_text, score_bar
-from components.strip_view import MAX_ARCS, strip_view, strongest_head
 from components.token_chip import token_chip
 from tests.fake_service import MODEL, OTHER_MODEL, PLAIN, REPEATING, FakeHeadlight
+from utils.demonstration import MAX_ARCS, strip_view, strongest_head
 from utils.errors import Fix
 from utils.roles import ROLES
 from utils.tokens import Token

@@ -37,10 +37,10 @@ from utils.analysis import analyze
 from utils.circuits.composition import Composition
 from utils.forward_pass import ForwardPass
 from utils.heads import HeadId
-from utils.model_files import missing_files
+from utils.models.files import missing_files
 from utils.service import Headlight
 from utils.settings import SHIPPED_MODELS_DIR, Settings
-from utils.training_dynamics import TrainingDynamics
+from utils.toy.dynamics import TrainingDynamics
 
 QUERY, COPY, RIVER = 17, 7, 8  # the last "the" of REPEATING, the earlier one, and what followed that
 WRITER, READER, ANCHOR = HeadId(0, 1), HeadId(1, 2), HeadId(0, 3)
@@ -361,7 +361,7 @@ class TestWhy:
 
 class TestPage:
     def test_a_missing_pair_is_told_with_what_to_do(self, monkeypatch, tmp_path):
-        monkeypatch.setattr("utils.model_files.SHIPPED_MODELS_DIR", tmp_path)
+        monkeypatch.setattr("utils.models.files.SHIPPED_MODELS_DIR", tmp_path)
         page = toy_page.layout(FakeHeadlight(), Question(MODEL, REPEATING))
         words = text_of(page)
         assert "The toy pair is not complete on this computer." in words

@@ -15,8 +15,8 @@ from scripts import convert_weights
 from scripts.convert_weights import convert, main
 from tests.tiny_models import save_tiny_model
 from utils.errors import UserError
-from utils.model_files import find_model_dir, missing_files, pickled_weights
-from utils.model_loader import load_model_from
+from utils.models.files import find_model_dir, missing_files, pickled_weights
+from utils.models.loader import load_model_from
 from utils.settings import Settings
 
 EMBEDDING, UNEMBEDDING = "transformer.wte.weight", "lm_head.weight"

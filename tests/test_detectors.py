@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from tests.patterns import even_pattern
-from utils.detectors import CURRENT, FIRST, PREVIOUS, detect, raw_detector_scores
 from utils.heads import HeadId
 from utils.scoring import score_heads
+from utils.toy.detectors import CURRENT, FIRST, PREVIOUS, detect, raw_detector_scores
 
 
 def stacked(*heads: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ from utils.experiments.scan import scan_heads
 from utils.experiments.second_copy import measure_second_copy, said_twice
 from utils.experiments.switch_off import switch_off
 from utils.heads import HeadId
-from utils.model_loader import LoadedModel
+from utils.models.loader import LoadedModel
 from utils.pyvene_engine import ablate_heads
 
 IDS = [1, *range(40, 60)]

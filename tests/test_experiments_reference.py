@@ -9,6 +9,7 @@ import torch
 
 from scripts import build_reference_means
 from tests.tiny_models import N_HEADS, N_LAYERS, readable_tiny_model, save_tiny_model
+from utils.catalogue.inputs import read_sentences
 from utils.experiments import reference_values
 from utils.experiments.questions import Method
 from utils.experiments.reference_values import (
@@ -21,10 +22,9 @@ from utils.experiments.reference_values import (
     replacement_values,
     save_means,
 )
-from utils.model_loader import load_model
+from utils.models.loader import load_model
 from utils.pyvene_engine import capture_head_values
 from utils.settings import Settings
-from utils.test_inputs import read_sentences
 
 TEXTS = [[1, 40, 41, 42], [1, 50, 51]]
 

@@ -11,7 +11,7 @@ import pytest
 from scripts.measure_induction_ablation import N_DRAWS, measure_method, table_row
 from tests.tiny_models import classroom_model
 from utils.errors import UserError
-from utils.experiments import laboratory
+from utils.experiments import experiments as laboratory
 from utils.experiments.questions import Method
 from utils.heads import HeadId
 from utils.service import Headlight

@@ -12,7 +12,7 @@ import torch
 from tests.tiny_models import TINY_CONFIGS, classroom_model, save_tiny_model
 from utils.errors import UserError
 from utils.forward_pass import LONGEST_TEXT, run_forward_pass
-from utils.model_loader import load_model_from
+from utils.models.loader import load_model_from
 
 SENTENCE = "The cat sat on the mat. The cat sat on the"
 AWKWARD_TEXTS = ["😀 猫 مرحبا", "a\tb\n\nc", "</script><img src=x onerror=alert(1)>", "  x  ", "\u202e\u200b", "x"]

@@ -10,9 +10,9 @@ from types import SimpleNamespace
 import pytest
 from huggingface_hub.errors import GatedRepoError, HTTPError
 
-import utils.model_files as model_files
+import utils.models.files as model_files
 from utils.errors import UserError
-from utils.model_files import find_model_dir, local_model_dir, local_model_names, missing_files
+from utils.models.files import find_model_dir, local_model_dir, local_model_names, missing_files
 from utils.settings import Settings
 
 

@@ -10,13 +10,13 @@ from safetensors.torch import save_file
 
 from scripts.write_model_card import _training
 from tests.model_folders import SHIPPED, change_weights, copy_model
-from utils.catalogue import save_catalogue
-from utils.catalogue_store import own_catalogue_path
-from utils.model_card import read_training_facts
+from utils.catalogue.file import save_catalogue
+from utils.catalogue.store import own_catalogue_path
 from utils.model_config import MODELS
-from utils.model_listing import PUBLISHED_SHAPES, Origin, Readiness, list_models
-from utils.model_loader import load_model_from
-from utils.model_weights import count_parameters, have_weights_changed, name_weights, remembered_weights_name
+from utils.models.card import read_training_facts
+from utils.models.listing import PUBLISHED_SHAPES, Origin, Readiness, list_models
+from utils.models.loader import load_model_from
+from utils.models.weights import count_parameters, have_weights_changed, name_weights, remembered_weights_name
 from utils.service import Headlight
 from utils.settings import Settings
 

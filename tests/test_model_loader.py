@@ -10,11 +10,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-import utils.model_loader as model_loader
+import utils.models.loader as model_loader
 from tests.tiny_models import TINY_CONFIGS, save_tiny_model
 from utils.errors import UserError
 from utils.model_config import StartMark
-from utils.model_loader import ModelStore, load_model_from
+from utils.models.loader import ModelStore, load_model_from
 from utils.settings import Settings
 
 

@@ -9,11 +9,11 @@ from dataclasses import replace
 import pytest
 
 from tests.model_folders import SHIPPED, copy_model
-from utils.catalogue import save_catalogue
-from utils.catalogue_store import own_catalogue_path
+from utils.catalogue.file import save_catalogue
+from utils.catalogue.store import own_catalogue_path
 from utils.errors import UserError
-from utils.model_listing import Origin, list_models
-from utils.model_removal import HIDDEN_PREFIX, Removals, removable
+from utils.models.listing import Origin, list_models
+from utils.models.removal import HIDDEN_PREFIX, Removals, removable
 from utils.service import Headlight
 from utils.settings import SHIPPED_MODELS_DIR, Settings
 

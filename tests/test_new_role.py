@@ -9,8 +9,8 @@ import pytest
 from dash._utils import to_json
 
 from components.address import Question
+from components.all_heads import all_heads_page
 from components.head import head_page
-from components.heads import heads_page
 from components.learn import learn_page
 from components.roles import roles_page, stage
 from components.roles.roles_view import roles_view
@@ -100,7 +100,7 @@ def test_the_page_of_its_head_shows_the_evidence(service, score, drawing):
 @pytest.mark.parametrize("role", [None, TWO_BACK.key])
 def test_all_heads_have_it_as_column_cell_and_filter(service, score, tab, role):
     chosen = {"role": role, "sort": f"{role}.up"} if role else {}
-    page = heads_page.layout(service, QUESTION, search_for(PLAIN, tab=tab, **chosen))
+    page = all_heads_page.layout(service, QUESTION, search_for(PLAIN, tab=tab, **chosen))
     words = text_of(page)
     expected = f"two back {score}, usual" if tab == "table" else f"{HEAD}, two back, active, score {score}"
     assert "Two back" in words
@@ -130,8 +130,8 @@ def test_every_page_is_there_whatever_the_text_and_without_a_catalogue(service, 
     for page, search in (
         (roles_page, ""),
         (head_page, head_search(HEAD, prompt=prompt, role=TWO_BACK.key, view="grid")),
-        (heads_page, search_for(prompt)),
-        (heads_page, search_for(prompt, tab="map")),
+        (all_heads_page, search_for(prompt)),
+        (all_heads_page, search_for(prompt, tab="map")),
         (learn_page, ""),
     ):
         names_roles = has_catalogue or "tab=map" not in search  # a map of heads whose jobs nobody knows names none

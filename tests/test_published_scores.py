@@ -9,8 +9,8 @@ import torch
 from utils.heads import HeadId
 from utils.literature import published_scores
 from utils.model_config import MODELS
-from utils.model_files import local_model_dir
-from utils.model_loader import LoadedModel, load_model_from
+from utils.models.files import local_model_dir
+from utils.models.loader import LoadedModel, load_model_from
 from utils.pyvene_engine import capture_patterns
 from utils.scoring import ScorePool
 from utils.settings import Settings

@@ -16,7 +16,7 @@ from tests.test_pyvene_capture import VOCABULARY, bare_attentions, count_hooks, 
 from tests.tiny_models import N_HEADS, N_LAYERS, TINY_CONFIGS, classroom_model, tiny_model
 from utils.errors import UserError
 from utils.heads import HeadId
-from utils.model_loader import LoadedModel
+from utils.models.loader import LoadedModel
 from utils.pyvene_engine import ablate_heads, capture_head_values, capture_patterns
 
 # The output projections again, written apart from the registry's paths that they check.

@@ -9,13 +9,13 @@ import re
 import pytest
 import torch
 
-from utils.catalogue import load_catalogues
+from utils.catalogue.file import load_catalogues
 from utils.model_config import MODELS
-from utils.model_loader import load_model_from
+from utils.models.loader import load_model_from
 from utils.roles import ROLES
 from utils.service import Headlight
 from utils.settings import SHIPPED_MODELS_DIR, Settings
-from utils.training_dynamics import load_dynamics, phase_change
+from utils.toy.dynamics import load_dynamics, phase_change
 
 SHIPPED = sorted(path.name for path in SHIPPED_MODELS_DIR.iterdir() if path.is_dir())
 CATALOGUES = load_catalogues()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+from utils.catalogue.suggestions import CANDIDATES, Candidate, choose_suggestions
 from utils.roles import ROLES
-from utils.suggestions import CANDIDATES, Candidate, choose_suggestions
 
 
 def choose(counts: dict[str, int], candidates: list[Candidate], of: int = 3):

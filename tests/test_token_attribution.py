@@ -17,7 +17,7 @@ from utils.experiments.residual_parts import find_module
 from utils.experiments.token_attribution import TokenAttribution, attribute_tokens
 from utils.forward_pass import encode_prompt
 from utils.heads import HeadId
-from utils.model_loader import LoadedModel
+from utils.models.loader import LoadedModel
 from utils.pyvene_engine import ablate_heads, capture_patterns
 from utils.service import Headlight
 from utils.settings import Settings

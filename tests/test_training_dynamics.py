@@ -9,7 +9,7 @@ import pytest
 
 from utils.errors import UserError
 from utils.settings import SHIPPED_MODELS_DIR
-from utils.training_dynamics import FILE_NAME, TrainingDynamics, load_dynamics, phase_change
+from utils.toy.dynamics import FILE_NAME, TrainingDynamics, load_dynamics, phase_change
 
 
 def dynamics() -> TrainingDynamics:

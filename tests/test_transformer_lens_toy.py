@@ -9,12 +9,12 @@ import torch
 from scripts.convert_weights import convert, main
 from scripts.transformer_lens_toy import config_of
 from tests.tiny_models import byte_level_tokenizer
-from utils.catalogue_analysis import score_model, texts_for
+from utils.catalogue.engines import PyVeneEngine
+from utils.catalogue.run import score_model, texts_for
 from utils.errors import UserError
 from utils.forward_pass import run_forward_pass
-from utils.model_files import local_model_dir
-from utils.model_loader import LoadedModel, load_model, load_model_from
-from utils.pattern_engines import PyVeneEngine
+from utils.models.files import local_model_dir
+from utils.models.loader import LoadedModel, load_model, load_model_from
 from utils.settings import Settings
 
 N_LAYERS, N_HEADS, D_MODEL, D_HEAD, N_CONTEXT = 2, 3, 24, 8, 32

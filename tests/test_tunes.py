@@ -6,12 +6,12 @@ import pytest
 
 from app import create_app
 from tests.test_browser_heads import HeadsPages
-from utils.detectors import PREVIOUS, detect, raw_detector_scores
 from utils.errors import UserError
 from utils.heads import HeadId
-from utils.model_files import missing_files
+from utils.models.files import missing_files
 from utils.service import Headlight
 from utils.settings import SHIPPED_MODELS_DIR, Settings
+from utils.toy.detectors import PREVIOUS, detect, raw_detector_scores
 
 TUNES = "classroom-tunes"
 PROMPT = "C4 D4 E4 G4_ A4 C4 D4 E4 G4_ A4 C4"

@@ -13,10 +13,10 @@ import torch
 import scripts.write_model_card as card
 from scripts.measure_model import continuation, held_out_loss, next_token_losses, repeated_segments
 from tests.test_catalogue_building import catalogue_of, even_head, ideal_head, random_head
-from utils.catalogue import save_catalogue
-from utils.model_loader import load_model_from
+from utils.catalogue.file import save_catalogue
+from utils.catalogue.inputs import read_sentences
+from utils.models.loader import load_model_from
 from utils.settings import SHIPPED_MODELS_DIR
-from utils.test_inputs import read_sentences
 
 MODEL_DIR = SHIPPED_MODELS_DIR / "classroom-gpt2"
 TRAINING = {

@@ -12,7 +12,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from utils.model_config import FAMILIES
-from utils.model_loader import LoadedModel, load_model_from
+from utils.models.loader import LoadedModel, load_model_from
 from utils.settings import SHIPPED_MODELS_DIR
 
 N_LAYERS, N_HEADS, D_MODEL = 3, 4, 32

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from utils.catalogue import ModelCatalogue
+from utils.catalogue.schema import ModelCatalogue
 from utils.errors import Notice
 from utils.forward_pass import ForwardPass
 from utils.head_detection import summarise_roles, token_ids_of

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from utils.errors import Fix, Notice, UserError
-from utils.model_loader import LoadedModel
+from utils.models.loader import LoadedModel
 from utils.pyvene_engine import capture_patterns
 from utils.scoring import ROW_SUM_TOLERANCE
 from utils.tokens import Token, count_whole_tokens, tokens_from_ids

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from utils.activity import is_diffuse, role_thresholds, to_score
-from utils.catalogue import CataloguedHead, ModelCatalogue, SuggestedPrompt
-from utils.catalogue_store import known_catalogues
+from utils.catalogue.schema import CataloguedHead, ModelCatalogue, SuggestedPrompt
+from utils.catalogue.store import known_catalogues
 from utils.heads import HeadId
 from utils.reasons import (
     NOT_ANALYZED,

@@ -269,7 +269,7 @@ class ModelSpec:
     """A model that the picker offers.
 
     Args: name: as on the Hugging Face hub, or of its folder in models/. family: a key of FAMILIES, None where the
-    model's own adapter describes it (utils/adapter.py). licence: in its owner's words. start_mark: as
+    model's own adapter describes it (utils/models/adapter.py). licence: in its owner's words. start_mark: as
     the model was trained, offline and live alike. is_gated: its owner asks for an account before it can be fetched.
     is_own: it comes with Headlight and is never looked for on the hub, where the name could be anybody's.
     """

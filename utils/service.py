@@ -11,21 +11,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from utils.analysis import Analysis, analyze
-from utils.analysis_jobs import AnalysisJobs, AnalysisStatus
-from utils.catalogue import ModelCatalogue
-from utils.catalogue_store import FoundCatalogue, find_catalogue
-from utils.circuits.laboratory import Circuits
+from utils.catalogue.jobs import CatalogueJobs, CatalogueJobStatus
+from utils.catalogue.schema import ModelCatalogue
+from utils.catalogue.store import FoundCatalogue, find_catalogue
+from utils.circuits.circuits import Circuits
 from utils.errors import Fix, Notice, UserError
-from utils.experiments.laboratory import Experiments
+from utils.experiments.experiments import Experiments
 from utils.experiments.switch_off import SwitchOff
 from utils.forward_pass import ForwardPass, run_forward_pass
 from utils.heads import HeadId
 from utils.heatmap import head_heatmap_html
 from utils.model_config import MODELS, display_name_of
-from utils.model_files import local_model_dir, local_model_names
-from utils.model_listing import ModelEntry, family_name, list_models
-from utils.model_loader import LoadedModel, ModelStore
-from utils.model_removal import Removal, Removals, removable
+from utils.models.files import local_model_dir, local_model_names
+from utils.models.listing import ModelEntry, family_name, list_models
+from utils.models.loader import LoadedModel, ModelStore
+from utils.models.removal import Removal, Removals, removable
 from utils.result_cache import ResultCache
 from utils.settings import Settings
 
@@ -51,7 +51,7 @@ class Headlight:
         self.settings = settings or Settings.from_environment()
         self._models = ModelStore(self.settings)
         self._passes: ResultCache[ForwardPass] = ResultCache(self.settings.cache_mb * 2**20)
-        self.jobs = AnalysisJobs(self.settings, self._open_fresh)
+        self.jobs = CatalogueJobs(self.settings, self._open_fresh)
         self._removals = Removals(self.settings)
         self.experiments = Experiments(self._models, self.settings, self.catalogue)
         self.circuits = Circuits(self._models, self.settings)
@@ -158,15 +158,15 @@ class Headlight:
         """Every known or found model in detail, for the Models page. Raises CatalogueError for a damaged catalogue."""
         return list_models(self.settings)
 
-    def analysis_status(self) -> AnalysisStatus | None:
+    def catalogue_job_status(self) -> CatalogueJobStatus | None:
         """The analysis of a whole model that runs, or ended last; None before the first."""
         return self.jobs.status()
 
-    def start_analysis(self, model: str) -> AnalysisStatus:
-        """Begin to measure which roles each head of a model has. Raises UserError as `AnalysisJobs.start` does."""
+    def start_catalogue_job(self, model: str) -> CatalogueJobStatus:
+        """Begin to measure which roles each head of a model has. Raises UserError as `CatalogueJobs.start` does."""
         return self.jobs.start(self._listed(model).name)
 
-    def stop_analysis(self, model: str) -> None:
+    def stop_catalogue_job(self, model: str) -> None:
         """Let the analysis of a model end after the text it is reading, without a result."""
         self.jobs.stop(model)
 

@@ -13,7 +13,7 @@ from components.circuits import circuit_average, circuit_looks, circuit_spectra,
 from components.circuits.circuit_notice import notice
 from components.circuits.circuits_view import short
 from components.circuits.circuits_words import named
-from components.head_levels import jobs_sentence
+from components.job_words import jobs_sentence
 from components.lamp import lamp
 from components.literature_badge import badges
 from components.markup import aria

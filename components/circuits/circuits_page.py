@@ -25,7 +25,7 @@ from components.circuits import (
     circuits_tabs,
     composition_map,
     fit_bars,
-    path_test,
+    path_experiment,
 )
 from components.circuits.circuit_notice import notice
 from components.circuits.circuits_view import (
@@ -95,7 +95,7 @@ def skeleton() -> html.Div:
             dcc.Store(id=Ids.shown),
             html.Div(id=Ids.body),
             *csv_download.parts(CSV),
-            *(part.skeleton() for part in (circuit_graph, composition_map, circuit_close_up, path_test)),
+            *(part.skeleton() for part in (circuit_graph, composition_map, circuit_close_up, path_experiment)),
         ]
     )
 
@@ -104,7 +104,7 @@ def register(app: Dash, service: Headlight) -> None:
     """Presses write the address; slow parts are filled after the page is there."""
     for part in (circuit_graph, composition_map):
         part.register(app)
-    for asking in (circuit_average, path_test):
+    for asking in (circuit_average, path_experiment):
         asking.register(app, service)
 
     for control, parameter in CONTROLS.items():
@@ -189,7 +189,7 @@ def body(service: Headlight, question: Question, search: str) -> list[Component]
         *([_no_jobs(view)] if not view.jobs.roles else []),
         *parts,
         circuit_close_up.layout(service, view, circuits),
-        path_test.layout(view),
+        path_experiment.layout(view),
         _foot(view, circuits.norm_note),
         dcc.Store(id=Ids.shown, data=shown_values(view)),
     ]

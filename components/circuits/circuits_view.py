@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, urlencode
 import numpy as np
 
 from components.address import Question
-from components.heads.heads_view import display_name
+from components.all_heads.all_heads_view import display_name
 from utils.errors import Fix, UserError
 from utils.heads import HeadId
 from utils.literature import published_scores

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from dash import html
 
-from components.head_levels import RoleLevel
 from components.lamp import sign
 from components.markup import aria
 from components.numbers import in_words, percent, plural
 from components.score_bar import two_decimals
 from components.token_chip import token_chip
 from utils.activity import DIFFUSE_MAX_PEAK, DIFFUSE_MIN_SCORE
+from utils.levels import RoleLevel
 from utils.reasons import few_rows_caution, not_applicable_reason, too_short_reason
 from utils.roles import OTHER, ROLES
 from utils.scoring import normalised_entropy, row_peaks, row_scores

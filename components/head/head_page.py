@@ -26,13 +26,14 @@ from components.head import (
     recent_prompts,
 )
 from components.head.head_view import GRID, LINES, HeadView, head_view, view_of_search
-from components.head_levels import RoleLevel, jobs_sentence
+from components.job_words import jobs_sentence
 from components.lamp import lamp, role_sign, sign
 from components.literature_badge import badges
 from components.markup import aria, classes
 from components.score_bar import score_bar, two_decimals
 from components.switch import switch
 from utils.heads import HeadId
+from utils.levels import RoleLevel
 from utils.roles import ROLES
 
 if TYPE_CHECKING:

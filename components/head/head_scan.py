@@ -17,7 +17,6 @@ from components.folded_table import folded_table
 from components.head import experiment_card
 from components.head.experiment_card import CardIds, Children, chip_at
 from components.head.head_view import view_of_search
-from components.head_levels import HeadLevels, head_levels
 from components.lamp import role_sign
 from components.markup import aria, classes, data
 from components.numbers import percent
@@ -25,6 +24,7 @@ from utils.errors import UserError
 from utils.experiments.questions import OFF_MEANS
 from utils.experiments.scan_runs import ScanQuestion, ScanRuns, ScanStatus
 from utils.heads import HeadId
+from utils.levels import HeadLevels, head_levels
 from utils.roles import ROLES
 
 if TYPE_CHECKING:

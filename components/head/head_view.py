@@ -16,16 +16,16 @@ from urllib.parse import parse_qsl, urlencode
 import numpy as np
 
 from components.address import Question, head_href
-from components.head_levels import HeadLevels, head_levels
 from utils.errors import Fix, UserError
 from utils.experiments.questions import Method, check_position
 from utils.heads import HeadId
+from utils.levels import HeadLevels, head_levels
 from utils.roles import ROLES
 from utils.scoring import Evidence
 
 if TYPE_CHECKING:
     from utils.analysis import Analysis
-    from utils.catalogue import ModelCatalogue
+    from utils.catalogue.schema import ModelCatalogue
     from utils.forward_pass import ForwardPass
     from utils.service import Headlight
     from utils.tokens import Token

@@ -11,8 +11,8 @@ from dash import Dash, Input, Output, dcc, html
 from components.markup import aria, classes
 from components.numbers import in_words, percent, plural
 from components.token_chip import token_chip
-from utils.model_anatomy import Anatomy, anatomy_of
 from utils.model_config import Positions
+from utils.models.anatomy import Anatomy, anatomy_of
 
 if TYPE_CHECKING:
     from components.head.head_view import HeadView

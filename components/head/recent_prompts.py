@@ -14,11 +14,12 @@ from components.address import head_href, roles_href
 from components.chip import shortened
 from components.head import experiment_card
 from components.head.experiment_card import Answer, CardIds, Children
-from components.head_levels import STATUS_WORDS, RoleLevel, head_levels
+from components.job_words import STATUS_WORDS
 from components.markup import aria
 from components.numbers import plural
 from components.score_bar import score_bar, two_decimals
 from utils.errors import UserError
+from utils.levels import RoleLevel, head_levels
 from utils.roles import ROLES
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from utils.roles import ROLES
 if TYPE_CHECKING:
     from dash.development.base_component import Component
 
-    from utils.catalogue import ModelCatalogue
+    from utils.catalogue.schema import ModelCatalogue
     from utils.service import Headlight
 
 BASICS = (("tokens", "What is a token?"), ("heads", "What is an attention head?"))

@@ -12,10 +12,10 @@ from components.models.models_running import Ids as RunningIds
 from components.models.models_view import ModelsView
 from components.models.models_words import day, megabytes, plain_decimal
 from components.numbers import plural
-from utils.catalogue import ModelCatalogue
-from utils.model_card import read_training_facts
-from utils.model_listing import NEEDED_FILES, ModelEntry
-from utils.model_removal import Removal
+from utils.catalogue.schema import ModelCatalogue
+from utils.models.card import read_training_facts
+from utils.models.listing import NEEDED_FILES, ModelEntry
+from utils.models.removal import Removal
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component

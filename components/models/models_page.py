@@ -22,7 +22,7 @@ from components.models.models_running import Ids as RunningIds
 from components.models.models_view import ModelsView, asked_from_this_computer, models_view
 from components.models.models_words import title
 from components.numbers import plural
-from utils.catalogue import catalogues_as_json
+from utils.catalogue.file import catalogues_as_json
 from utils.errors import UserError
 from utils.model_config import display_name_of
 
@@ -161,7 +161,7 @@ def register(app: Dash, service: Headlight) -> None:
         prevent_initial_call=True,
     )
     def follow(_ticks: int, search: str | None) -> Any:
-        status = service.analysis_status()
+        status = service.catalogue_job_status()
         if status is not None and status.is_running:
             return models_running.progress(status), no_update, False
         view = after_press(search)
@@ -184,9 +184,9 @@ def do(service: Headlight, action: str, name: str, in_use: str) -> str:
     Args: in_use: the model that whoever asks is looking at. Raises: UserError when it is refused.
     """
     if action in ("analyze", "again"):
-        service.start_analysis(name)
+        service.start_catalogue_job(name)
     elif action == "stop":
-        service.stop_analysis(name)
+        service.stop_catalogue_job(name)
     elif action == "remove":
         if not asked_from_this_computer():
             raise UserError(

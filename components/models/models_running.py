@@ -11,7 +11,7 @@ from components.markup import aria, classes
 from components.models.models_view import ModelsView, heads_with_job
 from components.models.models_words import family_line, megabytes, shape
 from components.numbers import plural
-from utils.analysis_jobs import AnalysisStatus, JobState
+from utils.catalogue.jobs import CatalogueJobStatus, JobState
 from utils.model_config import display_name_of
 from utils.roles import ROLES
 
@@ -50,7 +50,7 @@ def layout(view: ModelsView) -> html.Section:
     )
 
 
-def progress(status: AnalysisStatus) -> list[Component]:
+def progress(status: CatalogueJobStatus) -> list[Component]:
     """The bar, the words below it, and the jobs found so far. `--share` is the only inline value: the bar's length."""
     percent = int(100 * status.share)
     bar = html.Div(
@@ -90,7 +90,7 @@ def outcome(view: ModelsView) -> list[Component]:
     return [html.Div(body, role="status", className=classes("message", is_failure and "message--error"))]
 
 
-def outcome_sentence(status: AnalysisStatus) -> str:
+def outcome_sentence(status: CatalogueJobStatus) -> str:
     """Example: "Pythia 70M is ready: 19 of 48 heads have a job."."""
     name = display_name_of(status.model)
     if status.state is JobState.DONE and status.catalogue is not None:
@@ -106,13 +106,13 @@ def outcome_sentence(status: AnalysisStatus) -> str:
     return f"The analysis of {name} stopped {where}. {kept}"
 
 
-def _texts_read(status: AnalysisStatus) -> html.Span:
+def _texts_read(status: CatalogueJobStatus) -> html.Span:
     if not status.n_texts:
         return html.Span("Getting the model ready")
     return html.Span([html.Strong(f"{status.n_read} of {status.n_texts} texts"), " read by all heads"])
 
 
-def _jobs_found(status: AnalysisStatus) -> html.Div:
+def _jobs_found(status: CatalogueJobStatus) -> html.Div:
     """One lamp per job, lit once some head holds it by what was read so far; its words say the same."""
     lamps = [
         html.Span(

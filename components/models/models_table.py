@@ -14,7 +14,7 @@ from components.models.models_details import Ids
 from components.models.models_running import Ids as RunningIds
 from components.models.models_view import FIRST_NOT_HERE, ModelsView
 from components.models.models_words import megabytes, origin_line, readiness_words, space_used, weights
-from utils.model_listing import ModelEntry, Readiness
+from utils.models.listing import ModelEntry, Readiness
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component

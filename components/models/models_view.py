@@ -13,10 +13,10 @@ from flask import has_request_context, request
 from components.address import Question
 
 if TYPE_CHECKING:
-    from utils.analysis_jobs import AnalysisStatus
-    from utils.catalogue import ModelCatalogue
-    from utils.model_listing import ModelEntry
-    from utils.model_removal import Removal
+    from utils.catalogue.jobs import CatalogueJobStatus
+    from utils.catalogue.schema import ModelCatalogue
+    from utils.models.listing import ModelEntry
+    from utils.models.removal import Removal
     from utils.service import Headlight
 
 FIRST_NOT_HERE = 4
@@ -33,7 +33,7 @@ class ModelsView:
 
     question: Question
     entries: list[ModelEntry]
-    status: AnalysisStatus | None
+    status: CatalogueJobStatus | None
     removals: dict[str, Removal]
     default_model: str
     opened: str | None = None
@@ -59,7 +59,7 @@ class ModelsView:
         return self.running is not None and self.running.model == entry.name
 
     @property
-    def running(self) -> AnalysisStatus | None:
+    def running(self) -> CatalogueJobStatus | None:
         """The analysis that runs now."""
         return self.status if self.status is not None and self.status.is_running else None
 
@@ -81,7 +81,7 @@ def models_view(service: Headlight, question: Question, search: str, keeps_askin
     return ModelsView(
         question=question,
         entries=entries,
-        status=service.analysis_status(),
+        status=service.catalogue_job_status(),
         removals={name: removal for name, removal in removals.items() if removal is not None},
         default_model=settings.default_model,
         opened=parameters.get("open"),

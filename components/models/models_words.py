@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from components.models.models_view import ModelsView, heads_with_job
 from components.numbers import in_words, plural
-from utils.model_listing import Origin, Readiness
+from utils.models.listing import Origin, Readiness
 
 if TYPE_CHECKING:
-    from utils.model_listing import ModelEntry
+    from utils.models.listing import ModelEntry
 
 PLACES = {Origin.SHIPPED: "came with Headlight", Origin.ADDED: "added here", Origin.CACHED: "from your cache"}
 

@@ -14,7 +14,7 @@ from components.markup import aria, classes
 from components.numbers import plural
 from components.roles.stage import can_say_twice
 from components.score_bar import head_bar, two_decimals
-from components.strip_view import strongest_head
+from utils.demonstration import strongest_head
 from utils.heads import HeadId
 from utils.roles import ROLES
 

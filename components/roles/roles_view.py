@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from dash.development.base_component import Component
 
     from utils.analysis import Analysis
-    from utils.catalogue import ModelCatalogue
+    from utils.catalogue.schema import ModelCatalogue
     from utils.service import Headlight
 
 

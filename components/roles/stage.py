@@ -13,7 +13,7 @@ from components.lamp import lamp
 from components.markup import aria
 from components.numbers import plural
 from components.roles.headline import is_too_short
-from components.strip_view import StripView, strip_view
+from utils.demonstration import StripView, strip_view
 from utils.roles import ROLES
 
 if TYPE_CHECKING:

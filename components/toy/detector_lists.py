@@ -1,6 +1,6 @@
 """The simplest detectors, on the student's own text: heads whose plain mean weight is over a threshold.
 
-Three lists for both models side by side, kept apart from Headlight's own scores (`utils/detectors.py` says why).
+Three lists for both models side by side, kept apart from Headlight's own scores (`utils/toy/detectors.py` says why).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from components.address import Question, head_href
 from components.markup import aria
 from components.score_bar import two_decimals
 from components.toy.toy_view import ToyModel, ToyView, toy_view
-from utils.detectors import CURRENT, FIRST, PREVIOUS, detect, raw_detector_scores
+from utils.toy.detectors import CURRENT, FIRST, PREVIOUS, detect, raw_detector_scores
 
 if TYPE_CHECKING:
     from utils.service import Headlight

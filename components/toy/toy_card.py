@@ -22,7 +22,7 @@ from components.toy.toy_view import LEAST_LOOK, Look, ToyModel, ToyView
 from utils.roles import OTHER, ROLES
 
 if TYPE_CHECKING:
-    from components.head_levels import HeadLevels
+    from utils.levels import HeadLevels
     from utils.tokens import Token
 
 N_GUESSES = 3

@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from components.head_levels import HeadLevels, head_levels
-from components.strip_view import Arc, StripView, strip_view
-from utils.catalogue_building import roles_of_heads
+from utils.catalogue.building import roles_of_heads
+from utils.demonstration import Arc, StripView, strip_view
 from utils.heads import HeadId
-from utils.model_files import local_model_dir
+from utils.levels import HeadLevels, head_levels
+from utils.models.files import local_model_dir
 from utils.roles import OTHER, after_earlier_copies, earlier_copies
 from utils.scoring import RoleScores, excess_over_chance
-from utils.training_dynamics import TrainingDynamics, load_dynamics
+from utils.toy.dynamics import TrainingDynamics, load_dynamics
 
 if TYPE_CHECKING:
     from components.address import Question
     from utils.analysis import Analysis
-    from utils.catalogue import ModelCatalogue
+    from utils.catalogue.schema import ModelCatalogue
     from utils.service import Headlight
 
 ONE_LAYER, TWO_LAYERS = "classroom-attn-1l", "classroom-attn-2l"

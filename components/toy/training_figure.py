@@ -1,6 +1,6 @@
 """Two models along their training: a solid line for two layers, a dashed one for one layer, no colours of roles.
 
-The shaded steps are the measured phase change (`utils.training_dynamics.phase_change`), never drawn by eye.
+The shaded steps are the measured phase change (`utils.toy.dynamics.phase_change`), never drawn by eye.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The moment it learns: how induction score and loss of both models went along, with one slider through the training.
 
 The slider also sets the heads and best scores of both cards (assets/toy.js); the strips stay those of the finished
-models, and say so. The shaded phase change is measured (`utils.training_dynamics.phase_change`), never drawn by eye.
+models, and say so. The shaded phase change is measured (`utils.toy.dynamics.phase_change`), never drawn by eye.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from components.toy.toy_card import job_name
 from components.toy.toy_view import ToyModel, ToyView, best_at_steps, roles_at_steps
 from components.toy.training_figure import Line, training_figure
 from utils.roles import ROLES
-from utils.training_dynamics import TrainingDynamics, phase_change
+from utils.toy.dynamics import TrainingDynamics, phase_change
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

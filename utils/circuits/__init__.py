@@ -5,7 +5,7 @@ each family keeps W_Q, W_K, W_V and W_O, and how norms are folded into them), `s
 one head), `positions.py` (how a head looks by distance), `head_circuits.py` (all of that for every head),
 `composition.py` and `baseline.py` (how well two heads fit, and how well random ones do), `token_circuits.py` (both
 circuits on the tokens of a text), `average_pattern.py` (where a head looks on the catalogue's texts), `shipped.py`
-(GPT-2's results, which come with Headlight). `laboratory.py` is their door.
+(GPT-2's results, which come with Headlight). `circuits.py` is their door.
 
 Row vectors throughout: x @ W. W_QK = W_Q W_K^T and W_OV = W_V W_O are d_model x d_model and of rank d_head at most, so
 they are never built; everything is computed from the factors.

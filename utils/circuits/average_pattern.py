@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from utils.catalogue_analysis import texts_for
+from utils.catalogue.engines import PyVeneEngine, read_sequences
+from utils.catalogue.run import texts_for
 from utils.heads import HeadId
-from utils.model_loader import LoadedModel
-from utils.pattern_engines import PyVeneEngine, read_sequences
+from utils.models.loader import LoadedModel
 
 MOST_POSITIONS = 24
 SEED = 0
@@ -29,8 +29,8 @@ class AveragePattern:
 def mean_patterns(loaded: LoadedModel) -> tuple[np.ndarray, int]:
     """[layer, head, query_pos, key_pos], float32: the mean over the catalogue's texts, and how many those are.
 
-    The texts (`test_inputs.py`) are cut to the length of the shortest, 24 positions at most. Raises: UserError for a
-    model that reads too few positions for them.
+    The texts (`catalogue/inputs.py`) are cut to the length of the shortest, 24 positions at most. Raises: UserError for
+    a model that reads too few positions for them.
     """
     inputs = texts_for(loaded, SEED).inputs
     texts = (*inputs.repeated, *inputs.sentences)

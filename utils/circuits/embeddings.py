@@ -9,7 +9,7 @@ import torch
 from utils.circuits.weights import unscaled_norm
 from utils.experiments.frozen_norm import FrozenNorm
 from utils.experiments.residual_parts import find_module, unembedding_of
-from utils.model_loader import LoadedModel
+from utils.models.loader import LoadedModel
 
 VOCABULARY_PART = 8192
 

@@ -14,7 +14,7 @@ from utils.circuits.weights import layer_weights, norm_note
 from utils.errors import UserError
 from utils.experiments.residual_parts import require_final_norm
 from utils.heads import HeadId
-from utils.model_loader import LoadedModel
+from utils.models.loader import LoadedModel
 
 
 @dataclass(frozen=True, eq=False)

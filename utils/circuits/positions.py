@@ -12,7 +12,7 @@ import torch
 from utils.circuits.weights import HeadWeights, as_read
 from utils.experiments.residual_parts import find_module
 from utils.model_config import Positions
-from utils.model_loader import LoadedModel
+from utils.models.loader import LoadedModel
 
 LONGEST_DISTANCE = 64
 # Where families with learned positions keep them, and how many rows at the front belong to no position.

@@ -20,7 +20,7 @@ from utils.experiments.direct_logits import N_PUSHES, Push
 from utils.experiments.residual_parts import require_final_norm, unembedding_of
 from utils.forward_pass import EncodedPrompt
 from utils.heads import HeadId
-from utils.model_loader import LoadedModel
+from utils.models.loader import LoadedModel
 from utils.tokens import Token, tokens_from_ids
 
 MOST_TOKENS = 24

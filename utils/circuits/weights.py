@@ -24,7 +24,7 @@ from utils.errors import UserError
 from utils.experiments.frozen_norm import FrozenNorm
 from utils.experiments.residual_parts import find_module
 from utils.model_config import Family, Norm
-from utils.model_loader import LoadedModel
+from utils.models.loader import LoadedModel
 
 
 @dataclass(frozen=True, eq=False)

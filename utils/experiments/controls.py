@@ -12,7 +12,7 @@ from collections.abc import Collection
 
 import numpy as np
 
-from utils.catalogue import ModelCatalogue
+from utils.catalogue.schema import ModelCatalogue
 from utils.heads import HeadId
 
 HeadSet = tuple[HeadId, ...]

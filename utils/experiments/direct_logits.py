@@ -14,7 +14,7 @@ import torch
 from utils.errors import Notice
 from utils.experiments.residual_parts import split_residual
 from utils.heads import HeadId
-from utils.model_loader import LoadedModel
+from utils.models.loader import LoadedModel
 from utils.tokens import Token, tokens_from_ids
 
 N_PUSHES = 5

@@ -11,7 +11,7 @@ import torch
 from utils.tokens import Token, tokens_from_ids
 
 if TYPE_CHECKING:
-    from utils.model_loader import LoadedModel
+    from utils.models.loader import LoadedModel
 
 
 @dataclass(frozen=True)

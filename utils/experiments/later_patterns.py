@@ -12,7 +12,7 @@ from utils.errors import Notice
 from utils.experiments.controls import HeadSet
 from utils.experiments.questions import Method
 from utils.heads import HeadId
-from utils.model_loader import LoadedModel
+from utils.models.loader import LoadedModel
 from utils.pyvene_engine import ablate_heads
 from utils.scoring import MIN_TOKENS, score_text
 

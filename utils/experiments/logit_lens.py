@@ -15,7 +15,7 @@ import torch
 
 from utils.errors import Notice
 from utils.experiments.residual_parts import final_norm_of, require_final_norm, unembedding_of
-from utils.model_loader import LoadedModel
+from utils.models.loader import LoadedModel
 from utils.pyvene_engine import capture_residual
 from utils.tokens import Token, tokens_from_ids
 

@@ -1,6 +1,6 @@
 """What stands in for a head that is off: its mean over reference texts, or its values on another text.
 
-The reference texts are the catalogue's sentences (`utils/test_sentences.txt`). The mean has two parts, because the
+The reference texts are the catalogue's sentences (`utils/catalogue/sentences.txt`). The mean has two parts, because the
 first position is unlike all others: a head can look only at itself there, and many models give it values of a size
 that no other has. The first position gets the mean over first positions, each later one the mean over all later ones.
 
@@ -24,13 +24,13 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from utils.catalogue.inputs import varied_texts
 from utils.experiments.questions import Method
-from utils.model_files import local_model_dir
-from utils.model_loader import LoadedModel
-from utils.model_weights import remembered_weights_name
+from utils.models.files import local_model_dir
+from utils.models.loader import LoadedModel
+from utils.models.weights import remembered_weights_name
 from utils.pyvene_engine import capture_head_values
 from utils.settings import Settings
-from utils.test_inputs import varied_texts
 
 LOG = logging.getLogger(__name__)
 RESAMPLE_SEED = 0
@@ -138,7 +138,7 @@ def means_path(model: str, settings: Settings) -> Path:
 
 
 def save_means(path: Path, means: MeanValues, weights: str, texts: Sequence[TokenIds]) -> None:
-    """Store means. Args: weights: which weights they are of, as `model_weights.name_weights` says it."""
+    """Store means. Args: weights: which weights they are of, as `models.weights.name_weights` says it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {"first": means.first.contiguous(), "later": means.later.contiguous()}
     partial = path.with_suffix(".partial")

@@ -16,7 +16,7 @@ import torch
 from utils.errors import UserError
 from utils.experiments.frozen_norm import FrozenNorm
 from utils.heads import HeadId
-from utils.model_loader import LoadedModel
+from utils.models.loader import LoadedModel
 from utils.pyvene_engine import ResidualStream, capture_residual
 
 LARGEST_IDENTITY_ERROR = 0.01  # in logits, for logits of up to 100

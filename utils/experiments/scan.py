@@ -17,7 +17,7 @@ from utils.experiments.controls import HeadSet
 from utils.experiments.distribution import Guess, guesses, kl_nats, top_ids
 from utils.experiments.questions import Method
 from utils.heads import HeadId
-from utils.model_loader import LoadedModel
+from utils.models.loader import LoadedModel
 from utils.pyvene_engine import ablate_heads
 
 TOKENS_AT_ONCE = 1024  # rows x tokens of one pass; larger ones are no faster on a laptop, and others wait longer

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from utils.catalogue.inputs import plain_token_ids
 from utils.errors import Notice
 from utils.experiments.controls import HeadSet
 from utils.experiments.questions import Method
-from utils.model_loader import LoadedModel
+from utils.models.loader import LoadedModel
 from utils.pyvene_engine import ablate_heads
-from utils.test_inputs import plain_token_ids
 
 SHORTEST_SEGMENT = 2
 LOGITS_BYTES = 64 * 2**20

@@ -14,7 +14,7 @@ from utils.experiments.distribution import Guess, guesses, kl_nats, top_ids
 from utils.experiments.questions import Method
 from utils.experiments.residual_parts import split_residual
 from utils.experiments.verdict import Measured, Verdict, judge
-from utils.model_loader import LoadedModel
+from utils.models.loader import LoadedModel
 from utils.pyvene_engine import ablate_heads
 
 N_GUESSES = 10

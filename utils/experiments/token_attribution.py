@@ -25,7 +25,7 @@ from captum.attr import IntegratedGradients
 from utils.errors import Notice
 from utils.experiments.distribution import Guess, guesses, top_ids
 from utils.experiments.residual_parts import find_module
-from utils.model_loader import LoadedModel
+from utils.models.loader import LoadedModel
 
 FIRST_STEPS = 64
 MOST_TOKEN_STEPS = 8192  # steps x tokens: 256 steps of 32 tokens

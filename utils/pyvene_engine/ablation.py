@@ -28,7 +28,7 @@ from utils.pyvene_engine.hooks import (
 from utils.pyvene_engine.patterns import stack_patterns
 
 if TYPE_CHECKING:
-    from utils.model_loader import LoadedModel
+    from utils.models.loader import LoadedModel
 
 
 def ablate_heads(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from utils.model_config import Family
-    from utils.model_loader import LoadedModel
+    from utils.models.loader import LoadedModel
 
 
 @dataclass(frozen=True, eq=False)

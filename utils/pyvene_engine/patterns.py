@@ -9,7 +9,7 @@ import torch
 from utils.pyvene_engine.hooks import Capture, collect_pattern, model_inputs, run_watched
 
 if TYPE_CHECKING:
-    from utils.model_loader import LoadedModel
+    from utils.models.loader import LoadedModel
 
 
 def capture_patterns(

@@ -16,7 +16,7 @@ from utils.pyvene_engine.hooks import (
 )
 
 if TYPE_CHECKING:
-    from utils.model_loader import LoadedModel
+    from utils.models.loader import LoadedModel
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,124 @@
+"""Beside the large map: the card of the head in focus, and what the map shows in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import dash_bootstrap_components as dbc
+from dash import html
+
+from components.address import head_href
+from components.job_words import jobs_sentence
+from components.lamp import lamp
+from components.literature_badge import badges
+from components.numbers import in_words
+from components.score_bar import score_bar, two_decimals
+from utils.heads import HeadId
+from utils.levels import HeadLevels, RoleLevel
+from utils.roles import OTHER, ROLES
+
+if TYPE_CHECKING:
+    from dash.development.base_component import Component
+
+    from components.all_heads.all_heads_view import HeadsView
+
+MANY_ANCHORS = 0.3  # share of all heads from which resting on the first token wants an explanation
+
+
+def layout(view: HeadsView, head: HeadId) -> list[Component]:
+    """One head in short: lamp, jobs, level, and the way to its page; empty for a head the model does not have."""
+    entry = next((entry for entry in view.levels if entry.id == head), None)
+    if entry is None:
+        return []
+    words = html.Div(
+        [html.H2(f"Layer {head.layer}, head {head.head}"), html.P(jobs_sentence(entry.jobs))],
+        className="map-card-words",
+    )
+    href = head_href(view.question.model, view.question.prompt, *head)
+    papers = badges(view.question.model, head)
+    return [
+        html.Div([lamp(entry.main_job, entry.status), words], className="map-card-head"),
+        *_level(entry),
+        *([html.Div(papers, className="paper-names")] if papers else []),
+        dbc.Button("Open this head", href=href, className="btn-quiet"),
+    ]
+
+
+def opening_head(view: HeadsView) -> HeadId | None:
+    """The head that the card shows first: an active induction head if there is one, else the strongest active head."""
+    if not view.levels:
+        return None
+    return max(view.filtered or view.levels, key=_strength).id
+
+
+def where_jobs_sit(view: HeadsView) -> str:
+    """In which layers each job has its heads, counted from the catalogue."""
+    layers = {role: sorted({entry.id.layer for entry in view.levels if role in entry.jobs}) for role in ROLES}
+    places = [
+        f"{ROLES[role].display_name.lower()} heads in {_layer_range(found)}"
+        for role, found in layers.items()
+        if found and role in ("previous_token", "induction", "duplicate_token")
+    ]
+    if not places:
+        return "No head of this model is known to look for repeats or for the previous token."
+    sentence = f"{', '.join(places[:-1])} and {places[-1]}" if len(places) > 1 else places[0]
+    return f"{sentence[0].upper()}{sentence[1:]}."
+
+
+def job_lamp(role: str, n_heads: int) -> Component:
+    """The lamp that stands for a job, whatever the text; flat where no head has it."""
+    return lamp(role, "active" if role != OTHER and n_heads else "no_heads", "row")
+
+
+def why_so_many_anchors(view: HeadsView) -> html.P | None:
+    """The question that a map full of anchors raises, answered; None where there are few."""
+    if not view.levels or view.count("positional") < MANY_ANCHORS * len(view.levels):
+        return None
+    return html.P(
+        [
+            html.Strong("Why so many anchors? "),
+            "The first token is a resting place. A head that finds nothing to do on a text tends to look there.",
+        ],
+        className="map-why",
+    )
+
+
+def _level(entry: HeadLevels) -> list[Component]:
+    """Bar and sentence of the main job."""
+    if not entry.jobs:
+        return []
+    level = entry.levels[entry.main_job]
+    bar = score_bar(
+        level.role,
+        level.score,
+        name=str(entry.id),
+        chance=level.chance,
+        threshold=level.threshold,
+        usual=level.usual,
+        is_active=level.is_active,
+    )
+    return [bar, html.P(_level_sentence(level))] if level.score is not None else [html.P(_level_sentence(level))]
+
+
+def _level_sentence(level: RoleLevel) -> str:
+    usual = f"usually {two_decimals(level.usual)}"
+    if level.score is not None:
+        return f"{two_decimals(level.score)} on your text, {usual}."
+    if level.status == "not_applicable":
+        return "This job cannot show on your text."
+    return f"Score on its test texts: {two_decimals(level.usual)}."
+
+
+def _strength(entry: HeadLevels) -> tuple[bool, bool, float]:
+    """Active heads first, induction first among them, as on the stage of the Roles page; then by score."""
+    level = entry.levels.get(entry.main_job)
+    figure = (level.score if level.score is not None else level.usual) if level else None
+    return entry.status == "active", entry.main_job == "induction", figure or 0.0
+
+
+def _layer_range(layers: list[int]) -> str:
+    if len(layers) == 1:
+        return f"layer {layers[0]}"
+    if layers == list(range(layers[0], layers[-1] + 1)):
+        return f"layers {layers[0]} to {layers[-1]}"
+    return f"{in_words(len(layers))} layers from {layers[0]} to {layers[-1]}"

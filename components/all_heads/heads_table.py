@@ -1,0 +1,150 @@
+"""The table of all heads: one row per head, and for each role its level on the text and its usual level.
+
+A level that is one of the head's jobs is bold, with its usual level behind a triangle; any other is grey, with chance
+only. The whole row is one link to the head's page.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dash import dcc, html
+
+from components.address import head_href
+from components.job_words import STATUS_WORDS
+from components.lamp import lamp, role_sign
+from components.literature_badge import badges, has_named_heads
+from components.markup import aria, classes
+from components.numbers import in_words
+from components.score_bar import two_decimals
+from utils.levels import HeadLevels, RoleLevel
+from utils.roles import ROLES
+
+if TYPE_CHECKING:
+    from components.all_heads.all_heads_view import HeadsView
+
+NO_SCORE = "–"
+
+
+class Ids:
+    table = "heads-table"
+
+    @staticmethod
+    def sort(column: Any) -> dict[str, Any]:
+        return {"type": "heads-sort", "column": column}
+
+
+def layout(view: HeadsView) -> html.Table:
+    """The rows that the view shows."""
+    caption = html.Caption(f"Every head of {view.model_name} and its scores", className="visually-hidden")
+    return html.Table(
+        [caption, html.Thead(html.Tr(_column_heads(view))), html.Tbody([_row(view, entry) for entry in view.rows])],
+        id=Ids.table,
+        className="heads-table",
+    )
+
+
+def cell_text(level: RoleLevel) -> str:
+    """A score cell in words: "induction 0.92, usual 0.93, active"."""
+    name = ROLES[level.role].display_name.lower()
+    parts = [f"{name} {two_decimals(level.score)}" if level.score is not None else f"{name}: no score on this text"]
+    if level.is_job:
+        parts.append(f"usual {two_decimals(level.usual)}" if level.usual is not None else "")
+        parts.append(STATUS_WORDS[level.status])
+    else:
+        parts.append("not a job of this head")
+    return ", ".join(part for part in parts if part)
+
+
+def has_papers(view: HeadsView) -> bool:
+    """Whether a paper names any head of the model, so that the table has a column for that."""
+    return has_named_heads(view.question.model, (entry.id for entry in view.levels))
+
+
+def _column_heads(view: HeadsView) -> list[html.Th]:
+    return [
+        _column_head("head", "Head", view),
+        _column_head("main", "Main job", view),
+        html.Th("Also", scope="col", className="heads-also"),
+        *(_column_head(key, role.display_name, view) for key, role in ROLES.items()),
+        *([html.Th("Named in papers", scope="col", className="heads-papers")] if has_papers(view) else []),
+    ]
+
+
+def _column_head(column: str, name: str, view: HeadsView) -> html.Th:
+    icon = [html.Span(role_sign(column), className=f"column-sign role-{column}")] if column in ROLES else []
+    arrow, direction = [], "none"
+    if view.sort.column == column:
+        arrow = [html.Span("\u00a0↑" if view.sort.is_up else "\u00a0↓", **aria(hidden=True))]
+        direction = "ascending" if view.sort.is_up else "descending"
+    words = html.Span([name, *arrow])
+    button = html.Button([*icon, words], id=Ids.sort(column), type="button", className="column-sort")
+    return html.Th(button, scope="col", className=_column_class(column, view), **aria(sort=direction))
+
+
+def _row(view: HeadsView, entry: HeadLevels) -> html.Tr:
+    href = head_href(view.question.model, view.question.prompt, *entry.id)
+    return html.Tr(
+        [
+            html.Th(dcc.Link(str(entry.id), href=href, className="row-link"), scope="row", className="heads-name"),
+            html.Td(_main_job(entry), className="heads-main"),
+            html.Td([_other_job(entry, role) for role in entry.jobs[1:]], className="heads-also"),
+            *(_score_cell(entry, role, _column_class(role, view)) for role in ROLES),
+            *([html.Td(badges(view.question.model, entry.id), className="heads-papers")] if has_papers(view) else []),
+        ],
+        className="heads-row",
+    )
+
+
+def _main_job(entry: HeadLevels) -> html.Span:
+    name = ROLES[entry.main_job].display_name if entry.jobs else f"none of the {in_words(len(ROLES))}"
+    words = html.Span(name, className="job-word" if entry.jobs else "no-job-word")
+    return html.Span([lamp(entry.main_job, entry.status, "row"), words], className="main-job")
+
+
+def _other_job(entry: HeadLevels, role: str) -> html.Span:
+    is_active = entry.levels[role].is_active
+    dot = html.Span(className=classes("dot", is_active and "dot--active"), **aria(hidden=True))
+    return html.Span([dot, ROLES[role].display_name.lower()], className=f"other-job role-{role}")
+
+
+def _score_cell(entry: HeadLevels, role: str, column_class: str) -> html.Td:
+    level = entry.levels[role]
+    usual = [html.Span(two_decimals(level.usual), className="cell-usual")] if _shows_usual(level) else []
+    figures = html.Div([two_decimals(level.score) or NO_SCORE, *usual], className="cell-figures", **aria(hidden=True))
+    return html.Td(
+        [html.Span(cell_text(level), className="visually-hidden"), figures, _bar(level)],
+        className=classes(column_class, level.is_job and "is-job"),
+    )
+
+
+def _bar(level: RoleLevel) -> html.Div:
+    """The bar as one element, drawn from its custom properties; a table holds hundreds. `cell_text` says the same."""
+    marks = {"score": level.score, "chance": level.chance}
+    if level.is_job:
+        marks |= {"threshold": level.threshold, "usual": level.usual}
+    shown = {f"--{name}": f"{value:.3f}" for name, value in marks.items() if value is not None}
+    state = "plain" if not level.is_job or level.score is None else "active" if level.is_active else "below"
+    return html.Div(
+        className=classes(
+            f"cell-bar cell-bar--{state} role-{level.role}",
+            "--chance" in shown and "has-chance",
+            "--usual" in shown and "has-usual",
+        ),
+        style=shown,
+        **aria(hidden=True),
+    )
+
+
+def _shows_usual(level: RoleLevel) -> bool:
+    return level.is_job and level.usual is not None
+
+
+def _kept_column(view: HeadsView) -> str:
+    """The one score column that stays in a narrow window: the sorted one, or that of the filter."""
+    return next((column for column in (view.sort.column, view.role) if column in ROLES), next(iter(ROLES)))
+
+
+def _column_class(column: str, view: HeadsView) -> str:
+    is_score, is_kept = column in ROLES, column == _kept_column(view)
+    return classes(is_score and "heads-score", column == view.sort.column and "is-sorted", is_kept and "is-kept")

@@ -1,0 +1,177 @@
+"""The steps of one analysis, from a model to its `ModelCatalogue`; the script and the running app take the same ones.
+
+1. every head's scores on the catalogue's inputs (`inputs.py`), pooled over all texts (`building.py`);
+2. the roles that follow from them, with the provenance of the numbers;
+3. prompts that light each role, chosen by putting every candidate to the model (`suggestions.py`).
+
+An engine gives the patterns (`engines.py`). Nothing here writes a file. `progress` is called after every
+text and may raise to end the analysis there.
+"""
+
+from __future__ import annotations
+
+import datetime
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from utils.catalogue.building import (
+    build_catalogue,
+    describe_inputs,
+    holders_of,
+    measure_roles,
+    with_suggestions,
+)
+from utils.catalogue.engines import PatternEngine, library_versions, read_sequences
+from utils.catalogue.inputs import CatalogueInputs, make_inputs, varied_texts
+from utils.catalogue.schema import ModelCatalogue, Provenance
+from utils.catalogue.suggestions import CANDIDATES, Candidate, choose_suggestions
+from utils.forward_pass import encode_prompt
+from utils.head_detection import summarise_roles
+from utils.models.loader import LoadedModel
+from utils.roles import ROLES
+from utils.scoring import RoleScores, ScorePool
+from utils.tokens import Token, tokens_from_ids
+
+ENOUGH_ROWS = 100  # before so many evidence rows, "found so far" would come and go
+
+
+@dataclass(frozen=True)
+class TextRead:
+    """One more text was read. roles_found: the roles that some head holds, by what was read up to here."""
+
+    n_tokens: int
+    roles_found: tuple[str, ...]
+
+
+Progress = Callable[[TextRead], object]
+
+
+@dataclass(frozen=True, eq=False)
+class CatalogueTexts:
+    """Everything that one analysis reads: the inputs that are scored, and candidates for suggested prompts."""
+
+    inputs: CatalogueInputs
+    candidates: Mapping[str, tuple[Candidate, ...]]
+
+    @property
+    def prompts(self) -> frozenset[str]:
+        """The candidates' texts; each is read once, whatever number of roles it is tried for."""
+        return frozenset(candidate.text for candidates in self.candidates.values() for candidate in candidates)
+
+    @property
+    def n_texts(self) -> int:
+        return len(self.inputs.repeated) + len(self.inputs.sentences) + len(self.prompts)
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """One prompt as the live decision needs it: tokens, and patterns [layer, head, query_pos, key_pos]."""
+
+    tokens: tuple[Token, ...]
+    patterns: np.ndarray
+
+
+def texts_for(loaded: LoadedModel, seed: int) -> CatalogueTexts:
+    """The texts on which a model is analysed. Raises UserError when it reads too few positions to be tested."""
+    adapter = loaded.adapter
+    texts = varied_texts(adapter)
+    inputs = make_inputs(loaded.tokenizer, loaded.start_ids, loaded.max_positions, seed, texts)
+    if adapter is None or not adapter.prompts:
+        return CatalogueTexts(inputs, CANDIDATES)
+    own = tuple(map(Candidate, adapter.prompts))
+    return CatalogueTexts(inputs, dict.fromkeys(ROLES, own))
+
+
+def count_tokens(loaded: LoadedModel, texts: CatalogueTexts, max_tokens: int) -> int:
+    """All tokens that the analysis will read, which is what its time goes by."""
+    sequences = (*texts.inputs.repeated, *texts.inputs.sentences)
+    return sum(map(len, sequences)) + sum(len(encode_prompt(loaded, text, max_tokens).ids) for text in texts.prompts)
+
+
+def measure_catalogue(
+    engine: PatternEngine,
+    weights: str,
+    texts: CatalogueTexts,
+    max_tokens: int,
+    progress: Progress,
+    max_difference: float | None = None,
+    batch_bytes: int | None = None,
+) -> ModelCatalogue:
+    """Measure a model on these texts.
+
+    Args: weights: what names them, `models.weights.name_weights`. max_tokens: the longest prompt of the running app.
+    max_difference: to TransformerLens' `detect_head`, where that was measured. batch_bytes: as `read_sequences`.
+    """
+    scores = score_model(engine, texts.inputs, progress, batch_bytes)
+    provenance = describe_run(engine, weights, texts.inputs, scores, max_difference)
+    catalogue = build_catalogue(engine.loaded.name, scores, provenance)
+    measure = partial(count_active, engine, catalogue, max_tokens, progress)
+    return with_suggestions(catalogue, choose_suggestions(measure, list(ROLES), texts.candidates))
+
+
+def score_model(
+    engine: PatternEngine, inputs: CatalogueInputs, progress: Progress, batch_bytes: int | None = None
+) -> dict[str, RoleScores]:
+    """Every head's scores for every role on the catalogue's inputs."""
+    repeated = read_sequences(engine, inputs.repeated, batch_bytes)
+    sentences = read_sequences(engine, inputs.sentences, batch_bytes)
+    return measure_roles(
+        repeated, sentences, lambda pool, token_ids: progress(TextRead(len(token_ids), roles_found(pool)))
+    )
+
+
+def roles_found(pool: ScorePool) -> tuple[str, ...]:
+    """The roles that some head holds by the rows pooled so far, once those are enough to tell."""
+    return tuple(
+        role for role, scores in pool.result().items() if scores.n_rows >= ENOUGH_ROWS and holders_of(scores).all.any()
+    )
+
+
+def count_active(
+    engine: PatternEngine, catalogue: ModelCatalogue, max_tokens: int, progress: Progress, text: str
+) -> dict[str, tuple[int, int]]:
+    """Put one text to the model: for every role, how many heads of its card the live decision calls active, of how
+    many."""
+    ids = encode_prompt(engine.loaded, text, max_tokens).ids
+    tokens = tokens_from_ids(engine.loaded.tokenizer, ids, has_start_mark=bool(engine.loaded.start_ids))
+    ((patterns, _),) = read_sequences(engine, [np.array(ids, dtype=np.int64)])
+    summary = summarise_roles(Reading(tokens, patterns), catalogue)
+    progress(TextRead(len(ids), tuple(role for role in ROLES if catalogue.heads_of(role))))
+    return {role: (sum(h["is_active"] for h in summary[role]["heads"]), len(summary[role]["heads"])) for role in ROLES}
+
+
+def describe_run(
+    engine: PatternEngine,
+    weights: str,
+    inputs: CatalogueInputs,
+    scores: dict[str, RoleScores],
+    max_difference: float | None,
+) -> Provenance:
+    """How the numbers were made, as of now."""
+    return Provenance(
+        schema_version=1,
+        weights=weights,
+        bos_rule=bos_rule(engine.loaded),
+        start_mark_id=engine.loaded.start_mark_id,
+        seed=inputs.seed,
+        inputs_hash=inputs.hash,
+        n_random_sequences=len(inputs.repeated),
+        n_sentences=len(inputs.sentences),
+        engine=engine.name,
+        versions={"python": platform.python_version(), **library_versions(engine)},
+        date=datetime.datetime.now(datetime.UTC).replace(microsecond=0),
+        max_difference_to_detect_head=max_difference,
+        **describe_inputs(scores),
+    )
+
+
+def bos_rule(loaded: LoadedModel) -> str:
+    """How every sequence begins, in words."""
+    if loaded.start_mark_id is None:
+        return "none: sequences begin with their first token"
+    mark = loaded.tokenizer.convert_ids_to_tokens(loaded.start_mark_id)
+    return f"one start mark: every sequence begins with id {loaded.start_mark_id}, {mark}"

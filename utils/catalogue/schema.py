@@ -1,0 +1,206 @@
+"""What a catalogue holds: which roles each head of a model has, and how the numbers were made.
+
+A file holds one `ModelCatalogue` per model name (`file.py`). Matrices are [layer][head], both counted from 0. How the
+numbers come about is told in `building.py`.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, model_validator
+
+from utils.heads import HeadId
+from utils.roles import OTHER, ROLES, SET_ROLES
+
+Index = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+FourDecimals = PlainSerializer(lambda number: round(number, 4) + 0.0, return_type=float, when_used="json-unless-none")
+ThreeDigits = PlainSerializer(lambda number: float(f"{number:.2e}"), return_type=float, when_used="json-unless-none")
+Share = Annotated[float, Field(ge=0, le=1), FourDecimals]
+Excess = Annotated[float, Field(le=1), FourDecimals]
+ScoreMatrix = list[list[Share]]
+ExcessMatrix = list[list[Excess]]
+
+
+class FieldError(ValueError):
+    """A field that has the right type and still cannot be true; carries the path to it."""
+
+    def __init__(self, path: str, sentence: str):
+        super().__init__(sentence)
+        self.path = path
+        self.sentence = sentence
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class CataloguedHead(_Strict):
+    """One head on a role's card.
+
+    score: in [0, 1], on the catalogue's inputs. chance: the score of an even head there, excess: how far above it;
+    both null for diffuse. peak: diffuse only. weak: its layer has no head that holds the role in full.
+    best_role: under `other` only, the role that the head comes nearest to; the figures are then of that role.
+    """
+
+    layer: Index
+    head: Index
+    score: Share
+    chance: Share | None = None
+    excess: Excess | None = None
+    peak: Share | None = None
+    weak: bool = False
+    best_role: str | None = None
+
+    @property
+    def id(self) -> HeadId:
+        return HeadId(self.layer, self.head)
+
+
+class SuggestedPrompt(_Strict):
+    """A prompt that lights a role: `lights` of the `of` heads on its card, counted with the live decision."""
+
+    text: Annotated[str, Field(min_length=1)]
+    lights: Count
+    of: Count
+
+
+class Category(_Strict):
+    """One role's card: its words, its heads (strongest first), and prompts that light it (best first)."""
+
+    display_name: str
+    description: str
+    icon: str
+    requires_repetition: bool
+    n_heads_holding: Index
+    suggested_prompt: SuggestedPrompt | None
+    suggested_prompts: list[SuggestedPrompt]
+    top_heads: list[CataloguedHead]
+
+
+class Provenance(_Strict):
+    """How the numbers were made, so that they can be made again.
+
+    weights: the hub's revision, or a hash of the weight files. max_difference_to_detect_head: the largest difference
+    between our scores and TransformerLens' `detect_head` on the same sequences; null where the engine was not
+    TransformerLens. chance: per role, the score of an even head on these inputs.
+    """
+
+    schema_version: Literal[1]
+    weights: Annotated[str, Field(min_length=8)]
+    bos_rule: Annotated[str, Field(min_length=1)]
+    start_mark_id: Index | None
+    seed: int
+    inputs_hash: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+    n_random_sequences: Count
+    n_sentences: Count
+    evidence_rows: dict[str, Index]
+    chance: dict[str, Share]
+    engine: Literal["transformer_lens", "pyvene"]
+    versions: dict[str, str]
+    date: datetime.datetime
+    max_difference_to_detect_head: Annotated[float, Field(ge=0), ThreeDigits] | None
+
+
+class ModelCatalogue(_Strict):
+    """Every head of one model with all its scores, and the cards that are made from them.
+
+    all_excess has no diffuse, which has no chance level; all_peaks has diffuse only. head_roles[layer][head] lists
+    the roles that the head has, main one first; an empty list means `other`.
+    """
+
+    model_name: Annotated[str, Field(min_length=1)]
+    num_layers: Count
+    num_heads: Count
+    analysis_date: datetime.date
+    categories: dict[str, Category]
+    head_roles: list[list[list[str]]]
+    all_scores: dict[str, ScoreMatrix]
+    all_excess: dict[str, ExcessMatrix]
+    all_peaks: dict[str, ScoreMatrix]
+    provenance: Provenance
+
+    @property
+    def n_layers(self) -> int:
+        return self.num_layers
+
+    @property
+    def n_heads(self) -> int:
+        """Heads in each layer."""
+        return self.num_heads
+
+    def scores(self, role: str) -> np.ndarray:
+        """Catalogued scores [layer, head] in [0, 1]. Raises KeyError for a key that is not a role."""
+        return np.array(self.all_scores[role])
+
+    def excess(self, role: str) -> np.ndarray | None:
+        """Catalogued excess over chance [layer, head]; None for diffuse, which has no chance level."""
+        return np.array(self.all_excess[role]) if role in self.all_excess else None
+
+    def heads_of(self, role: str) -> list[CataloguedHead]:
+        """The heads on a role's card, strongest first; empty where the model has none."""
+        return list(self.categories[role].top_heads)
+
+    def roles_of(self, head: HeadId) -> tuple[str, ...]:
+        """Every role that the head has, main one first, on a card or not; empty for `other`.
+
+        Raises: IndexError for a head that the model does not have.
+        """
+        layer, head_index = head
+        if not (0 <= layer < self.num_layers and 0 <= head_index < self.num_heads):
+            raise IndexError(f"{self.model_name} has no head {head}.")
+        return tuple(self.head_roles[layer][head_index])
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> ModelCatalogue:
+        for path, sentence in _contradictions(self):
+            raise FieldError(path, sentence)
+        return self
+
+
+def _contradictions(catalogue: ModelCatalogue) -> Iterator[tuple[str, str]]:
+    """Fields that disagree with one another, as (path, sentence)."""
+    for name, found, wanted in (
+        ("categories", catalogue.categories, {*ROLES, OTHER}),
+        ("all_scores", catalogue.all_scores, set(ROLES)),
+        ("all_excess", catalogue.all_excess, set(SET_ROLES)),
+        ("all_peaks", catalogue.all_peaks, {"diffuse"}),
+    ):
+        if set(found) != wanted:
+            differing = sorted(set(found) ^ wanted)
+            yield f"{name}.{differing[0]}", "this role is missing" if differing[0] in wanted else "not a role"
+    yield from _wrong_shapes(catalogue)
+    yield from _wrong_heads(catalogue)
+
+
+def _wrong_shapes(catalogue: ModelCatalogue) -> Iterator[tuple[str, str]]:
+    shape = f"{catalogue.num_layers} layers of {catalogue.num_heads} heads"
+    matrices: dict[str, list[list[Any]]] = {"head_roles": catalogue.head_roles}
+    for name in ("all_scores", "all_excess", "all_peaks"):
+        matrices |= {f"{name}.{role}": matrix for role, matrix in getattr(catalogue, name).items()}
+    for path, matrix in matrices.items():
+        if len(matrix) != catalogue.num_layers:
+            yield path, f"holds {len(matrix)} rows, and the model has {shape}"
+        for layer, row in enumerate(matrix):
+            if len(row) != catalogue.num_heads:
+                yield f"{path}[{layer}]", f"holds {len(row)} heads, and the model has {shape}"
+
+
+def _wrong_heads(catalogue: ModelCatalogue) -> Iterator[tuple[str, str]]:
+    for layer, row in enumerate(catalogue.head_roles):
+        for head, roles in enumerate(row):
+            if not set(roles) <= set(ROLES):
+                yield f"head_roles[{layer}][{head}]", "names something that is not a role"
+    for role, category in catalogue.categories.items():
+        for index, entry in enumerate(category.top_heads):
+            path = f"categories.{role}.top_heads[{index}]"
+            if entry.layer >= catalogue.num_layers or entry.head >= catalogue.num_heads:
+                yield path, f"{entry.id} is not a head of this model"
+                continue
+            roles = catalogue.head_roles[entry.layer][entry.head]
+            if (role not in roles) if role != OTHER else bool(roles):
+                yield path, f"head_roles does not list {entry.id} under this role"

@@ -1,0 +1,119 @@
+"""Prompts that light a role: candidates, and the choice among them by measurement.
+
+A suggestion promises "lights 3 of 3 heads", so each candidate is put to the model and judged by the live decision;
+the choice is by what came out. Candidates are plain English in small words, so that they read well and stay short
+for any model. Repetition roles get texts in which tokens return: prose first, then word lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from utils.catalogue.schema import SuggestedPrompt
+from utils.roles import ROLES
+
+SUGGESTIONS_PER_ROLE = 3
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A prompt that might light a role. Prose reads better than a bare list, and wins when both light as many."""
+
+    text: str
+    is_prose: bool = True
+
+
+def _lists(*texts: str) -> tuple[Candidate, ...]:
+    return tuple(Candidate(text, is_prose=False) for text in texts)
+
+
+PLAIN_PROSE = tuple(
+    Candidate(text)
+    for text in (
+        "The little girl went to the park with her friend.",
+        "Once upon a time there was a small green frog.",
+        "My father likes to read old books in the garden.",
+        "We saw a big ship sail out to sea this morning.",
+        "Every winter the birds fly south and look for a warm home.",
+        "The king gave his daughter a golden ring and a white horse.",
+        "After school, Ben ran down the hill and jumped into the cold river.",
+        "It was raining, so we stayed inside, baked a cake and told stories.",
+        "The old man opened the door, looked at the stars and began to sing a quiet song.",
+        "One day a clever fox met a hungry bear near the bridge and asked him for some bread.",
+        "When the sun came up, the farmer woke his sons, fed the horses and went out to cut the grass.",
+    )
+)
+
+REPEATING_PROSE = tuple(
+    Candidate(text)
+    for text in (
+        "When Mary and John went to the shop, John gave the apple to Mary.",
+        "Lily and Tom went to the park. Lily gave the ball to Tom.",
+        "I saw the cat sit on the mat, and then the cat sit on the mat.",
+        "The dog chased the cat, the cat chased the mouse, and the mouse chased the dog.",
+        "Here is the house that Jack built. Here is the mouse that lived in the house that Jack built.",
+        "Tell me why: brown bears love honey. He said: brown bears love honey.",
+        "Now say seven silver spoons, and once more, seven silver spoons.",
+        "My dog likes to run in the park every day. My dog likes to run in the park every day.",
+        "Say it with me: seven brave little ducks swim over deep water. Seven brave little ducks swim over deep water.",
+        "Repeat after me, four clever foxes carry purple boxes, four clever foxes carry purple boxes.",
+        "Anna has seven yellow kites and Max has three green boats. Anna has seven yellow kites and Max has three "
+        "green boats.",
+        "She sells fresh bread at noon, and he sells cold milk at noon. She sells fresh bread at noon, and he sells "
+        "cold milk at noon.",
+        "First comes bread, then soup, then fish, then cake. Once more: first comes bread, then soup, then fish, then "
+        "cake.",
+        "If you give a mouse some bread, he asks for milk. If you give a mouse some milk, he asks for bread.",
+    )
+)
+
+REPEATING_LISTS = _lists(
+    "red blue green red blue green red blue green",
+    "cat dog fish bird cat dog fish bird",
+    "one two three four five one two three four five",
+    "one two three four five four three two one",
+    "bread, milk, eggs, cheese, bread, milk, eggs, cheese",
+    "apple stone river lamp apple stone river lamp apple stone river lamp",
+    "cloud button seven horse cloud button seven horse cloud button seven horse",
+    "Monday sun Tuesday rain Wednesday snow Monday sun Tuesday rain Wednesday snow",
+    "river table yellow seven horse music button winter river table yellow seven horse music button winter",
+    "river table yellow seven horse music button winter castle pepper river table yellow seven horse music button "
+    "winter castle pepper",
+    "nine purple doors, four silver spoons, six chairs, nine purple doors, four silver spoons, six chairs",
+)
+
+CANDIDATES: dict[str, tuple[Candidate, ...]] = {
+    key: (*REPEATING_PROSE, *REPEATING_LISTS) if role.requires_repetition else PLAIN_PROSE
+    for key, role in ROLES.items()
+}
+
+Lights = Mapping[str, tuple[int, int]]  # per role: how many of its card's heads are active, of how many
+
+
+def choose_suggestions(
+    measure: Callable[[str], Lights],
+    roles: Sequence[str],
+    candidates: Mapping[str, Sequence[Candidate]] = CANDIDATES,
+    per_role: int = SUGGESTIONS_PER_ROLE,
+) -> dict[str, list[SuggestedPrompt]]:
+    """The prompts that light the most of each role's heads, best first; ties go to prose, then to the shortest.
+
+    Args: measure: puts a text to the model and counts, with the live decision, the active heads of every role;
+    called once per text. A role that no candidate lights gets an empty list: nothing is promised.
+    """
+    measured: dict[str, Lights] = {}
+
+    def lights_on(text: str) -> Lights:
+        if text not in measured:
+            measured[text] = measure(text)
+        return measured[text]
+
+    return {role: _best(role, candidates[role], lights_on)[:per_role] for role in roles}
+
+
+def _best(role: str, candidates: Sequence[Candidate], lights_on: Callable[[str], Lights]) -> list[SuggestedPrompt]:
+    counted = [(candidate, *lights_on(candidate.text)[role]) for candidate in candidates]
+    lit = [entry for entry in counted if entry[1] > 0]
+    lit.sort(key=lambda entry: (-entry[1], not entry[0].is_prose, len(entry[0].text)))
+    return [SuggestedPrompt(text=candidate.text, lights=lights, of=of) for candidate, lights, of in lit]

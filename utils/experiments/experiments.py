@@ -1,0 +1,239 @@
+"""The door to all experiments: from a question (model, prompt, heads …) to its result, asked once and kept.
+
+Everything is checked here, and every experiment that has a control gets one. Safe under concurrent calls; nothing in
+it belongs to one student.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar, cast
+
+import numpy as np
+import torch
+
+from utils.catalogue.schema import ModelCatalogue
+from utils.errors import Notice, UserError
+from utils.experiments.controls import HeadSet, draw_controls, role_holders
+from utils.experiments.direct_logits import DirectLogits, head_direct_logits
+from utils.experiments.later_patterns import LaterPatterns, measure_later_patterns
+from utils.experiments.logit_lens import LogitLens, read_lens
+from utils.experiments.questions import Method, check_heads, check_position, read_method
+from utils.experiments.reference_values import ReferenceMeans, reference_texts, replacement_values
+from utils.experiments.scan import Progress, Scan, scan_heads
+from utils.experiments.second_copy import (
+    SHORTEST_SEGMENT,
+    SecondCopy,
+    measure_second_copy,
+)
+from utils.experiments.switch_off import SwitchOff, switch_off
+from utils.experiments.token_attribution import TokenAttribution, attribute_tokens
+from utils.forward_pass import EncodedPrompt, encode_prompt
+from utils.models.loader import LoadedModel, ModelStore
+from utils.result_cache import ResultCache
+from utils.roles import ROLES
+from utils.settings import Settings
+
+CACHE_SHARE = 8  # experiments may keep one part in so many of the memory that prompts may
+AskedHeads = Iterable[tuple[int, int]]
+Result = TypeVar("Result", SwitchOff, SecondCopy, LaterPatterns, Scan, DirectLogits, LogitLens, TokenAttribution)
+
+
+@dataclass(frozen=True, eq=False)
+class _Question:
+    """A model, the text as it reads it, and what to tell about that text."""
+
+    loaded: LoadedModel
+    read: EncodedPrompt
+
+    @property
+    def ids(self) -> list[int]:
+        return self.read.ids
+
+    def heads(self, heads: AskedHeads) -> HeadSet:
+        return check_heads(heads, self.loaded.n_layers, self.loaded.n_heads)
+
+    def up_to(self, position: int) -> list[int]:
+        """The ids up to a position; later ones cannot change what comes after it."""
+        return self.ids[: check_position(position, len(self.ids)) + 1]
+
+
+class Experiments:
+    """All experiments on the models of one server.
+
+    Args: models: loads them. catalogue: what is known of a model's heads, None where nothing is.
+    """
+
+    def __init__(self, models: ModelStore, settings: Settings, catalogue: Callable[[str], ModelCatalogue | None]):
+        self._models = models
+        self._settings = settings
+        self._catalogue = catalogue
+        self._means = ReferenceMeans(settings)
+        self._results: ResultCache[Any] = ResultCache(settings.cache_mb * 2**20 // CACHE_SHARE)
+
+    def forget(self) -> None:
+        """Keep no results, since a model's files may have changed."""
+        self._results.clear()
+
+    def switch_off(
+        self,
+        model: str,
+        prompt: str,
+        heads: AskedHeads,
+        method: str = Method.MEAN,
+        position: int = -1,
+        role: str | None = None,
+    ) -> SwitchOff:
+        """The next token after a position, with some heads off and with as many others off.
+
+        Args: role: the role that control heads must not hold; without one, none of the roles of the chosen heads.
+        Raises: UserError for a prompt with nothing to read, and for heads, method, position or role that are not there.
+        """
+        question, way = self._ask(model, prompt), read_method(method)
+        chosen, ids = question.heads(heads), question.up_to(position)
+        draws, notices = self._controls(question, chosen, role)
+
+        def run() -> SwitchOff:
+            values = self._replacement(question, way, len(ids))
+            return switch_off(question.loaded, ids, chosen, draws, way, values)
+
+        key = ("switch_off", model, prompt, chosen, tuple(draws), way, len(ids))
+        return self._told(self._once(key, run), notices)
+
+    def second_copy(
+        self, model: str, prompt: str, heads: AskedHeads, method: str = Method.MEAN, role: str | None = None
+    ) -> SecondCopy:
+        """The loss on a prompt that is said twice, with some heads off and with as many others off.
+
+        A prompt is cut where its second copy would not fit. Raises: UserError as `switch_off`, and for one token.
+        """
+        question, way = self._ask(model, prompt), read_method(method)
+        chosen = question.heads(heads)
+        draws, notices = self._controls(question, chosen, role)
+        segment, cut = self._segment(question)
+
+        def run() -> SecondCopy:
+            n_start = len(question.ids) - len(_typed(question))
+            values = self._replacement(question, way, n_start + 2 * len(segment))
+            return measure_second_copy(question.loaded, np.array([segment]), chosen, draws, way, values)
+
+        key = ("second_copy", model, prompt, chosen, tuple(draws), way)
+        return self._told(self._once(key, run), notices + cut)
+
+    def later_patterns(
+        self, model: str, prompt: str, heads: AskedHeads, method: str = Method.MEAN, role: str | None = None
+    ) -> LaterPatterns:
+        """Where later heads look with some heads off, and with as many others off. Raises: as `switch_off`."""
+        question, way = self._ask(model, prompt), read_method(method)
+        chosen = question.heads(heads)
+        draws, notices = self._controls(question, chosen, role)
+
+        def run() -> LaterPatterns:
+            values = self._replacement(question, way, len(question.ids))
+            return measure_later_patterns(question.loaded, question.ids, chosen, draws, way, values)
+
+        key = ("later_patterns", model, prompt, chosen, tuple(draws), way)
+        return self._told(self._once(key, run), notices)
+
+    def scan(
+        self,
+        model: str,
+        prompt: str,
+        method: str = Method.MEAN,
+        position: int = -1,
+        progress: Progress | None = None,
+    ) -> Scan:
+        """The effect of each head of the model, off by itself, on the next token after a position.
+
+        Args: progress: called with heads done and heads in all; not called when the answer is known already.
+        Raises: UserError as `switch_off`.
+        """
+        question, way = self._ask(model, prompt), read_method(method)
+        ids = question.up_to(position)
+
+        def run() -> Scan:
+            values = self._replacement(question, way, len(ids))
+            return scan_heads(question.loaded, ids, way, values, progress)
+
+        return self._told(self._once(("scan", model, prompt, way, len(ids)), run), question.read.notices)
+
+    def direct_logits(self, model: str, prompt: str, head: tuple[int, int], position: int = -1) -> DirectLogits:
+        """What one head writes at a position. Raises: UserError as `switch_off`, and where it cannot be told apart."""
+        question = self._ask(model, prompt)
+        (chosen,), ids = question.heads([head]), question.up_to(position)
+        key = ("direct_logits", model, prompt, chosen, len(ids))
+        result = self._once(key, lambda: head_direct_logits(question.loaded, ids, chosen))
+        return self._told(result, question.read.notices)
+
+    def logit_lens(self, model: str, prompt: str) -> LogitLens:
+        """What the model would say after each layer. Raises: UserError as `switch_off`, and without a final norm."""
+        question = self._ask(model, prompt)
+        result = self._once(("logit_lens", model, prompt), lambda: read_lens(question.loaded, question.ids))
+        return self._told(result, question.read.notices)
+
+    def token_attribution(self, model: str, prompt: str, position: int = -1) -> TokenAttribution:
+        """What each token adds to the first guess after a position. Raises: UserError as `switch_off`."""
+        question = self._ask(model, prompt)
+        ids = question.up_to(position)
+        result = self._once(
+            ("token_attribution", model, prompt, len(ids)), lambda: attribute_tokens(question.loaded, ids)
+        )
+        return self._told(result, question.read.notices)
+
+    def _ask(self, model: str, prompt: str) -> _Question:
+        loaded = self._models.get(model)
+        return _Question(loaded, encode_prompt(loaded, prompt, self._settings.max_tokens))
+
+    def _once(self, key: Hashable, run: Callable[[], Result]) -> Result:
+        return cast(Result, self._results.remember(key, run))
+
+    @staticmethod
+    def _told(result: Result, notices: tuple[Notice, ...]) -> Result:
+        return replace(result, notices=notices)
+
+    def _controls(
+        self, question: _Question, chosen: HeadSet, role: str | None
+    ) -> tuple[list[HeadSet], tuple[Notice, ...]]:
+        """The draws, and what to tell about text and control."""
+        if role is not None and role not in ROLES:
+            raise UserError(f'There is no role "{role[:40]}".', f"The roles are {', '.join(ROLES)}.")
+        loaded, notices = question.loaded, question.read.notices
+        catalogue = self._catalogue(loaded.name)
+        if catalogue is None:
+            notices += (_no_catalogue(),)
+        excluded = role_holders(catalogue, chosen, role)
+        return draw_controls(loaded.n_layers, loaded.n_heads, chosen, excluded), notices
+
+    def _replacement(self, question: _Question, method: Method, n_positions: int) -> torch.Tensor | None:
+        loaded = question.loaded
+        if method is Method.MEAN:
+            return self._means.get(loaded).at(n_positions)
+        texts = reference_texts(loaded) if method is Method.RESAMPLE else []
+        return replacement_values(loaded, method, n_positions, texts)
+
+    def _segment(self, question: _Question) -> tuple[list[int], tuple[Notice, ...]]:
+        """The part of the typed text that can be said twice."""
+        typed, loaded = _typed(question), question.loaded
+        limit = min(self._settings.max_tokens, loaded.max_positions or self._settings.max_tokens)
+        n_most = (limit - (len(question.ids) - len(typed))) // 2
+        if min(len(typed), n_most) < SHORTEST_SEGMENT:
+            raise UserError("One token is too little to say twice.", "Add a few words.")
+        if len(typed) <= n_most:
+            return typed, ()
+        cut = Notice(
+            f"Only the first {n_most} tokens were said twice.", "More would not fit into what the model may read here."
+        )
+        return typed[:n_most], (cut,)
+
+
+def _typed(question: _Question) -> list[int]:
+    """The ids without the start mark."""
+    return question.ids[len(question.loaded.start_ids) :]
+
+
+def _no_catalogue() -> Notice:
+    return Notice(
+        "Nobody has measured yet which jobs this model's heads have, so heads of the same job may be in the control.",
+        "Analyze the model, under Models.",
+    )
