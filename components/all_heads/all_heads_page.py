@@ -307,13 +307,12 @@ def _jobs(view: HeadsView) -> html.Section:
         )
         for role in filters()
     ]
-    why = heads_map_card.why_so_many_anchors(view)
     return html.Section(
         [
             html.H2("Jobs in this model"),
             html.P("Press one to dim the rest. A head with two jobs counts twice.", className="panel-note"),
             html.Div(rows, className="job-rows"),
-            *([why] if why is not None else []),
+            *heads_map_card.why_so_common(view),
         ],
         className="surface panel",
     )

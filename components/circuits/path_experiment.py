@@ -18,7 +18,7 @@ from components.circuits.path_outcome import outcome, path_experiment
 from components.lamp import sign
 from components.markup import aria
 from utils.errors import UserError
-from utils.reasons import not_applicable_reason, too_short_reason
+from utils.reasons import too_short_reason
 from utils.roles import ROLES
 
 if TYPE_CHECKING:
@@ -122,7 +122,11 @@ def no_evidence(service: Headlight, view: CircuitsView) -> str:
     reason = too_short_reason(tokens)
     if reason:
         return reason
-    return "" if np.isfinite(live_scores(service, view, role)).any() else not_applicable_reason(role, tokens)
+    if np.isfinite(live_scores(service, view, role)).any():
+        return ""
+    return ROLES[role].measure.why_grey(ROLES[role], tokens)
+        "" if np.isfinite(live_scores(service, view, role)).any() else ROLES[role].measure.why_grey(ROLES[role], tokens)
+    )
 
 
 def live_scores(service: Headlight, view: CircuitsView, role: str) -> np.ndarray:

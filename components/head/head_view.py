@@ -20,8 +20,8 @@ from utils.errors import Fix, UserError
 from utils.experiments.questions import Method, check_position
 from utils.heads import HeadId
 from utils.levels import HeadLevels, head_levels
+from utils.measures.measure import Evidence, Reading
 from utils.roles import ROLES
-from utils.scoring import Evidence
 
 if TYPE_CHECKING:
     from utils.analysis import Analysis
@@ -69,6 +69,11 @@ class HeadView:
     def pattern(self) -> np.ndarray:
         """[query_pos, key_pos]."""
         return self.analysis.forward.patterns[self.head]
+
+    @property
+    def reading(self) -> Reading:
+        """What the roles' measures see of this head."""
+        return self.analysis.forward.reading.of_head(self.head)
 
     @property
     def tokens(self) -> tuple[Token, ...]:

@@ -12,9 +12,10 @@ from utils.errors import Notice
 from utils.experiments.controls import HeadSet
 from utils.experiments.questions import Method
 from utils.heads import HeadId
+from utils.measures.measure import MIN_TOKENS, Reading
 from utils.models.loader import LoadedModel
 from utils.pyvene_engine import ablate_heads
-from utils.scoring import MIN_TOKENS, score_text
+from utils.scoring import score_text
 
 PATTERN_BYTES = 64 * 2**20
 
@@ -25,7 +26,8 @@ class PatternChange:
 
     moved: [layer, head], the share of its attention, in [0, 1], that a head puts elsewhere: the mean over queries of
     half the summed absolute difference (total variation distance). scores: role -> [layer, head], each head's score
-    now; NaN where the text has no evidence, no roles for a text of fewer than three tokens.
+    now; NaN where the text has no evidence, no roles for a text of fewer than three tokens, and no role that patterns
+    alone cannot tell.
     """
 
     heads: HeadSet
@@ -93,5 +95,5 @@ def _moved(before: np.ndarray, after: np.ndarray) -> np.ndarray:
 def _scores(patterns: np.ndarray, ids: Sequence[int]) -> dict[str, np.ndarray]:
     if len(ids) < MIN_TOKENS:
         return {}
-    roles = score_text(patterns, np.array(ids, dtype=np.int64)).roles
+    roles = score_text(Reading(np.array(ids, dtype=np.int64), patterns)).roles
     return {role: scores.score for role, scores in roles.items()}

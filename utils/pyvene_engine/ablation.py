@@ -25,7 +25,7 @@ from utils.pyvene_engine.hooks import (
     replace_head_values,
     run_watched,
 )
-from utils.pyvene_engine.patterns import stack_patterns
+from utils.pyvene_engine.patterns import stack_head_values, stack_patterns
 
 if TYPE_CHECKING:
     from utils.models.loader import LoadedModel
@@ -77,8 +77,7 @@ def capture_head_values(
     with loaded.lock, torch.inference_mode():
         base = model_inputs(input_ids, attention_mask)
         collected, _ = run_watched(loaded, base, points, only_last_logits=True)
-    side_by_side = torch.stack(collected, dim=1).float()  # [batch, layer, query_pos, head * d_head]
-    return side_by_side.unflatten(-1, (loaded.n_heads, -1)).transpose(2, 3)
+    return stack_head_values(loaded, collected)
 
 
 def _is_off(loaded: LoadedModel, heads: Sequence[Sequence[HeadId]], batch: int) -> torch.Tensor:
