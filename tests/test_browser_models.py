@@ -51,13 +51,13 @@ def page(dash_duo, service) -> ModelsPage:
 @pytest.fixture
 def slowly(monkeypatch):
     """Each text takes long enough to be seen."""
-    read = PyVeneEngine.batch_patterns
+    read = PyVeneEngine.read_batch
 
-    def slow(engine, input_ids):
+    def slow(engine, input_ids, needs):
         time.sleep(0.5)
-        return read(engine, input_ids)
+        return read(engine, input_ids, needs)
 
-    monkeypatch.setattr(PyVeneEngine, "batch_patterns", slow)
+    monkeypatch.setattr(PyVeneEngine, "read_batch", slow)
 
 
 def test_analyze_shows_progress_and_then_the_model_is_ready(page, slowly):

@@ -13,7 +13,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 from app import create_app
 from components.prompt_bar import EXAMPLES
 from tests.fake_service import MISSING_MODEL, MODEL, PLAIN, REPEATING
-from utils.demonstration import strip_view
+from utils.demonstration import demonstrate
 from utils.service import Headlight
 from utils.settings import Settings
 
@@ -117,7 +117,7 @@ def test_a_suggested_prompt_fills_the_bar_and_lights_a_grey_card(real_page):
 
 def test_on_the_list_the_model_guesses_what_its_induction_heads_look_at(real_service):
     analysis = real_service.analyze(real_service.settings.default_model, dict(EXAMPLES)["A shopping list"])
-    focus = strip_view(analysis, "induction").focus
+    focus = demonstrate(analysis, "induction").focus
     assert analysis.forward.predictions[0].token.word == analysis.forward.tokens[focus.key_pos].word == "butter"
 
 

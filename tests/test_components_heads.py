@@ -21,10 +21,13 @@ from components.job_words import jobs_sentence
 from components.learn import learn_page, learn_strip
 from components.roles import right_now
 from tests.fake_service import JOBS, MISSING_MODEL, MODEL, PLAIN, REPEATING, FakeHeadlight
+from utils.analysis import analyze
 from utils.errors import UserError
 from utils.heads import HeadId
 from utils.levels import head_levels
+from utils.measures.attention_to import AttentionTo
 from utils.roles import OTHER, ROLES
+from utils.summary import StandingOut
 from utils.tokens import Token
 
 HOSTILE = "<b>bold</b> [a](http://b) & <img src=x> again <b>bold</b> [a](http://b) & <img src=x>"
@@ -107,16 +110,16 @@ class TestLevels:
     def test_cards_and_levels_agree(self, analysis, catalogue):
         by_id = {entry.id: entry for entry in head_levels(analysis, catalogue)}
         for role in ROLES:
-            for card in analysis.categories[role]["heads"]:
-                level = by_id[HeadId(card["layer"], card["head"])].levels[role]
+            for card in analysis.roles[role].heads:
+                level = by_id[card.id].levels[role]
                 assert level.is_job
-                assert level.score == pytest.approx(card["activation_score"])
-                assert level.threshold == pytest.approx(card["threshold"])
-                assert level.usual == pytest.approx(card["usual"], abs=1e-3)
-                assert level.is_active == card["is_active"]
+                assert level.score == pytest.approx(card.activation_score)
+                assert level.threshold == pytest.approx(card.threshold)
+                assert level.usual == pytest.approx(card.usual)
+                assert level.is_active == card.is_active
 
     def test_without_a_catalogue_there_are_live_scores_and_no_jobs(self, analysis):
-        levels = head_levels(analysis, None)
+        levels = head_levels(analyze(analysis.forward, None), None)
         assert len(levels) == 32
         assert all(not entry.jobs and entry.main_job == OTHER for entry in levels)
         assert all(level.usual is None and level.status is None for entry in levels for level in entry.levels.values())
@@ -345,7 +348,7 @@ class TestRightNow:
         assert "with 90 % of its attention" in words
 
     def test_a_head_that_is_not_catalogued_is_told_apart(self):
-        entry = {"layer": 0, "head": 1, "role": "induction", "score": 0.5, "catalogued": False}
+        entry = StandingOut(HeadId(0, 1), "induction", score=0.5, excess=0.4, is_catalogued=False)
         assert right_now.strong_note(entry, 1) == "Induction, score 0.50 over 1 place. Not known for this job."
 
     def test_a_short_text_has_nothing_that_stands_out(self, service):
@@ -628,11 +631,11 @@ class TestLearn:
     def test_the_examples_look_where_the_role_says(self, role):
         example = learn_strip.EXAMPLES[role]
         ids = np.array([sorted(set(example.words)).index(word) for word in example.words])
-        predicts = ROLES[role].predicts
-        assert predicts is not None
+        measure = ROLES[role].measure
+        assert isinstance(measure, AttentionTo)
         first = {(0, 0)} if role == "current_token" else set()
         assert set(example.looks) - first <= set(
-            zip(*map(np.ndarray.tolist, np.nonzero(predicts(ids).targets)), strict=True)
+            zip(*map(np.ndarray.tolist, np.nonzero(measure.predicts(ids).targets)), strict=True)
         )
 
     def test_a_missing_paragraph_is_named(self):

@@ -150,7 +150,7 @@ class TestLook:
     @pytest.mark.parametrize("prompt", [PLAIN, "one two two two two", "Hi"])
     def test_both_cards_give_the_reason_where_induction_cannot_show(self, prompt):
         view = toy_pair(prompt)
-        reason = view.two.analysis.categories["induction"]["reason"]
+        reason = view.two.analysis.roles["induction"].reason
         assert view.query_pos is None
         assert [sentence_of(view, model).lower() for model in view.models] == [reason.lower()] * 2
 

@@ -94,7 +94,7 @@ def test_the_catalogue_reads_the_adapters_own_texts(folder):
     assert [len(sequence) for sequence in texts.inputs.sentences] == [13] * len(TEXTS)
     assert texts.prompts == frozenset(TEXTS[:3])
     catalogue = measure_catalogue(PyVeneEngine(loaded), "sha256:0", texts, 64, progress=lambda _read: None)
-    assert (catalogue.n_layers, catalogue.n_heads) == (2, 4)
+    assert catalogue.shape.as_tuple == (2, 4)
     assert not catalogue.heads_of("induction"), "a random model has none"
 
 

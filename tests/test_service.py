@@ -22,23 +22,22 @@ def service():
 
 def test_a_repeated_sentence_lights_induction_and_its_evidence_is_in_the_pattern(service):
     analysis = service.analyze(MODEL, REPEATED)
-    induction = analysis.categories["induction"]
-    assert induction["status"] == "active"
-    strongest = max(induction["heads"], key=lambda head: head["activation_score"])
-    pattern = analysis.forward.patterns[strongest["layer"], strongest["head"]]
+    induction = analysis.roles["induction"]
+    assert induction.status == "active"
+    pattern = analysis.forward.patterns[induction.strongest.id]
     ids = analysis.forward.token_ids
-    for cell in strongest["evidence"]:
-        assert pattern[cell["query_pos"], cell["key_pos"]] == pytest.approx(cell["weight"])
-        assert ids[cell["key_pos"] - 1] == ids[cell["query_pos"]]
+    for look in induction.strongest.evidence:
+        assert pattern[look.query_pos, look.key_pos] == pytest.approx(look.weight)
+        assert ids[look.key_pos - 1] == ids[look.query_pos]
 
 
 def test_the_score_on_the_page_is_the_mean_of_the_evidence_rows(service):
     analysis = service.analyze(MODEL, REPEATED)
     for role in ("previous_token", "induction", "positional", "current_token"):
-        for head in analysis.categories[role]["heads"]:
-            if 0 < analysis.categories[role]["n_evidence"] == len(head["evidence"]):
-                weights = [cell["weight"] for cell in head["evidence"]]
-                assert head["activation_score"] == pytest.approx(np.mean(weights), abs=1e-5)
+        for head in analysis.roles[role].heads:
+            if 0 < analysis.roles[role].n_evidence == len(head.evidence):
+                weights = [look.weight for look in head.evidence]
+                assert head.activation_score == pytest.approx(np.mean(weights), abs=1e-5)
 
 
 def test_every_head_of_the_model_has_live_scores(service):

@@ -125,8 +125,6 @@ def no_evidence(service: Headlight, view: CircuitsView) -> str:
     if np.isfinite(live_scores(service, view, role)).any():
         return ""
     return ROLES[role].measure.why_grey(ROLES[role], tokens)
-        "" if np.isfinite(live_scores(service, view, role)).any() else ROLES[role].measure.why_grey(ROLES[role], tokens)
-    )
 
 
 def live_scores(service: Headlight, view: CircuitsView, role: str) -> np.ndarray:
