@@ -1,4 +1,4 @@
-"""Roles that nobody needs: one for each kind of measure, and one with a measure of its own that reads what heads write."""
+"""Roles that nobody needs: one for each kind of measure, and one whose own measure reads what heads write."""
 
 from __future__ import annotations
 
