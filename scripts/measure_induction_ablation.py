@@ -23,6 +23,7 @@ from utils.experiments.questions import Method
 from utils.experiments.reference_values import reference_texts, replacement_values
 from utils.experiments.second_copy import SecondCopy, measure_second_copy, random_segments, said_twice
 from utils.models.loader import LoadedModel, load_model
+from utils.roles import INDUCTION_CIRCUIT
 from utils.service import Headlight
 from utils.settings import Settings
 
@@ -31,7 +32,7 @@ N_SEGMENTS, N_TOKENS, N_DRAWS, SEED = 8, 25, 20, 0
 
 def induction_heads(catalogue: ModelCatalogue) -> HeadSet:
     """Every head that the catalogue gives the role. Raises: UserError for a model without any."""
-    heads = tuple(sorted(role_holders(catalogue, (), "induction")))
+    heads = tuple(sorted(role_holders(catalogue, (), INDUCTION_CIRCUIT.reader)))
     if not heads:
         raise UserError("This model has no induction head.", "Choose another model.")
     return heads
