@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from utils.errors import Fix, Notice, UserError
+from utils.heads import Shape
 from utils.models.loader import LoadedModel
 from utils.pyvene_engine import capture_patterns
 from utils.scoring import ROW_SUM_TOLERANCE
@@ -58,9 +59,8 @@ class ForwardPass:
         return int(self.patterns.shape[1])
 
     @property
-    def n_bytes(self) -> int:
-        """Memory that keeping this takes, nearly all of it the patterns."""
-        return int(self.patterns.nbytes) + 500 * (len(self.tokens) + len(self.predictions)) + 4 * len(self.prompt)
+    def shape(self) -> Shape:
+        return Shape(self.n_layers, self.n_heads)
 
 
 @dataclass(frozen=True)

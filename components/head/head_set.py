@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import dash_bootstrap_components as dbc
-import numpy as np
 from dash import Dash, Input, Output, html
 
 from components.head.head_view import HeadView, off_text
@@ -102,10 +101,9 @@ def _role_words(role: str, heads: Sequence[HeadId]) -> str:
 
 def _map(view: HeadView) -> Any:
     forward = view.analysis.forward
-    heads = [HeadId(*index) for index in np.ndindex(forward.n_layers, forward.n_heads)]
     boxes = dbc.Checklist(
         id=Ids.map,
-        options=[{"label": _cell(view, head), "value": off_text([head])} for head in heads],
+        options=[{"label": _cell(view, head), "value": off_text([head])} for head in forward.shape.all()],
         value=[off_text([head]) for head in view.off],
         className="head-set-map",
         style={"--heads": str(forward.n_heads)},
