@@ -158,7 +158,7 @@ def measure_composition(loaded: LoadedModel) -> float:
     start = time.perf_counter()
     heads = model_weights(loaded)
     for kind in KINDS:
-        compute_composition(heads, loaded.n_layers, kind)
+        compute_composition(heads, loaded.shape, kind)
     return 1000 * (time.perf_counter() - start)
 
 

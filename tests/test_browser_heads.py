@@ -235,7 +235,8 @@ class TestHeadPage:
 
     def test_a_link_to_a_layer_that_does_not_exist_leads_to_one_that_does(self, pages):
         pages.open("/head", layer=7, head=2)
-        assert pages.texts("h1") == ["This model has layers 0 to 3. The link asked for layer 7."]
+        (title,) = pages.texts("h1")
+        assert title == "This model has layers 0 to 3, each with heads 0 to 7. There is no layer 7, head 2."
         pages.press(".message .btn")
         pages.until(lambda: "Layer 3, head 2" in pages.texts("h1")[0])
 

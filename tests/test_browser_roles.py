@@ -131,10 +131,10 @@ def test_markup_in_a_prompt_shows_as_itself(real_page):
 
 def test_a_link_to_a_layer_that_does_not_exist_says_so_and_leads_on(real_page):
     real_page.open("/head", prompt=REPEATING, layer="7", head="0")
-    assert "The link asked for layer 7." in real_page.text_of("#content")
+    assert "There is no layer 7, head 0." in real_page.text_of("#content")
     real_page.find(".error-page .btn").click()
     real_page.until(lambda: "layer=7" not in real_page.search())
-    real_page.until(lambda: "asked for layer" not in real_page.text_of("#content"))
+    real_page.until(lambda: "There is no layer" not in real_page.text_of("#content"))
 
 
 def test_the_first_load_shows_the_default_prompt_analysed(page):

@@ -342,7 +342,7 @@ class TestPress:
         [
             ("", "No head was chosen"),
             (",".join(f"{layer}.{head}" for layer in range(4) for head in range(8)), "These are all 32 heads"),
-            ("9.0", "This model has no layer 9, head 0."),
+            ("9.0", "This model has layers 0 to 3, each with heads 0 to 7. There is no layer 9, head 0."),
         ],
     )
     def test_a_refusal_is_a_sentence_on_the_card(self, page, heads, sentence):

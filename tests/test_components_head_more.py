@@ -272,7 +272,7 @@ class TestScanCard:
     def test_the_table_has_every_head_strongest_first(self, evidence, scan):
         rows = [node for node in nodes(evidence) if node["type"] == "Th" and node["props"].get("scope") == "row"]
         assert len(rows) == 32
-        assert text_of(rows[0]["props"]["children"]) == str(head_scan.strongest(scan.kl_nats)[0])
+        assert text_of(rows[0]["props"]["children"]) == str(scan.strongest[0])
 
     def test_it_warns_of_heads_that_can_be_replaced_and_says_what_off_means(self, evidence):
         words = text_of(evidence)

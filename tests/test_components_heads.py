@@ -549,10 +549,10 @@ class TestHeadPage:
     @pytest.mark.parametrize(
         ("layer", "head", "sentence"),
         [
-            (7, 0, "This model has layers 0 to 3. The link asked for layer 7."),
-            (-1, 0, "The link asked for layer -1."),
-            (99, -1, "This model has layers 0 to 3, each with heads 0 to 7. The link asked for layer 99, head -1."),
-            (0, 9, "Each layer of this model has heads 0 to 7. The link asked for head 9."),
+            (7, 0, "This model has layers 0 to 3, each with heads 0 to 7. There is no layer 7, head 0."),
+            (-1, 0, "There is no layer -1, head 0."),
+            (99, -1, "There is no layer 99, head -1."),
+            (0, 9, "There is no layer 0, head 9."),
             ("x", 0, "The link names no layer."),
         ],
     )
@@ -573,8 +573,8 @@ class TestHeadPage:
             ("?head=-4", "The link names no layer, and this model has no head -4.", (0, 0)),
             ("?layer=2", "The link names no head.", (2, 0)),
             ("", "The link names no layer and no head.", (0, 0)),
-            ("?layer=-1&head=5", "The link asked for layer -1.", (0, 5)),
-            ("?layer=1&head=-2", "The link asked for head -2.", (1, 0)),
+            ("?layer=-1&head=5", "There is no layer -1, head 5.", (0, 5)),
+            ("?layer=1&head=-2", "There is no layer 1, head -2.", (1, 0)),
         ],
     )
     def test_every_fault_is_named_and_the_nearest_head_offered(self, service, search, sentence, nearest):

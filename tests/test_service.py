@@ -85,8 +85,9 @@ def test_an_empty_prompt_is_answered_with_a_sentence(service, prompt):
 def test_a_head_that_is_not_there_names_the_model_s_own_range(service):
     with pytest.raises(UserError) as refusal:
         service.heatmap_html(MODEL, REPEATED, 7, 0)
-    assert refusal.value.sentence == "This model has layers 0 to 3. The link asked for layer 7."
-    with pytest.raises(UserError, match="heads 0 to 7"):
+    sentence = "This model has layers 0 to 3, each with heads 0 to 7. There is no layer 7, head 0."
+    assert refusal.value.sentence == sentence
+    with pytest.raises(UserError, match="There is no layer 0, head 12"):
         service.heatmap_html(MODEL, REPEATED, 0, 12)
 
 

@@ -71,12 +71,6 @@ class ForwardPass:
     def n_heads(self) -> int:
         return int(self.patterns.shape[1])
 
-    @property
-    def n_bytes(self) -> int:
-        """Memory that keeping this takes, nearly all of it the arrays."""
-        arrays = self.patterns.nbytes + (0 if self.head_values is None else self.head_values.nbytes)
-        return int(arrays) + 500 * (len(self.tokens) + len(self.predictions)) + 4 * len(self.prompt)
-
 
 @dataclass(frozen=True)
 class EncodedPrompt:

@@ -156,7 +156,7 @@ def _read_layer(loaded: LoadedModel, layer: int) -> HeadWeights:
 
 
 def model_weights(loaded: LoadedModel) -> HeadWeights:
-    """The folded weights of all heads: head = layer * n_heads + head of the layer. The scale is the first layer's.
+    """The folded weights of all heads, in the order of `Shape.index`. The scale is the first layer's.
 
     Raises: UserError as `layer_weights`.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ import torch
 from utils.errors import Notice
 from utils.experiments.controls import HeadSet
 from utils.experiments.questions import Method
-from utils.heads import HeadId
+from utils.heads import HeadId, Shape
 from utils.measures.measure import MIN_TOKENS, Reading
 from utils.models.loader import LoadedModel
 from utils.pyvene_engine import ablate_heads
@@ -52,9 +53,8 @@ class LaterPatterns:
 
     def most_moved(self, count: int) -> list[HeadId]:
         """The later heads that look elsewhere most, the most moved one first."""
-        order = np.argsort(-self.after.moved, axis=None, kind="stable")
-        heads = [HeadId(*map(int, np.unravel_index(index, self.after.moved.shape))) for index in order]
-        return [head for head in heads if head.layer >= self.first_layer][:count]
+        ranked = Shape(*self.after.moved.shape).ranked(self.after.moved)
+        return [head for head in ranked if head.layer >= self.first_layer][:count]
 
 
 def measure_later_patterns(
@@ -92,8 +92,8 @@ def _moved(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     return np.abs(after - before).sum(axis=-1).mean(axis=-1) / 2
 
 
-def _scores(patterns: np.ndarray, ids: Sequence[int]) -> dict[str, np.ndarray]:
+def _scores(patterns: np.ndarray, ids: Sequence[int]) -> Mapping[str, np.ndarray]:
     if len(ids) < MIN_TOKENS:
-        return {}
+        return MappingProxyType({})
     roles = score_text(Reading(np.array(ids, dtype=np.int64), patterns)).roles
-    return {role: scores.score for role, scores in roles.items()}
+    return MappingProxyType({role: scores.score for role, scores in roles.items()})
