@@ -115,8 +115,8 @@ def test_removing_asks_once_and_can_be_undone(page, service):
     page.press("Remove", page.find(".models-card"))
     page.until(lambda: page.row() is None)
     assert not (service.settings.models_dir / MODEL).exists()
-    page.until(lambda: page.find("#models-undo").is_displayed())
-    page.find("#models-undo").click()
+    page.until(lambda: page.find("#models-toast-undo").is_displayed())
+    page.find("#models-toast-undo").click()
     page.until(lambda: page.row() is not None)
     assert (service.settings.models_dir / MODEL / "model.safetensors").is_file()
     assert page.errors() == []

@@ -10,16 +10,14 @@ from dash._utils import to_json
 
 import utils.catalogue.file
 import utils.catalogue.store
+from app import PAGES
 from components.address import Question
 from components.all_heads import all_heads_page
-from components.circuits import circuits_page
 from components.head import head_page
 from components.learn import learn_page
-from components.models import models_page
 from components.roles import roles_page, stage
 from components.roles.roles_view import roles_view
 from components.score_bar import two_decimals
-from components.toy import toy_page
 from tests import fake_service
 from tests.fake_service import HALF_WRITER, MODEL, PLAIN, FakeHeadlight
 from tests.made_up_roles import FIRST_HALF, FLAT, MADE_UP, TWO_BACK
@@ -38,7 +36,7 @@ from utils.settings import SHIPPED_MODELS_DIR, Settings
 
 HEADS = {TWO_BACK.key: HeadId(0, 1), FLAT.key: HeadId(0, 3), FIRST_HALF.key: HALF_WRITER}
 QUESTION = Question(MODEL, PLAIN)
-PAGES = (roles_page, head_page, all_heads_page, circuits_page, toy_page, learn_page, models_page)
+
 REAL_MODELS = ("classroom-attn-2l", "classroom-attn-1l")
 REAL_PROMPT = "The old king lost his ring in the river. The old king lost his ring in the"
 
@@ -235,10 +233,10 @@ def test_offline_and_live_it_is_the_same_quantity(real_service, real_catalogues)
     assert len(ids) == values.shape[2]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.__name__)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 @pytest.mark.parametrize("prompt", [REAL_PROMPT, PLAIN, "Hi"])
 def test_every_page_of_a_real_model_opens(real_service, page, prompt):
     head = real_service.circuits.heads_of(REAL_MODELS[0])
     for layer, place in ((0, 0), (head.n_layers - 1, 1)):
         search = head_search(HeadId(layer, place), model=REAL_MODELS[0], prompt=prompt)
-        assert page.layout(real_service, Question(REAL_MODELS[0], prompt), search) is not None
+        assert page.module.layout(real_service, Question(REAL_MODELS[0], prompt), search) is not None

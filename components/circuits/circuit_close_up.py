@@ -10,7 +10,6 @@ from dash import html
 from components import messages
 from components.address import models_href
 from components.circuits import circuit_average, circuit_looks, circuit_spectra, circuit_writes
-from components.circuits.circuit_notice import notice
 from components.circuits.circuits_view import short
 from components.circuits.circuits_words import named
 from components.job_words import jobs_sentence
@@ -94,7 +93,7 @@ def _weights_only(view: CircuitsView) -> Component:
     """What can be shown without weights, and how to get the rest."""
     hint = "Fits and copying scores come with Headlight; texts and tests need the model."
     href = models_href(view.question.model, view.question.prompt)
-    return notice(f"{view.model_name} itself is not on this computer.", hint, f"Add {view.model_name}", href)
+    return messages.offer(f"{view.model_name} itself is not on this computer.", hint, f"Add {view.model_name}", href)
 
 
 def _card(title: str, body: list[Component], *switch: Component) -> html.Section:

@@ -27,7 +27,6 @@ from components.circuits import (
     fit_bars,
     path_experiment,
 )
-from components.circuits.circuit_notice import notice
 from components.circuits.circuits_view import (
     ALL,
     ALONE,
@@ -242,7 +241,7 @@ def _text_line(view: CircuitsView) -> html.P:
 
 
 def _no_jobs(view: CircuitsView) -> Component:
-    return notice(
+    return messages.offer(
         f"Nobody has measured yet which jobs the heads of {view.model_name} have.",
         "The fits are here all the same; names and colours come with the jobs.",
         "Analyze the model, under Models",
