@@ -16,6 +16,7 @@ from utils.catalogue.run import measure_catalogue, texts_for
 from utils.errors import UserError
 from utils.experiments.reference_values import reference_texts
 from utils.forward_pass import run_forward_pass
+from utils.model_config import AttentionLayout, Projections
 from utils.models.adapter import FILE_NAME, Adapter, family_in, read_adapter
 from utils.models.files import missing_files
 from utils.models.loader import load_model_from
@@ -109,6 +110,21 @@ def test_a_family_can_be_described_without_labels(tmp_path):
     loaded = load_model_from(tmp_path)
     assert loaded.family.display_name == "Mine"
     assert len(run_forward_pass(loaded, "The cat sat", 64).tokens) > 1
+
+
+def test_a_family_may_say_itself_where_queries_keys_and_values_stand(tmp_path):
+    layout = {"projections": "by_head", "names": ["qkv"], "norm": None, "is_scaled": False}
+    described = {"like": "llama", "attention_layout": layout}
+    (tmp_path / "adapter.json").write_text(json.dumps({"family": described}))
+    family = family_in(tmp_path, "stablelm")
+    assert family.attention_layout == AttentionLayout(Projections.BY_HEAD, ("qkv",), None, is_scaled=False)
+
+
+@pytest.mark.parametrize("layout", [{}, {"projections": "sideways", "names": []}, {"projections": "by_head"}, 3])
+def test_a_layout_that_is_described_wrongly_is_a_sentence(tmp_path, layout):
+    (tmp_path / "adapter.json").write_text(json.dumps({"family": {"like": "llama", "attention_layout": layout}}))
+    with pytest.raises(UserError, match=r"adapter\.json of .* cannot be used"):
+        family_in(tmp_path, "stablelm")
 
 
 def test_without_an_adapter_an_unknown_family_is_refused(tmp_path):

@@ -15,13 +15,6 @@ from utils.model_config import Positions
 from utils.models.loader import LoadedModel
 
 LONGEST_DISTANCE = 64
-# Where families with learned positions keep them, and how many rows at the front belong to no position.
-_EMBEDDINGS = {
-    "gpt2": ("transformer.wpe", 0),
-    "gpt_neo": ("transformer.wpe", 0),
-    "opt": ("model.decoder.embed_positions", 2),
-    "attention_only": ("positions", 0),
-}
 
 NOTES = {
     Positions.LEARNED: "Positions are embeddings that are added to those of the tokens, so one circuit reads both; "
@@ -36,12 +29,12 @@ NOTES = {
 
 
 def position_embeddings(loaded: LoadedModel) -> torch.Tensor | None:
-    """[position, d_model], None where the model has none, or keeps them where Headlight does not know."""
-    is_learned = loaded.family.positions in (Positions.LEARNED, Positions.SHORTFORMER)
-    if not is_learned or loaded.family.key not in _EMBEDDINGS:
+    """[position, d_model], None where the model has none, or nobody has said where it keeps them."""
+    family = loaded.family
+    if family.position_embedding_path is None:
         return None
-    path, n_before = _EMBEDDINGS[loaded.family.key]
-    return find_module(loaded.model, path).weight.detach().float()[n_before:]
+    embeddings = find_module(loaded.model, family.position_embedding_path).weight.detach().float()
+    return embeddings[family.n_rows_before_positions :]
 
 
 def positional_kernel(loaded: LoadedModel, layer: int, heads: HeadWeights) -> torch.Tensor | None:

@@ -8,7 +8,7 @@ format and an example; models/classroom-tunes needs both parts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,16 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from utils.errors import Fix, UserError
-from utils.model_config import FAMILIES, Family, Norm, Positions, StartMark, family_of_type
+from utils.model_config import (
+    FAMILIES,
+    AttentionLayout,
+    Family,
+    Norm,
+    Positions,
+    Projections,
+    StartMark,
+    family_of_type,
+)
 
 FILE_NAME = "adapter.json"
 SHOWN_LABELS = 6  # as many as a sentence can take
@@ -70,7 +79,12 @@ class Adapter(BaseModel):
             return family_of_type(model_type)
         described: dict[str, Any] = dict(self.family)
         like = FAMILIES.get(described.pop("like", ""))
-        kinds = {"norm": Norm, "positions": Positions, "start_mark": StartMark}
+        kinds: dict[str, Callable[[Any], Any]] = {
+            "norm": Norm,
+            "positions": Positions,
+            "start_mark": StartMark,
+            "attention_layout": _attention_layout,
+        }
         wrong = set(described) - {field.name for field in fields(Family)}
         if wrong or like is None:
             raise ValueError(f"family: {sorted(wrong) or 'like must name one of ' + ', '.join(FAMILIES)}")
@@ -99,6 +113,16 @@ class Adapter(BaseModel):
                 f"Write {self.tokens_are} with spaces between them, such as {some}.",
                 fix=Fix("Use an example", prompt=self.prompts[0]),
             )
+
+
+def _attention_layout(described: Mapping[str, Any]) -> AttentionLayout:
+    """Raises ValueError for one that is described wrongly."""
+    try:
+        projections, names = Projections(described["projections"]), tuple(described["names"])
+        rest = {name: value for name, value in described.items() if name not in ("projections", "names")}
+        return AttentionLayout(projections, names, **rest)
+    except (KeyError, TypeError) as error:
+        raise ValueError("attention_layout needs projections, names and norm") from error
 
 
 def read_adapter(folder: Path) -> Adapter | None:
