@@ -24,7 +24,7 @@ from utils.errors import UserError
 from utils.forward_pass import encode_prompt
 from utils.heads import Shape
 from utils.models.files import local_model_dir
-from utils.models.loader import ModelStore
+from utils.models.loader import LoadedModel, ModelStore
 from utils.result_cache import Progress, ResultCache, own_progress
 from utils.settings import Settings
 
@@ -54,16 +54,20 @@ class Circuits:
 
     def of_head(self, model: str, head: tuple[int, int]) -> HeadCircuits:
         """Both circuits of one head. Raises UserError as `heads_of`, and for a head that the model does not have."""
-        chosen, circuits = self.heads_of(model).require(*head), self._circuits(model)
-        if self._shipped(model) is not None:
-            return circuits.of_head(chosen, through_embedding=None)
+        shipped = self._shipped(model)
+        if shipped is not None:
+            return shipped.circuits.of_head(shipped.circuits.shape.require(*head), through_embedding=None)
         loaded = self._models.get(model)
+        chosen = loaded.shape.require(*head)
         key = (loaded.edition, "through", chosen)
-        return circuits.of_head(chosen, self._results.once(key, lambda: copying_through_embedding(loaded, chosen)))
+        through_embedding = self._results.once(key, lambda: copying_through_embedding(loaded, chosen))
+        return self._circuits(loaded).of_head(chosen, through_embedding)
 
     def copying_scores(self, model: str) -> np.ndarray:
         """OV copying scores, [layer, head] in [-1, 1], of the OV circuits alone. Raises UserError as `heads_of`."""
-        return self._circuits(model).copying_scores
+        shipped = self._shipped(model)
+        circuits = shipped.circuits if shipped is not None else self._circuits(self._models.get(model))
+        return circuits.copying_scores
 
     def composition(self, model: str, kind: str, progress: Progress | None = None) -> Composition:
         """How well all later heads fit all earlier ones.
@@ -113,9 +117,5 @@ class Circuits:
     def _shipped(self, model: str) -> ShippedCircuits | None:
         return shipped_circuits(model) if self.needs_model(model) else None
 
-    def _circuits(self, model: str) -> ModelCircuits:
-        shipped = self._shipped(model)
-        if shipped is not None:
-            return shipped.circuits
-        loaded = self._models.get(model)
+    def _circuits(self, loaded: LoadedModel) -> ModelCircuits:
         return self._results.once((loaded.edition, "heads"), lambda: compute_model_circuits(loaded))

@@ -109,7 +109,7 @@ class ScanRuns:
     def forget(self) -> None:
         """Keep no results; scans on their way end and begin again, before those that wait."""
         with self._lock:
-            for run in list(self._runs.values()):
+            for run in reversed(list(self._runs.values())):
                 if run.has_ended:
                     del self._runs[run.question]
                 elif run not in self._waiting:

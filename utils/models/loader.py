@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 RETRY_AFTER_S = 60.0  # a model that could not be fetched is not tried again before that
+_READING = threading.Lock()  # transformers changes its own functions while it reads weights: one model at a time
 
 LOG = logging.getLogger(__name__)
 
@@ -153,15 +154,16 @@ def _load(folder: Path, name: str) -> LoadedModel:
     transformers_logging.disable_progress_bar()
     options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     config = AutoConfig.from_pretrained(folder, **options)
-    loading: Any = AutoModelForCausalLM.from_pretrained(
-        folder,
-        config=config,
-        dtype=torch.float32,
-        attn_implementation="eager",
-        use_safetensors=True,
-        output_loading_info=True,
-        **options,
-    )
+    with _READING:
+        loading: Any = AutoModelForCausalLM.from_pretrained(
+            folder,
+            config=config,
+            dtype=torch.float32,
+            attn_implementation="eager",
+            use_safetensors=True,
+            output_loading_info=True,
+            **options,
+        )
     model, info = loading
     if info["missing_keys"]:
         raise ValueError(f"weights without a value: {sorted(info['missing_keys'])[:5]}")
