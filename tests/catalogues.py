@@ -6,9 +6,10 @@ import datetime
 
 import numpy as np
 
+from tests.patterns import score_heads
 from utils.catalogue.building import build_catalogue, describe_inputs
 from utils.catalogue.schema import ModelCatalogue, Provenance
-from utils.scoring import RoleScores, score_heads
+from utils.scoring import RoleScores
 
 
 def catalogue_of(patterns: np.ndarray, tokens, name: str = "hand-made") -> ModelCatalogue:

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from scripts.calibrate import LENGTHS, active_share, random_patterns, text_with_one_repeat
-from tests.patterns import even_pattern, ideal_pattern
+from tests.patterns import even_pattern, ideal_pattern, score_heads
 from utils.measures.attention_to import MIN_EXCESS, active_from, excess_over_chance, to_score
 from utils.measures.evenness import is_even
 from utils.measures.luck import luck_limit
 from utils.measures.measure import Reading, RoleScores
 from utils.roles import ROLES, compared_roles
-from utils.scoring import evidence_for, score_heads, score_text
+from utils.scoring import evidence_for, score_text
 
 SET_ROLES = tuple(compared_roles())
 SLACK = 0.012  # three standard errors of a 5 % rate over 3,000 heads

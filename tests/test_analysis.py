@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from tests.catalogues import catalogue_of
-from tests.patterns import even_pattern, ideal_pattern
+from tests.patterns import even_pattern, ideal_pattern, score_heads
 from utils.analysis import strongest_heads, unexplained_heads
 from utils.heads import HeadId
 from utils.roles import ROLES
-from utils.scoring import evidence_for, score_heads
+from utils.scoring import evidence_for
 
 TEXT = list("xabcdeyzabcdefghabcde")
 

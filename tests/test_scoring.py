@@ -6,12 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scripts.calibrate import causal_pattern, random_patterns
-from tests.patterns import even_pattern, ideal_pattern
+from tests.patterns import even_pattern, ideal_pattern, score_heads
 from utils.measures.attention_to import AttentionTo, Prediction
 from utils.measures.evenness import normalised_entropy
 from utils.measures.measure import Reading
 from utils.roles import ROLES, compared_roles
-from utils.scoring import ScorePool, check_patterns, evidence_for, score_heads
+from utils.scoring import ScorePool, check_patterns, evidence_for
 
 SET_ROLES = tuple(compared_roles())
 TEXT_WITH_EVERYTHING = list("xabcdeyabcdezabcde")

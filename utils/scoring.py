@@ -70,13 +70,6 @@ def score_text(reading: Reading) -> ScoredText:
     return ScoredText(reading, evidence, pool.result())
 
 
-def score_heads(patterns: np.ndarray, tokens: Sequence[Hashable] | np.ndarray) -> Mapping[str, RoleScores]:
-    """The scores of every head on one text for every role that patterns can tell. Raises ValueError as
-    `check_patterns`."""
-    check_patterns(patterns, len(tokens))
-    return score_text(Reading(as_ids(tokens), patterns)).roles
-
-
 @dataclass
 class _Total:
     """What a role's rows add up to over all texts so far; `axes` are those of the readings, so [layer, head]."""

@@ -125,7 +125,7 @@ class Headlight:
         return list_models(self.settings)
 
     def catalogue_job_status(self) -> CatalogueJobStatus | None:
-        """The analysis of a whole model that runs, or ended last; None before the first."""
+        """The catalogue job that runs, or ended last; None before the first."""
         return self.jobs.status()
 
     def start_catalogue_job(self, model: str) -> CatalogueJobStatus:
@@ -133,7 +133,7 @@ class Headlight:
         return self.jobs.start(self._listed(model).name)
 
     def stop_catalogue_job(self, model: str) -> None:
-        """Let the analysis of a model end after the text it is reading, without a result."""
+        """Let the catalogue job of a model end after the text it is reading, without a result."""
         self.jobs.stop(model)
 
     def removable(self, entry: ModelEntry, in_use: str) -> Removal | None:

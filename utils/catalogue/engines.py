@@ -34,7 +34,7 @@ class Batch:
 
 
 class PatternEngine(Protocol):
-    """What an analysis needs of an engine."""
+    """What a catalogue job needs of an engine."""
 
     name: EngineName
     packages: tuple[str, ...]

@@ -78,7 +78,7 @@ class _Prompt:
 
 
 def texts_for(loaded: LoadedModel, seed: int) -> CatalogueTexts:
-    """The texts on which a model is analysed. Raises UserError when it reads too few positions to be tested."""
+    """The texts on which a model is measured. Raises UserError when it reads too few positions to be tested."""
     adapter = loaded.adapter
     texts = varied_texts(adapter)
     inputs = make_inputs(loaded.tokenizer, loaded.start_ids, loaded.max_positions, seed, texts)
@@ -89,7 +89,7 @@ def texts_for(loaded: LoadedModel, seed: int) -> CatalogueTexts:
 
 
 def count_tokens(loaded: LoadedModel, texts: CatalogueTexts, max_tokens: int) -> int:
-    """All tokens that the analysis will read, which is what its time goes by."""
+    """All tokens that the job will read, which is what its time goes by."""
     sequences = (*texts.inputs.repeated, *texts.inputs.sentences)
     return sum(map(len, sequences)) + sum(len(encode_prompt(loaded, text, max_tokens).ids) for text in texts.prompts)
 

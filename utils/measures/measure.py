@@ -83,11 +83,6 @@ class Evidence:
         """Every row but the first, which has no choice, without targets."""
         return cls(np.zeros((n_tokens, n_tokens), dtype=bool), np.arange(1, n_tokens), np.zeros(max(0, n_tokens - 1)))
 
-    @property
-    def mean_chance(self) -> float | None:
-        """Score of an even head on these rows, None without a row."""
-        return float(self.chance.mean()) if len(self.rows) else None
-
 
 @dataclass(frozen=True, eq=False)
 class RowSums:
