@@ -48,3 +48,19 @@ def test_a_head_with_a_strong_cell_that_no_role_predicts_is_reported_with_that_c
 def test_what_a_role_predicts_is_not_unexplained(role):
     patterns = ideal_pattern(role, TEXT)[None, None]
     assert unexplained_heads(patterns, [evidence_for(key, TEXT) for key in ROLES]) == ()
+
+
+@pytest.mark.parametrize("pattern", [np.eye(12), np.eye(12, k=-1), ideal_pattern("positional", np.arange(12))])
+def test_looks_that_are_never_surprising_are_left_out_even_where_no_role_has_evidence(pattern):
+    patterns = pattern.copy()[None, None]
+    patterns[..., 0, 0] = 1
+    assert unexplained_heads(patterns, []) == ()
+
+
+def test_a_look_of_thirty_percent_is_strong_enough_and_less_is_not():
+    patterns = np.stack([np.eye(12), np.eye(12)])[None]
+    patterns[0, 0, 9, [4, 9]] = [0.3, 0.7]
+    patterns[0, 1, 9, [4, 9]] = [0.29, 0.71]
+    (found,) = unexplained_heads(patterns, [])
+    assert (found.id, found.look.query_pos, found.look.key_pos) == (HeadId(0, 0), 9, 4)
+    assert found.look.is_evidence is False

@@ -207,3 +207,52 @@ def test_a_new_role_is_one_entry_and_one_function(monkeypatch):
     assert [(head.id, head.activation_score) for head in summary.heads] == [(HeadId(0, 0), pytest.approx(1.0))]
     nobody = catalogue_of(patterns[:, 1:], TEXT)
     assert "looks mostly two tokens back" in summarised(seen, nobody)["two_back"].reason
+
+
+def test_a_head_without_a_job_is_told_with_the_role_that_it_comes_nearest_to_here():
+    """Three steps back in the catalogue's text; on this one it does duplicate-token, and a little of first token."""
+    back = np.eye(len(TEXT), k=-3)
+    back[:3, :3] = np.eye(3)
+    catalogue = catalogue_of(back[None, None], TEXT)
+    now = 0.8 * ideal_pattern("duplicate_token", TEXT) + 0.2 * ideal_pattern("positional", TEXT)
+    seen = Seen(now[None, None], text_tokens(*TEXT))
+    (other,) = summarise_other(catalogue, score_of(seen)).heads
+    assert other.id == HeadId(0, 0)
+    assert other.best_role == "duplicate_token"
+    assert other.best_score == pytest.approx(0.8, abs=0.02)
+    assert summarise_other(catalogue, None).heads[0].best_role is None
+
+
+def test_the_summary_as_json_has_the_fields_of_the_api_with_the_values_of_the_types():
+    tokens = text_tokens(*TEXT)
+    seen = Seen(ideal_heads(TEXT), tokens)
+    scored = score_of(seen)
+    roles = summarise_roles(seen, CATALOGUE, scored, decide(scored, CATALOGUE))
+    for summary in roles.values():
+        made = summary.as_json()
+        heads, prompt = made.pop("heads"), made.pop("suggested_prompt")
+        assert made == {name: getattr(summary, name) for name in made}
+        assert len(made) == 9
+        assert prompt is None
+        for head, entry in zip(heads, summary.heads, strict=True):
+            assert (head.pop("layer"), head.pop("head")) == entry.id
+            assert head.pop("also") == list(entry.also)
+            assert head.pop("evidence") == [
+                {"query_pos": look.query_pos, "key_pos": look.key_pos, "weight": look.weight} for look in entry.evidence
+            ]
+            assert head == {name: getattr(entry, name) for name in head}
+            assert len(head) == 11
+    other = summarise_other(CATALOGUE, scored).as_json()
+    assert set(other) == {
+        "display_name", "sentence", "status", "is_applicable", "reason", "suggested_prompt", "heads"
+    }  # fmt: skip
+    assert (other["display_name"], other["is_applicable"], other["reason"]) == ("Other", True, "")
+
+
+def test_a_card_s_figures_are_those_of_the_catalogue_and_of_the_text():
+    (entry, *_) = [head for head in summary_of(TEXT)["diffuse"].heads if head.id == HeadId(0, 5)]
+    listed = next(head for head in CATALOGUE.heads_of("diffuse") if head.id == HeadId(0, 5))
+    assert (entry.score, entry.weak) == (listed.score, listed.weak)
+    assert entry.peak == pytest.approx(0)
+    assert entry.chance is None
+    assert len(summary_of(TEXT)["previous_token"].heads[0].evidence) == 12

@@ -105,3 +105,36 @@ def test_below_usual_says_when_the_attention_is_spread():
 def test_a_usual_score_on_one_row_is_called_possible_luck():
     reason = why_below("induction", head(0.6, 0.6, 0.8), np.eye(6), list("abcxya"), has_start=False)
     assert "one place to judge by, less could be luck" in reason
+
+
+@pytest.mark.parametrize(
+    ("steps_back", "place"), [(1, "on the previous token"), (0, "on the token itself"), (None, "on the first token")]
+)
+def test_what_a_head_does_instead_is_where_most_of_its_attention_goes(steps_back, place):
+    tokens = list("xabcyzabc")
+    pattern = ideal_pattern("positional", tokens) if steps_back is None else np.eye(9, k=-steps_back)
+    pattern[0, 0] = 1
+    said = why_below("induction", head(0.1, 0.9, 0.5), pattern, tokens, has_start=False)
+    assert said.endswith(f"On these tokens it puts 100 % of its attention {place} instead.")
+
+
+def test_spread_attention_is_said_in_a_sentence():
+    said = why_below("induction", head(0.1, 0.9, 0.5), even_pattern(9), list("xabcyzabc"), has_start=False)
+    assert said.endswith("from 0.50. On these tokens it spreads its attention over several others.")
+
+
+def test_copies_that_follow_copies_are_told_apart_from_neighbours():
+    assert why_grey("duplicate_token", words("x no no")) == (
+        "The only repeats are neighbours. There, the earlier copy is also the previous token."
+    )
+    assert "also follows another copy" in why_grey("duplicate_token", words("x no no yes no"))
+
+
+def test_a_diffuse_head_below_its_usual_level_gives_both_figures():
+    said = why_below("diffuse", head(0.6, 0.9, 0.85), np.eye(5), list("abcde"), has_start=False)
+    assert said.endswith("L2H3 scores 0.60, usually 0.90.")
+
+
+@pytest.mark.parametrize("role", ["previous_token", "positional", "current_token", "diffuse"])
+def test_a_job_that_needs_no_repetition_is_grey_only_for_want_of_words(role):
+    assert why_grey(role, words("a b c")) == "This text is too short to tell. Add a few words."

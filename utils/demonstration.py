@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from utils.heads import HeadId
-from utils.measures.copies import earlier_copies
 from utils.measures.measure import Evidence, Look, Measure, Reading
 from utils.roles import ROLES
 
@@ -73,7 +72,7 @@ def demonstrate(analysis: Analysis, role: str) -> Demonstration:
         is_active=entry.is_active,
         arcs=measure.arcs(reading, focus, entry.evidence, MAX_ARCS),
         focus=focus,
-        copy_pos=_copy_position(measure, reading.token_ids, focus),
+        copy_pos=None if measure.copy_offset is None else focus.key_pos - measure.copy_offset,
         looks=_all_looks(reading.patterns, measure.counted_cells(evidence)),
         n_same=n_same,
         n_others=n_others,
@@ -95,14 +94,6 @@ def _looks(pattern: np.ndarray, query_pos: int) -> tuple[Look, ...]:
     order = np.argsort(-row, kind="stable")[:LOOKS_PER_TOKEN]
     looks = (Look(query_pos, int(key), float(row[key])) for key in order)
     return tuple(look for rank, look in enumerate(looks) if rank == 0 or look.weight >= LOOK_MIN_WEIGHT)
-
-
-def _copy_position(measure: Measure, token_ids: np.ndarray, focus: Look) -> int | None:
-    """The earlier copy that the focused look is about; None for a role without one."""
-    if measure.copy_offset is None:
-        return None
-    candidate = focus.key_pos - measure.copy_offset
-    return candidate if candidate >= 0 and earlier_copies(token_ids)[focus.query_pos, candidate] else None
 
 
 def _others(measure: Measure, reading: Reading, evidence: Evidence, focus: Look) -> tuple[int, int]:
