@@ -1,0 +1,122 @@
+"""What ships says the same on every processor: no figure, role or lamp hangs on float32's last digits.
+
+Other instruction sets and other numbers of threads add the same numbers in another order. Measured under the settings
+of `make processors` on the shipped models: figures of a catalogue move by 2e-7, scores on one prompt by 1e-5, and the
+luck limit by 2e-7. What is decided has to stand clear of its limit by far more than that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from utils.activity import DIFFUSE_MAX_PEAK, luck_limit
+from utils.catalogue.building import card_heads, roles_of_heads
+from utils.catalogue.engines import PyVeneEngine
+from utils.catalogue.file import load_catalogues
+from utils.catalogue.run import score_model, texts_for
+from utils.models.loader import load_model_from
+from utils.roles import ROLES
+from utils.scoring import RoleScores, evidence_for
+from utils.service import Headlight
+from utils.settings import SHIPPED_MODELS_DIR, Settings
+
+SHIPPED = sorted(path.name for path in SHIPPED_MODELS_DIR.iterdir() if path.is_dir())
+CATALOGUES = load_catalogues()
+LAST_DECIMAL = 0.5e-4  # a catalogue keeps four decimals
+MOVES_BY = 2e-6  # at most: 10 times what was measured of a catalogue's figures, and of the luck limit
+SHIFT = 5e-5  # of each figure, so that two may come nearer by 1e-4: 250 times what they move by
+CLEAR = 1e-4  # of a lamp from its limit: 10 times what scores on one prompt move by
+
+
+@pytest.fixture(scope="module")
+def service() -> Headlight:
+    return Headlight(Settings(offline=True))
+
+
+@pytest.fixture(scope="module", params=SHIPPED)
+def measured(request) -> tuple[str, dict[str, RoleScores]]:
+    """A shipped model's name, and its figures as this processor gives them, before they are rounded."""
+    name = request.param
+    loaded = load_model_from(SHIPPED_MODELS_DIR / name, name)
+    inputs = texts_for(loaded, CATALOGUES[name].provenance.seed).inputs
+    return name, score_model(PyVeneEngine(loaded), inputs, lambda _read: None)
+
+
+def shifted(scores: RoleScores, rng: np.random.Generator) -> RoleScores:
+    """The same figures, each a little higher or a little lower by chance."""
+
+    def shift(figures: np.ndarray) -> np.ndarray:
+        return np.minimum(np.abs(figures + SHIFT * rng.choice([-1, 1], figures.shape)), 1)
+
+    moved = replace(scores, score=shift(scores.score))
+    if scores.excess is not None:
+        moved = replace(moved, excess=np.minimum(scores.excess + SHIFT * rng.choice([-1, 1], scores.excess.shape), 1))
+    return moved if scores.peak is None else replace(moved, peak=shift(scores.peak))
+
+
+def decisions(figures: dict[str, RoleScores]) -> tuple[list, dict[str, list]]:
+    """Every head's roles, main one first, and the heads of every card, strongest first, with the weak ones marked."""
+    cards = {role: [(head.id, head.weak) for head in card_heads(figures[role])] for role in ROLES}
+    return roles_of_heads(figures), cards
+
+
+def test_every_figure_of_a_catalogue_is_what_this_processor_measures(measured):
+    name, figures = measured
+    catalogue = CATALOGUES[name]
+    for role, scores in figures.items():
+        assert np.abs(scores.score - catalogue.scores(role)).max() < LAST_DECIMAL + MOVES_BY
+        if scores.excess is not None:
+            assert np.abs(scores.excess - catalogue.excess(role)).max() < LAST_DECIMAL + MOVES_BY
+
+
+def test_roles_and_cards_stay_the_same_when_every_figure_moves_a_little(measured):
+    name, figures = measured
+    head_roles, cards = decisions(figures)
+    assert head_roles == CATALOGUES[name].head_roles
+    for role, card in cards.items():
+        assert card == [(head.id, head.weak) for head in CATALOGUES[name].heads_of(role)]
+    rng = np.random.default_rng(0)
+    for _ in range(40):  # a pair moves together in the worst way in one draw of four
+        assert decisions({role: shifted(scores, rng) for role, scores in figures.items()}) == (head_roles, cards)
+
+
+def room_of_lamps(service: Headlight, model: str, text: str, role: str) -> Iterator[float]:
+    """For each head of a role's card, how far it stands on this text from where its lamp goes on or off."""
+    for head in service.analyze(model, text).as_json()["categories"][role]["heads"]:
+        if head["threshold"] is not None:
+            rooms = [head["activation_score"] - head["threshold"]]
+            rooms += [] if head["peak"] is None else [DIFFUSE_MAX_PEAK - head["peak"]]
+            yield abs(min(rooms))  # both limits of diffuse must hold, so the one that is furthest from holding decides
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_lamp_of_every_prompt_that_was_tried_stands_clear_of_its_limit(service, name):
+    """Those of the suggested prompts, and of the others too: which ones are suggested is decided by what they light."""
+    loaded = load_model_from(SHIPPED_MODELS_DIR / name, name)
+    candidates = texts_for(loaded, CATALOGUES[name].provenance.seed).candidates
+    for role in ROLES:
+        tried = {candidate.text for candidate in candidates[role]}
+        assert {prompt.text for prompt in CATALOGUES[name].categories[role].suggested_prompts} <= tried
+        for text in sorted(tried):
+            assert min(room_of_lamps(service, name, text, role), default=1) > CLEAR, (role, text)
+
+
+@pytest.mark.parametrize(
+    ("role", "tokens", "limit"),
+    [
+        ("previous_token", range(4), 0.698676),
+        ("previous_token", range(6), 0.380896),
+        ("previous_token", range(60), 0.038399),
+        ("induction", "abcdab", 0.475503),
+        ("induction", "abcdefghijklmnopqrab", 0.300290),
+        ("duplicate_token", "xabcdefab", 0.416718),
+        ("positional", range(10), 0.226708),
+    ],
+)
+def test_the_luck_limit_is_the_same_number_everywhere(role, tokens, limit):
+    """Its draws are made of float32 exponentials, and of numpy's stream, which a new version might change."""
+    assert luck_limit(evidence_for(role, list(tokens))) == pytest.approx(limit, abs=MOVES_BY)
