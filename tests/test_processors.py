@@ -13,14 +13,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from utils.activity import DIFFUSE_MAX_PEAK, luck_limit
 from utils.catalogue.building import card_heads, roles_of_heads
 from utils.catalogue.engines import PyVeneEngine
 from utils.catalogue.file import load_catalogues
 from utils.catalogue.run import score_model, texts_for
+from utils.measures.evenness import MAX_PEAK
+from utils.measures.luck import luck_limit
+from utils.measures.measure import RoleScores
 from utils.models.loader import load_model_from
 from utils.roles import ROLES
-from utils.scoring import RoleScores, evidence_for
+from utils.scoring import evidence_for
 from utils.service import Headlight
 from utils.settings import SHIPPED_MODELS_DIR, Settings
 
@@ -60,7 +62,7 @@ def shifted(scores: RoleScores, rng: np.random.Generator) -> RoleScores:
 
 def decisions(figures: dict[str, RoleScores]) -> tuple[list, dict[str, list]]:
     """Every head's roles, main one first, and the heads of every card, strongest first, with the weak ones marked."""
-    cards = {role: [(head.id, head.weak) for head in card_heads(figures[role])] for role in ROLES}
+    cards = {role: [(head.id, head.weak) for head in card_heads(role, figures[role])] for role in ROLES}
     return roles_of_heads(figures), cards
 
 
@@ -68,9 +70,9 @@ def test_every_figure_of_a_catalogue_is_what_this_processor_measures(measured):
     name, figures = measured
     catalogue = CATALOGUES[name]
     for role, scores in figures.items():
-        assert np.abs(scores.score - catalogue.scores(role)).max() < LAST_DECIMAL + MOVES_BY
+        assert np.abs(scores.score - catalogue.usual(role).score).max() < LAST_DECIMAL + MOVES_BY
         if scores.excess is not None:
-            assert np.abs(scores.excess - catalogue.excess(role)).max() < LAST_DECIMAL + MOVES_BY
+            assert np.abs(scores.excess - catalogue.usual(role).excess).max() < LAST_DECIMAL + MOVES_BY
 
 
 def test_roles_and_cards_stay_the_same_when_every_figure_moves_a_little(measured):
@@ -86,10 +88,10 @@ def test_roles_and_cards_stay_the_same_when_every_figure_moves_a_little(measured
 
 def room_of_lamps(service: Headlight, model: str, text: str, role: str) -> Iterator[float]:
     """For each head of a role's card, how far it stands on this text from where its lamp goes on or off."""
-    for head in service.analyze(model, text).as_json()["categories"][role]["heads"]:
-        if head["threshold"] is not None:
-            rooms = [head["activation_score"] - head["threshold"]]
-            rooms += [] if head["peak"] is None else [DIFFUSE_MAX_PEAK - head["peak"]]
+    for head in service.analyze(model, text).roles[role].heads:
+        if head.threshold is not None:
+            rooms = [head.activation_score - head.threshold]
+            rooms += [] if head.peak is None else [MAX_PEAK - head.peak]
             yield abs(min(rooms))  # both limits of diffuse must hold, so the one that is furthest from holding decides
 
 
