@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from utils.errors import Fix
 
 DEFAULT_PROMPT = "The cat sat on the mat. The cat sat on the"
+MODELS_PATH = "/models"
 
 
 class Ids:
@@ -54,7 +55,7 @@ def heads_href(model: str, prompt: str, **others: str | None) -> str:
 
 def models_href(model: str, prompt: str | None = None, **others: str | None) -> str:
     """The address of the Models page; `others` are open, ask and show."""
-    return _address("/models", model=model, prompt=prompt, **others)
+    return _address(MODELS_PATH, model=model, prompt=prompt, **others)
 
 
 def learn_href(model: str, prompt: str, lesson: str = "") -> str:

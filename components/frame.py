@@ -13,7 +13,6 @@ from components.address import Question, heads_href, learn_href, models_href, ro
 from components.circuits import circuits_tabs
 from components.lamp import sign
 from components.markup import aria, classes
-from components.toast import ToastIds
 from utils.model_config import FAMILIES
 
 if TYPE_CHECKING:
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
 THIS_COMPUTER = ("127.0.0.1", "localhost", "::1")
 HEADER, DRAWER = "header", "drawer"
 TOY_PAIR = "Classroom toy pair"
-Toast = ToastIds(
-    "toast"
-)  # opened and closed by assets/page.js: a duration would let an earlier clock close a later one
 
 
 class Ids:
@@ -61,7 +57,7 @@ def layout(service: Headlight) -> html.Div:
             html.Main(dash.page_container, id="content", tabIndex=-1),
             _footer(is_here=service.settings.host in THIS_COMPUTER),
             html.Div(id=Ids.announcer, role="status", className="visually-hidden"),
-            toast.layout(Toast, dbc.Button("Undo", id=Toast.undo, href="/", className="toast-undo")),
+            toast.layout(),
         ],
         className="frame",
     )
