@@ -200,6 +200,12 @@ class TestTheRunningAnalysis:
         assert models_running.outcome_sentence(done).startswith("Pythia 70M is ready: ")
         assert words(models_running.outcome(view(entry(), status=done))).endswith("of 32 heads have a job.")
 
+    def test_a_failure_says_why_and_a_screen_reader_waits_for_a_pause(self):
+        failed = running(state=JobState.FAILED, problem=UserError("The files are gone.", "Add them again."))
+        (told,) = models_running.outcome(view(entry(), status=failed))
+        assert words(told).endswith("The old catalogue is untouched.The files are gone. Add them again.Try again")
+        assert (told.role, told.className) == ("status", "message message--error")
+
     def test_a_stopped_one_can_be_started_again_but_not_without_its_files(self):
         stopped = running(state=JobState.STOPPED)
         assert "Start again" in words(models_running.outcome(view(entry(), status=stopped)))
@@ -314,6 +320,7 @@ class TestOffer:
     def test_a_model_without_a_catalogue_offers_to_be_analyzed(self):
         offer = analyze_offer.layout(Question("school-model", "a b c"), is_catalogued=False)
         assert "Analyze this model" in words(offer)
+        assert offer[0].role is None, "an offer is no alarm"
         assert every(offer, "analyze-offer")[0].href == "/models?model=school-model&prompt=a+b+c&open=school-model"
 
     def test_a_catalogued_model_offers_nothing(self):
