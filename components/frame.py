@@ -13,7 +13,7 @@ from components.address import Question, heads_href, learn_href, models_href, ro
 from components.circuits import circuits_tabs
 from components.lamp import sign
 from components.markup import aria, classes
-from utils.model_config import FAMILIES
+from utils.model_config import display_name_of
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
@@ -113,7 +113,7 @@ def model_menu(
 
     Args: shown: what the page is about where that is not the current model.
     """
-    shown = shown or next((choice.display_name for choice in models if choice.name == current), current)
+    shown = shown or display_name_of(current)
     label = [html.Span("Model", className="model-word"), html.Strong(shown), sign("chevron-down")]
     items = [
         dbc.DropdownMenuItem(
@@ -132,10 +132,9 @@ def model_menu(
 
 
 def _model_note(choice: ModelChoice) -> str:
-    family = FAMILIES[choice.family].display_name if choice.family in FAMILIES else choice.family
     if not choice.available:
-        return f"{family}, not on this computer"
-    return family if choice.catalogued else f"{family}, heads not analysed yet"
+        return f"{choice.family}, not on this computer"
+    return choice.family if choice.catalogued else f"{choice.family}, heads not analysed yet"
 
 
 def _header() -> html.Header:

@@ -28,7 +28,7 @@ from scripts.training_tunes import held_out_tunes
 from utils.catalogue.file import CATALOGUE_PATH, load_catalogues
 from utils.catalogue.schema import ModelCatalogue
 from utils.errors import UserError
-from utils.model_config import MODELS
+from utils.model_config import MODELS, display_name_of
 from utils.models.loader import LoadedModel, load_model_from
 from utils.reasons import number_word
 from utils.roles import OTHER, ROLES
@@ -84,12 +84,11 @@ ROW_KINDS_IN_WORDS = {
 def write_card(loaded: LoadedModel, training: dict[str, Any], found: Measurement, catalogue: ModelCatalogue) -> str:
     """The whole card, as Markdown. For a model of made-up sequences it names the script that made them."""
     spec = MODELS.get(loaded.name)
-    title = spec.display_name if spec else loaded.name
     licence = spec.licence if spec else "MIT"
     language = "" if MADE_BY in training else "language: en\n"
     sections = [
         f"---\nlicense: {licence.lower()}\n{language}library_name: transformers\n---",
-        f"# {title}\n\n{_shape(loaded, found)}",
+        f"# {display_name_of(loaded.name)}\n\n{_shape(loaded, found)}",
         f"## What it was trained on\n\n{_training(training)}",
         f"## How well it reads\n\n{_losses(found)}",
         f"## What it says\n\nAlways the likeliest next token, {N_NEW_TOKENS} tokens:\n\n{_continuations(found)}",

@@ -21,13 +21,15 @@ from utils.errors import Fix, Notice, UserError
 from utils.forward_pass import ForwardPass, Prediction
 from utils.heads import HeadId
 from utils.measures.attention_to import AttentionTo
+from utils.model_config import MODELS, display_name_of
+from utils.models.listing import family_name
 from utils.roles import ROLES
 from utils.scoring import score_text
 from utils.service import Headlight, ModelChoice
 from utils.settings import Settings
 from utils.tokens import Token
 
-MODEL, OTHER_MODEL, MISSING_MODEL = "classroom-gpt2", "classroom-pythia", "gpt2"
+MODEL, OTHER_MODEL, MISSING_MODEL = "classroom-gpt2", "classroom-neox", "gpt2"
 N_LAYERS, N_HEADS, D_HEAD = 4, 8, 16
 HALF_WRITER = HeadId(0, 5)
 REPEATING = "The old king lost his ring in the river. The old king lost his ring in the"
@@ -60,14 +62,11 @@ class FakeHeadlight(Headlight):
         self.experiments = as_experiments(self, _token)
 
     def models(self) -> list[ModelChoice]:
-        def choice(name: str, display_name: str, family: str, available: bool) -> ModelChoice:
-            return ModelChoice(name, display_name, family, "MIT", available=available, catalogued=True)
+        def choice(name: str, available: bool) -> ModelChoice:
+            family = family_name(MODELS[name], None)
+            return ModelChoice(name, display_name_of(name), family, "MIT", available=available, catalogued=True)
 
-        return [
-            choice(MODEL, "Classroom GPT-2", "gpt2", True),
-            choice(OTHER_MODEL, "Classroom Pythia", "gpt_neox", True),
-            choice(MISSING_MODEL, "GPT-2", "gpt2", False),
-        ]
+        return [choice(MODEL, True), choice(OTHER_MODEL, True), choice(MISSING_MODEL, False)]
 
     def catalogue(self, model: str) -> ModelCatalogue | None:
         return fake_catalogue(model) if model in (MODEL, OTHER_MODEL) else None

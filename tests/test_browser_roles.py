@@ -313,7 +313,7 @@ def test_the_model_menu_asks_another_model_about_the_same_text(page):
     page.until(lambda: page.find(".header .model-menu .menu-item").is_displayed())
     page.find_all(".header .model-menu .menu-item")[1].click()
     page.until(lambda: page.status("current_token").startswith("Active"))
-    assert "model=classroom-pythia" in page.search()
+    assert "model=classroom-neox" in page.search()
     page.until(lambda: "Classroom Pythia" in page.text_of(".header .model-toggle"))
 
 

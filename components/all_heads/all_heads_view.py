@@ -15,6 +15,7 @@ from components.numbers import plural
 from utils.errors import UserError
 from utils.heads import HeadId
 from utils.levels import HeadLevels, head_levels
+from utils.model_config import display_name_of
 from utils.roles import OTHER, ROLES
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def heads_view(
         raise refusal
     return HeadsView(
         question=question,
-        model_name=display_name(service, question.model),
+        model_name=display_name_of(question.model),
         analysis=analysis,
         catalogue=catalogue,
         levels=head_levels(analysis, catalogue),
@@ -142,11 +143,6 @@ def heads_view(
         sort=Sort.parse(sort),
         shows_all=rows == "all",
     )
-
-
-def display_name(service: Headlight, model: str) -> str:
-    """A model's name as people write it, "Classroom GPT-2"."""
-    return next((choice.display_name for choice in service.models() if choice.name == model), model)
 
 
 def sorted_heads(levels: list[HeadLevels], sort: Sort) -> list[HeadLevels]:

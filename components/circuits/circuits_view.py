@@ -17,10 +17,10 @@ from urllib.parse import parse_qsl, urlencode
 import numpy as np
 
 from components.address import Question
-from components.all_heads.all_heads_view import display_name
 from utils.errors import Fix, UserError
 from utils.heads import HeadId
 from utils.literature import published_scores
+from utils.model_config import display_name_of
 from utils.roles import OTHER, ROLES
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def circuits_view(service: Headlight, question: Question, search: str) -> Circui
     writer, head = _chosen(fits, jobs, broad_only, *asked)
     return CircuitsView(
         question=question,
-        model_name=display_name(service, question.model),
+        model_name=display_name_of(question.model),
         shape=shape,
         needs_model=service.circuits.needs_model(question.model),
         jobs=jobs,

@@ -17,7 +17,7 @@ from huggingface_hub.errors import GatedRepoError, HTTPError
 from huggingface_hub.file_download import repo_folder_name
 
 from utils.errors import Fix, UserError
-from utils.model_config import MODELS, ModelSpec
+from utils.model_config import MODELS, ModelSpec, display_name_of
 from utils.models.adapter import FILE_NAME as ADAPTER
 from utils.settings import SHIPPED_MODELS_DIR, Settings
 
@@ -226,4 +226,4 @@ def _not_here(spec: ModelSpec, settings: Settings, reason: str) -> UserError:
 
 def _use_default(settings: Settings) -> Fix | None:
     name = settings.default_model
-    return Fix(f"Use {MODELS[name].display_name if name in MODELS else name}", model=name)
+    return Fix(f"Use {display_name_of(name)}", model=name)
