@@ -1,1 +1,1 @@
-"""The Models page: what is on this computer, what is known, and the analysis that runs."""
+"""The Models page: what is on this computer, what is known, and the catalogue job that runs."""

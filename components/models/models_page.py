@@ -1,8 +1,8 @@
-"""The Models page: what is being analysed, which models are on this computer, which are known but not here.
+"""The Models page: which catalogue job runs, which models are on this computer, which are known but not here.
 
-Presses that only change what is shown write the address. Presses that do something (analyse, stop, remove, undo) ask
-the service, and the page is drawn again from what the service then says; while an analysis runs, a clock keeps its
-card up to date.
+Presses that only change what is shown write the address. Presses that do something (start a job, stop it, remove, undo)
+ask the service, and the page is drawn again from what the service then says; while a job runs, a clock keeps its card
+up to date.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def skeleton() -> html.Div:
 
 
 def body(view: ModelsView, refusal: UserError | None = None) -> list[Component]:
-    """Everything that changes: headline, messages, the running analysis, both tables."""
+    """Everything that changes: headline, messages, the running job, both tables."""
     other = models_table.not_here(view)
     return [
         html.H1(title(view), id="headline", tabIndex=-1),

@@ -1,4 +1,4 @@
-"""The analysis that runs: how far it is, how long it will take, what it has found; and how the last one ended."""
+"""The catalogue job that runs: how far it is, how long it will take, what it has found; and how the last one ended."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Ids:
 
 
 def layout(view: ModelsView) -> html.Section:
-    """The card of the running analysis; only the empty place for its progress when none runs."""
+    """The card of the running job; only the empty place for its progress when none runs."""
     status, entry = view.running, view.analyzed_entry
     if status is None or entry is None:
         return html.Section(html.Div(id=Ids.progress), hidden=True)
@@ -71,7 +71,7 @@ def progress(status: CatalogueJobStatus) -> list[Component]:
 
 
 def outcome(view: ModelsView) -> list[Component]:
-    """How the last analysis ended, as a message with a button where one helps; nothing while one runs."""
+    """How the last job ended, as a message with a button where one helps; nothing while one runs."""
     status = view.status
     if status is None or status.is_running:
         return []

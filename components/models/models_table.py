@@ -123,7 +123,7 @@ def _use(view: ModelsView, entry: ModelEntry) -> Component:
 
 
 def _analyze(view: ModelsView, entry: ModelEntry) -> list[Component]:
-    """Offered for a model without a catalogue that fits; disabled while another is being analysed."""
+    """Offered for a model without a catalogue that fits; disabled while another model's job runs."""
     is_wanted = entry.readiness in (Readiness.NOT_ANALYZED, Readiness.STALE)
     if not is_wanted or view.is_being_analyzed(entry):
         return []

@@ -60,12 +60,12 @@ class ModelsView:
 
     @property
     def running(self) -> CatalogueJobStatus | None:
-        """The analysis that runs now."""
+        """The catalogue job that runs now."""
         return self.status if self.status is not None and self.status.is_running else None
 
     @property
     def analyzed_entry(self) -> ModelEntry | None:
-        """The model that is being analysed, or was last."""
+        """The model of the job that runs, or ran last."""
         name = self.status.model if self.status is not None else None
         return next((entry for entry in self.entries if entry.name == name), None)
 

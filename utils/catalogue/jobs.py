@@ -1,4 +1,4 @@
-"""Analyse a model where it is: in a thread of the server, on the model that is in memory, one model at a time.
+"""Catalogue a model where it is: in a thread of the server, on the model that is in memory, one model at a time.
 
 The steps are those of `scripts/analyze_heads.py` (`run.py`) with PyVene as the engine. Texts are read
 one by one, so that students who use the same model meanwhile wait for one text at most, and a stop takes effect
@@ -112,9 +112,9 @@ class CatalogueJobs:
         return status is not None and status.is_running and model in (None, status.model)
 
     def start(self, model: str) -> CatalogueJobStatus:
-        """Begin to analyse a model; if that is what runs already, nothing changes.
+        """Begin the catalogue job of a model; if that is what runs already, nothing changes.
 
-        Raises: UserError when another model is being analysed, the model's files are not here, or the result could
+        Raises: UserError when another model's job runs, the model's files are not here, or the result could
         not be kept.
         """
         folder = local_model_dir(model, self._settings)

@@ -1,7 +1,7 @@
 """Where catalogues are read from and written to while Headlight runs.
 
 Two files of the same form: the one that ships (`utils/head_categories.json`), and the operator's own in
-HEADLIGHT_DATA_DIR, which holds what was analysed on this computer and goes before the shipped one. A catalogue
+HEADLIGHT_DATA_DIR, which holds what was made on this computer and goes before the shipped one. A catalogue
 belongs to certain weights: where a model's files have changed since, it is found but is `stale`, and must not be used.
 """
 
@@ -38,7 +38,7 @@ def known_catalogues(settings: Settings) -> dict[str, ModelCatalogue]:
 
 
 def find_catalogue(model: str, folder: Path | None, settings: Settings) -> FoundCatalogue | None:
-    """The catalogue of a model, one that fits its weights if there is such; None when it was never analysed.
+    """The catalogue of a model, one that fits its weights if there is such; None when none was ever made.
 
     Args: folder: its files, None when they are not here. Raises: CatalogueError when a file is damaged.
     """
