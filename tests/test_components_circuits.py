@@ -13,7 +13,8 @@ import pytest
 from dash import no_update
 
 from app import create_app
-from components.address import DEFAULT_PROMPT, Question
+from components import circuits_tabs
+from components.address import CIRCUITS_PATH, DEFAULT_PROMPT, Question, circuits_href, toy_href
 from components.circuits import (
     circuit_average,
     circuit_close_up,
@@ -22,7 +23,6 @@ from components.circuits import (
     circuit_writes,
     circuits_csv,
     circuits_page,
-    circuits_tabs,
     circuits_words,
     composition_map,
     fit_bars,
@@ -476,7 +476,7 @@ class TestPage:
         assert change("head", None, shown, search_for()) is no_update
 
     def test_both_tabs_carry_the_question(self):
-        tabs = circuits_tabs.layout(Question(MODEL, "a & b"), circuits_tabs.IN_MODEL)
+        tabs = circuits_tabs.layout(Question(MODEL, "a & b"), CIRCUITS_PATH)
         links = with_class(tabs, "circuits-tab")
         assert [link["props"]["href"] for link in links] == [
             f"/circuits?model={MODEL}&prompt=a+%26+b",
@@ -485,10 +485,9 @@ class TestPage:
         assert ["is-here" in link["props"]["className"] for link in links] == [True, False]
 
     def test_the_toy_has_its_own_example_and_keeps_a_text_that_was_typed(self):
-        default, own = Question(MODEL, DEFAULT_PROMPT), Question(MODEL, "my own")
-        assert "The+old+king" in circuits_tabs.href(default, circuits_tabs.TOY)
-        assert "The+cat" in circuits_tabs.href(default)
-        assert "my+own" in circuits_tabs.href(own, circuits_tabs.TOY)
+        assert "The+old+king" in toy_href(MODEL, DEFAULT_PROMPT)
+        assert "The+cat" in circuits_href(MODEL, DEFAULT_PROMPT)
+        assert "my+own" in toy_href(MODEL, "my own")
 
     def test_a_page_that_takes_long_waits_with_a_line(self, service, monkeypatch):
         monkeypatch.setattr(circuits_page, "soon", lambda _build: None)

@@ -14,11 +14,11 @@ import dash_bootstrap_components as dbc
 from dash import ClientsideFunction, Dash, Input, Output, dcc, html
 
 from components.circuits.circuits_view import ALL, BROAD, N_LINES, N_LIT, named_first, readers_of, role_name
-from components.circuits.circuits_words import graph_lead, head_sentence, later_note, named, rank_words, times
+from components.circuits.circuits_words import graph_lead, head_sentence, later_note, named, rank_words
 from components.folded_table import folded_table
 from components.lamp import role_sign
 from components.markup import aria, classes, data
-from components.numbers import plural
+from components.numbers import plural, times
 from components.switch import switch
 from utils.heads import HeadId
 from utils.roles import OTHER, ROLES

@@ -14,9 +14,8 @@ import plotly.graph_objects as go
 from dash import html
 
 from components.circuits.circuits_view import ALONE, THROUGH
-from components.circuits.circuits_words import signed
 from components.folded_table import folded_table
-from components.numbers import plural
+from components.numbers import plural, signed
 from components.switch import switch
 from components.themed_graph import house_figure, role_colour, themed_graph
 from components.token_chip import token_chip

@@ -9,8 +9,8 @@ import plotly.graph_objects as go
 from dash import html
 
 from components.circuits.circuit_looks import text_place
-from components.circuits.circuits_words import signed, with_minus
 from components.folded_table import folded_table
+from components.numbers import signed, with_minus
 from components.themed_graph import house_figure, role_colour, themed_graph
 from components.token_chip import token_chip
 from utils.heads import HeadId

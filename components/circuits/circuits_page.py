@@ -13,16 +13,15 @@ from urllib.parse import parse_qsl, urlencode
 
 from dash import Dash, Input, Output, State, dcc, html, no_update
 
-from components import csv_download, messages
+from components import circuits_tabs, csv_download, messages
+from components.address import CIRCUITS_PATH, Question, models_href, roles_href, toy_href
 from components.address import Ids as AddressIds
-from components.address import Question, models_href, roles_href
 from components.circuits import (
     circuit_average,
     circuit_close_up,
     circuit_graph,
     circuit_looks,
     circuits_csv,
-    circuits_tabs,
     composition_map,
     fit_bars,
     path_experiment,
@@ -79,7 +78,7 @@ def layout(service: Headlight, question: Question, search: str) -> html.Div:
     waiting = built is None
     return html.Div(
         [
-            circuits_tabs.layout(question, circuits_tabs.IN_MODEL),
+            circuits_tabs.layout(question, CIRCUITS_PATH),
             dcc.Store(id=Ids.ask, data=search if waiting else None),
             html.Div(_waiting() if built is None else built, id=Ids.body),
         ],
@@ -251,7 +250,7 @@ def _no_jobs(view: CircuitsView) -> Component:
 
 
 def _one_layer(view: CircuitsView) -> html.P:
-    toy = circuits_tabs.href(view.question, circuits_tabs.TOY)
+    toy = toy_href(view.question.model, view.question.prompt)
     return html.P(dcc.Link("See why it matters", href=toy, className="btn btn-quiet"), className="one-layer")
 
 

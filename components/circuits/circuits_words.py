@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from components.circuits.circuits_view import CLEAR_FROM, N_LINES, PUBLISHED_FROM, named_readers, role_name, scores_of
-from components.numbers import plural
+from components.numbers import plural, times
 from utils.heads import HeadId
 
 if TYPE_CHECKING:
@@ -156,21 +156,6 @@ def footer(view: CircuitsView, norm_note: str) -> str:
 def named(jobs: Jobs, head: HeadId) -> str:
     """`L4H11, previous token`, or `L4H10` for a head without a job."""
     return f"{head}, {role_name(jobs.main(head))}" if head in jobs.roles else str(head)
-
-
-def with_minus(text: str) -> str:
-    """Numbers in a text with a real minus sign: `−0.71`."""
-    return text.replace("-", "−")
-
-
-def signed(value: float) -> str:
-    """`+2.4`, `−0.3`."""
-    return with_minus(f"{value:+.1f}")
-
-
-def times(multiple: float) -> str:
-    """`2.9 ×`."""
-    return f"{multiple:.1f} ×"
 
 
 def listed(heads: list[HeadId]) -> str:

@@ -15,9 +15,9 @@ import plotly.graph_objects as go
 from dash import ClientsideFunction, Dash, Input, Output, dcc, html
 
 from components.circuits.circuits_view import KINDS, multiples_between, scores_of
-from components.circuits.circuits_words import times
 from components.lamp import role_sign
 from components.markup import aria, classes
+from components.numbers import times
 from components.switch import switch
 from components.themed_graph import Ids as GraphIds
 from components.themed_graph import house_figure, role_colour, themed_graph

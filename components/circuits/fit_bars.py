@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from dash import html
 
 from components.circuits.circuits_view import role_name
-from components.circuits.circuits_words import pair_caption, rank_words, times
+from components.circuits.circuits_words import pair_caption, rank_words
 from components.lamp import role_sign
 from components.markup import aria
-from components.numbers import plural
+from components.numbers import plural, times
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
