@@ -34,7 +34,6 @@ from components.circuits.circuits_view import (
     DEFAULT_KIND,
     THROUGH,
     CircuitsView,
-    best_named_pair,
     circuits_view,
 )
 from components.circuits.circuits_words import footer, lead, title
@@ -42,6 +41,7 @@ from components.lamp import sign
 from components.markup import aria
 from components.numbers import plural
 from components.themed_graph import Ids as GraphIds
+from utils.circuits.readers import best_named_pair, is_broad
 from utils.errors import UserError
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ def shown_values(view: CircuitsView) -> dict[str, str]:
         "from": str(view.layers[0]),
         "to": str(view.layers[1]),
         "looks": ALONE if view.is_alone else THROUGH,
-        "head": f"{view.head.layer}.{view.head.head}",
+        "head": view.head.dotted,
     }
 
 
@@ -270,7 +270,7 @@ def _circuit_parts(view: CircuitsView, fits: Composition) -> list[Component]:
 def _how_to_read(fits: Composition) -> html.Section:
     best = fits.best(1, broad_only=False)[0]
     narrow = ""
-    if best.breadth < fits.broad_from:
+    if not is_broad(fits, best):
         narrow = (
             f" The highest score of all, {best.writer} into {best.reader} at {best.multiple:.1f} ×, rests on about "
             f"{plural(round(best.breadth), 'kind')}, which many pairs may share, so it says little about one circuit."

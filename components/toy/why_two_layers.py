@@ -12,10 +12,10 @@ from dash import Dash, Input, Output, State, dcc, html
 
 from components.address import Ids as AddressIds
 from components.address import Question, circuits_href
-from components.circuits.circuits_view import CLEAR_FROM
 from components.markup import aria
 from components.numbers import percent, times
 from components.toy.toy_view import TWO_LAYERS, Look, ToyView, induction_look, note_pair
+from utils.circuits.readers import is_clear
 from utils.errors import UserError
 from utils.heads import HeadId
 
@@ -80,7 +80,7 @@ def link_words(fits: Composition, writer: HeadId, reader: HeadId, prompt: str) -
     rank, of = fits.rank_of(writer, reader)
     place = f"the best of {of} heads" if rank == 1 else f"number {rank} of {of} heads"
     much = f"{times(fit.multiple)} random, {place} that {reader} could read."
-    if fit.multiple < CLEAR_FROM:
+    if not is_clear(fit):
         much = f"{times(fit.multiple)} random, no clear fit."
     link = dcc.Link("Test it", href=circuits_href(TWO_LAYERS, prompt, writer=writer.dotted))
     return [f"K-composition from {writer} to {reader}: ", html.Strong(much), " A fit is no cause. ", link]
