@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from dash._utils import to_json
 
-from components import csv_download, head_map
+from components import csv_download, head_map, right_now
 from components.address import Question
 from components.all_heads import all_heads_page, heads_csv, heads_table
 from components.all_heads.all_heads_view import Sort, heads_view, lead, sorted_heads, title
@@ -19,7 +19,6 @@ from components.head import head_evidence, head_page, pattern_grid
 from components.head.head_view import head_view
 from components.job_words import jobs_sentence
 from components.learn import learn_page, learn_strip
-from components.roles import right_now
 from tests.fake_service import JOBS, MISSING_MODEL, MODEL, PLAIN, REPEATING, FakeHeadlight
 from utils.analysis import analyze
 from utils.errors import UserError
