@@ -120,11 +120,29 @@ def test_a_family_may_say_itself_where_queries_keys_and_values_stand(tmp_path):
     assert family.attention_layout == AttentionLayout(Projections.BY_HEAD, ("qkv",), None, is_scaled=False)
 
 
-@pytest.mark.parametrize("layout", [{}, {"projections": "sideways", "names": []}, {"projections": "by_head"}, 3])
+@pytest.mark.parametrize(
+    "layout",
+    [
+        {},
+        {"projections": "sideways", "names": [], "norm": None},
+        {"projections": "by_head", "norm": None},
+        {"projections": "by_head", "names": ["qkv"]},
+        {"projections": "by_head", "names": "q", "norm": None},
+        {"projections": "by_head", "names": ["q", "k", "v"], "norm": None},
+        {"projections": "separate", "names": ["qkv"], "norm": None},
+        {"projections": "by_head", "names": ["qkv"], "norm": None, "scaled": False},
+        3,
+    ],
+)
 def test_a_layout_that_is_described_wrongly_is_a_sentence(tmp_path, layout):
     (tmp_path / "adapter.json").write_text(json.dumps({"family": {"like": "llama", "attention_layout": layout}}))
     with pytest.raises(UserError, match=r"adapter\.json of .* cannot be used"):
         family_in(tmp_path, "stablelm")
+
+
+def test_a_layout_may_be_left_unsaid_though_another_family_has_one(tmp_path):
+    (tmp_path / "adapter.json").write_text(json.dumps({"family": {"like": "llama", "attention_layout": None}}))
+    assert family_in(tmp_path, "stablelm").attention_layout is None
 
 
 def test_without_an_adapter_an_unknown_family_is_refused(tmp_path):

@@ -58,12 +58,18 @@ class AttentionLayout:
     Args: names: of the modules in an attention module, three for SEPARATE, else one. norm: the module of a block that
     the attention reads through, None without one. is_scaled: whether query times key is scaled by 1/sqrt(d_head), where
     the attention module does not say.
+    Raises: ValueError for another number of names.
     """
 
     projections: Projections
     names: tuple[str, ...]
     norm: str | None
     is_scaled: bool = True
+
+    def __post_init__(self) -> None:
+        wanted = 3 if self.projections is Projections.SEPARATE else 1
+        if len(self.names) != wanted:
+            raise ValueError(f'"{self.projections.value}" has names: {wanted}, not {len(self.names)}')
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,7 @@ class Family:
     rule for a model of this family that is not in MODELS. attention_layout: None where nobody has said it; circuits
     cannot be told then. position_embedding_path: where positions that are learned stand, with n_rows_before_positions
     rows at the front that belong to no position; None where they are not learned, or nobody has said where.
+    embedding_norm_path: None unless token embeddings are normed before the first block.
     """
 
     key: str
@@ -103,6 +110,7 @@ class Family:
     attention_layout: AttentionLayout | None = None
     position_embedding_path: str | None = None
     n_rows_before_positions: int = 0
+    embedding_norm_path: str | None = None
 
     def n_layers(self, config: PreTrainedConfig) -> int:
         return int(getattr(config, self.n_layers_attr))
@@ -277,6 +285,7 @@ _FAMILIES = (
         positions=Positions.ALIBI,
         start_mark=StartMark.NONE,
         attention_layout=AttentionLayout(Projections.BY_HEAD, ("query_key_value",), "input_layernorm"),
+        embedding_norm_path="transformer.word_embeddings_layernorm",
     ),
     Family(
         key="attention_only",

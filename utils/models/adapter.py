@@ -13,7 +13,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
@@ -24,7 +24,6 @@ from utils.model_config import (
     Family,
     Norm,
     Positions,
-    Projections,
     StartMark,
     family_of_type,
 )
@@ -115,16 +114,6 @@ class Adapter(BaseModel):
             )
 
 
-def _attention_layout(described: Mapping[str, Any]) -> AttentionLayout:
-    """Raises ValueError for one that is described wrongly."""
-    try:
-        projections, names = Projections(described["projections"]), tuple(described["names"])
-        rest = {name: value for name, value in described.items() if name not in ("projections", "names")}
-        return AttentionLayout(projections, names, **rest)
-    except (KeyError, TypeError) as error:
-        raise ValueError("attention_layout needs projections, names and norm") from error
-
-
 def read_adapter(folder: Path) -> Adapter | None:
     """The adapter in a model's folder; None where there is none. Raises ValueError, saying what is wrong in it."""
     path = folder / FILE_NAME
@@ -133,9 +122,7 @@ def read_adapter(folder: Path) -> Adapter | None:
     try:
         return Adapter.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the file"
-        raise ValueError(f"{FILE_NAME}, {place}: {first['msg']}") from error
+        raise ValueError(f"{FILE_NAME}, {_first_problem(error, 'the file')}") from error
 
 
 def family_in(folder: Path, model_type: str) -> Family:
@@ -150,3 +137,22 @@ def family_in(folder: Path, model_type: str) -> Family:
         raise UserError(
             f"{FILE_NAME} of {folder.name} cannot be used: {error}.", "docs/adapters.md describes it.", status=503
         ) from error
+
+
+def _attention_layout(described: Any) -> AttentionLayout | None:
+    """The layout that a file describes, None for null. Raises ValueError, saying what is wrong in it."""
+    if described is None:
+        return None
+    known = {field.name for field in fields(AttentionLayout)}
+    if isinstance(described, dict) and not known >= set(described):
+        raise ValueError(f"attention_layout: {sorted(set(described) - known)}")
+    try:
+        return TypeAdapter(AttentionLayout).validate_python(described)
+    except ValidationError as error:
+        raise ValueError(f"attention_layout, {_first_problem(error, 'the whole')}") from error
+
+
+def _first_problem(error: ValidationError, whole: str) -> str:
+    """`labels: every label must be different`. Args: whole: how to call the place of what is wrong as a whole."""
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc'])) or whole}: {first['msg']}"
