@@ -309,7 +309,8 @@ class TestPressesOnAllHeads:
 
     def test_the_search_box_names_the_range_of_the_model(self, service):
         assert (
-            all_heads_page.found_head(view_of(service), "L9H1")[1] == "This model has layers 0 to 3 and heads 0 to 7."
+            all_heads_page.found_head(view_of(service), "L9H1")[1]
+            == "This model has layers 0 to 3, each with heads 0 to 7. There is no layer 9, head 1."
         )
         assert "Write a head as" in all_heads_page.found_head(view_of(service), "induction")[1]
 
