@@ -20,6 +20,7 @@ from components.head.head_view import head_view
 from components.job_words import jobs_sentence
 from components.learn import learn_page, learn_strip
 from tests.fake_service import JOBS, MISSING_MODEL, MODEL, PLAIN, REPEATING, FakeHeadlight
+from tests.precision import MEAN_WEIGHT
 from utils.analysis import analyze
 from utils.errors import UserError
 from utils.heads import HeadId
@@ -360,7 +361,7 @@ class TestEvidence:
     def test_the_average_of_the_rows_is_the_score(self, service, role):
         view = head_view_of(service, role=role)
         rows = head_evidence.evidence_rows(view)
-        assert np.mean([row.share for row in rows]) == pytest.approx(view.levels.levels[role].score, abs=1e-6)
+        assert np.mean([row.share for row in rows]) == pytest.approx(view.levels.levels[role].score, abs=MEAN_WEIGHT)
 
     def test_it_ends_in_the_score_and_its_chance(self, service):
         view = head_view_of(service)

@@ -114,13 +114,13 @@ def test_every_lamp_of_every_prompt_that_was_tried_stands_clear_of_its_limit(ser
 @pytest.mark.parametrize(
     ("role", "tokens", "limit"),
     [
-        ("previous_token", range(4), 0.698676),
-        ("previous_token", range(6), 0.380896),
-        ("previous_token", range(60), 0.038399),
-        ("induction", "abcdab", 0.475503),
-        ("induction", "abcdefghijklmnopqrab", 0.300290),
-        ("duplicate_token", "xabcdefab", 0.416718),
-        ("positional", range(10), 0.226708),
+        ("previous_token", range(4), 0.6986759),
+        ("previous_token", range(6), 0.3808963),
+        ("previous_token", range(60), 0.0383986),
+        ("induction", "abcdab", 0.4755029),
+        ("induction", "abcdefghijklmnopqrab", 0.3002902),
+        ("duplicate_token", "xabcdefab", 0.4167182),
+        ("positional", range(10), 0.2267077),
     ],
 )
 def test_the_luck_limit_is_the_same_number_everywhere(role, tokens, limit):
