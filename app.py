@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import dash
 from dash import Dash, State
@@ -42,9 +42,29 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent
 INDEX_HTML = ROOT / "components" / "text" / "index.html"
 BOOTSTRAP = "/assets/vendor/bootstrap/bootstrap.min.css"
-NOT_FOUND = "not_found_404"  # the name by which Dash finds the page of every address without one
 
 PageLayout = Callable[..., Any]
+
+
+class Page(NamedTuple):
+    """One page: its name in Dash, its address, the title of its tab, and the module that shows it."""
+
+    name: str
+    path: str
+    title: str
+    module: Any
+
+
+PAGES = (
+    Page("roles", "/", "Headlight", roles_page),
+    Page("head", "/head", "One head · Headlight", head_page),
+    Page("heads", "/heads", "All heads · Headlight", all_heads_page),
+    Page("circuits", "/circuits", "Circuits · Headlight", circuits_page),
+    Page("toy", "/circuits/toy", "Toy: one layer or two · Headlight", toy_page),
+    Page("learn", "/learn", "Learn · Headlight", learn_page),
+    Page("models", "/models", "Models · Headlight", models_page),
+    Page("not_found_404", "/not-found", "No such page · Headlight", not_found_page),  # Dash knows it by this name
+)
 
 
 def create_app(service: Headlight | None = None) -> Dash:
@@ -64,12 +84,13 @@ def create_app(service: Headlight | None = None) -> Dash:
         routing_callback_inputs={"search": State("_pages_location", "search")},
         on_error=messages.report_failure,
     )
-    _register_pages(service)
+    for page in PAGES:
+        dash.register_page(page.name, path=page.path, title=page.title, layout=_guarded(page.module, service))
     app.layout = lambda: frame.layout(service)
     for part in (prompt_bar, token_strip, head_map, themed_graph):
         part.register(app)
-    for page in (frame, roles_page, head_page, all_heads_page, circuits_page, toy_page, learn_page, models_page):
-        page.register(app, service)
+    for asking in (frame, *(page.module for page in PAGES)):
+        asking.register(app, service)
     api.register(app.server, service)
     compression.register(app.server)
     return app
@@ -85,21 +106,6 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     settings = Settings.from_environment()
     create_app(Headlight(settings)).run(host=settings.host, port=settings.port, debug=False)
-
-
-def _register_pages(service: Headlight) -> None:
-    pages = (
-        ("roles", "/", "Headlight", roles_page),
-        ("head", "/head", "One head · Headlight", head_page),
-        ("heads", "/heads", "All heads · Headlight", all_heads_page),
-        ("circuits", "/circuits", "Circuits · Headlight", circuits_page),
-        ("toy", "/circuits/toy", "Toy: one layer or two · Headlight", toy_page),
-        ("learn", "/learn", "Learn · Headlight", learn_page),
-        ("models", "/models", "Models · Headlight", models_page),
-        (NOT_FOUND, "/not-found", "No such page · Headlight", not_found_page),
-    )
-    for name, path, title, page in pages:
-        dash.register_page(name, path=path, title=title, layout=_guarded(page, service))
 
 
 def _guarded(page: Any, service: Headlight) -> PageLayout:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import dash_bootstrap_components as dbc
-from dash import html
-
+from components import messages
 from components.address import models_href
-from components.lamp import sign
 from utils.model_config import display_name_of
 
 if TYPE_CHECKING:
@@ -22,17 +19,11 @@ def layout(question: Question, is_catalogued: bool) -> list[Component]:
     if is_catalogued:
         return []
     name = display_name_of(question.model)
-    button = dbc.Button(
+    told = messages.offer(
+        f"Nobody has tested the heads of {name} yet.",
+        "Their usual levels are not known, so no lamp can light. The test runs once, on this computer.",
         "Analyze this model",
-        href=models_href(question.model, question.prompt, open=question.model),
-        className="btn-quiet analyze-offer",
+        models_href(question.model, question.prompt, open=question.model),
+        class_name="analyze-offer",
     )
-    words = [
-        html.P(f"Nobody has tested the heads of {name} yet.", className="message-sentence"),
-        html.P(
-            "Their usual levels are not known, so no lamp can light. The test runs once, on this computer.",
-            className="message-hint",
-        ),
-        button,
-    ]
-    return [html.Div([sign("info"), html.Div(words)], className="message")]
+    return [told]

@@ -39,6 +39,14 @@ def register(server: Flask, service: Headlight) -> None:
     """Add the addresses to a Flask server."""
     server.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST_BYTES
     server.json.sort_keys = False  # type: ignore[attr-defined]  # roles stay in the page's order
+    _add_questions(server, service)
+    _add_weights(server, service)
+    _add_heatmap_and_health(server, service)
+    _add_refusals(server)
+
+
+def _add_questions(server: Flask, service: Headlight) -> None:
+    """What is asked about a text."""
 
     @server.post("/api/analyze")
     @_answers_json
@@ -53,6 +61,16 @@ def register(server: Flask, service: Headlight) -> None:
         model, prompt = read_question(body, service.settings.default_model)
         heads, method, position = read_ablation(body)
         return jsonify(service.ablate(model, prompt, heads, method, position).as_json())
+
+    @server.get("/api/analyze")
+    @server.get("/api/ablate")
+    @_answers_json
+    def wrong_method() -> Response:
+        raise UserError("This address answers POST only.", EXAMPLE, status=405)
+
+
+def _add_weights(server: Flask, service: Headlight) -> None:
+    """What is told from a model's weights."""
 
     @server.get("/api/circuits")
     @_answers_json
@@ -76,23 +94,9 @@ def register(server: Flask, service: Headlight) -> None:
     def wrong_method_for_weights() -> Response:
         raise UserError("This address answers GET only.", "Put the question into the address.", status=405)
 
-    @server.get("/api/analyze")
-    @server.get("/api/ablate")
-    @_answers_json
-    def wrong_method() -> Response:
-        raise UserError("This address answers POST only.", EXAMPLE, status=405)
 
-    @server.route("/api/<path:address>", methods=["GET", "POST"])
-    @_answers_json
-    def unknown(address: str) -> Response:
-        raise UserError(f"There is no address /api/{address}.", "The addresses are in the README.", status=404)
-
-    @server.errorhandler(MethodNotAllowed)
-    def other_method(error: MethodNotAllowed) -> Any:
-        if not request.path.startswith(("/api", "/health")):
-            return error
-        sentence = f"This address does not answer {request.method[:20]}."
-        return jsonify(error=sentence, hint="The README says which addresses answer GET and which POST."), 405
+def _add_heatmap_and_health(server: Flask, service: Headlight) -> None:
+    """BertViz's page of a head, and whether the server is well."""
 
     @server.get("/heatmap")
     @_answers_html
@@ -106,6 +110,22 @@ def register(server: Flask, service: Headlight) -> None:
     @_answers_json
     def health() -> Response:
         return jsonify(service.health())
+
+
+def _add_refusals(server: Flask) -> None:
+    """Sentences for addresses that are not there and for methods that they do not answer."""
+
+    @server.route("/api/<path:address>", methods=["GET", "POST"])
+    @_answers_json
+    def unknown(address: str) -> Response:
+        raise UserError(f"There is no address /api/{address}.", "The addresses are in the README.", status=404)
+
+    @server.errorhandler(MethodNotAllowed)
+    def other_method(error: MethodNotAllowed) -> Any:
+        if not request.path.startswith(("/api", "/health")):
+            return error
+        sentence = f"This address does not answer {request.method[:20]}."
+        return jsonify(error=sentence, hint="The README says which addresses answer GET and which POST."), 405
 
 
 def read_question(body: Any, default_model: str) -> tuple[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import dash_bootstrap_components as dbc
 from dash import html
 
@@ -9,6 +11,9 @@ from components.address import roles_href
 from components.lamp import sign
 from components.markup import data
 from components.numbers import plural
+
+if TYPE_CHECKING:
+    from utils.catalogue.schema import SuggestedPrompt
 
 REPLACED = "Text replaced by an example."
 DOUBLED = "Your text now stands there twice."
@@ -28,9 +33,9 @@ def suggestion_chip(title: str, promise: str, href: str, toast: str = "") -> dbc
     )
 
 
-def prompt_chip(verb: str | None, text: str, lights: int, of: int, model: str) -> dbc.Button:
+def prompt_chip(verb: str | None, prompt: SuggestedPrompt, model: str) -> dbc.Button:
     """A prompt of the catalogue, with how many of the role's heads it lights. verb: None lets the text be the title."""
-    promise = f"lights {lights} of {plural(of, 'head')}"
+    text, promise = prompt.text, f"lights {prompt.lights} of {plural(prompt.of, 'head')}"
     if verb:
         return suggestion_chip(verb, f"“{shortened(text)}” {promise}", roles_href(model, text), REPLACED)
     return suggestion_chip(shortened(text, 28), promise.capitalize(), roles_href(model, text), REPLACED)

@@ -13,40 +13,40 @@ from dash import html
 
 from components.numbers import percent, plural
 from components.token_chip import token_chip
-from utils.heads import HeadId
+from utils.roles import ROLES
 
 if TYPE_CHECKING:
-    from utils.demonstration import StripView
+    from utils.demonstration import Demonstration
+    from utils.summary import HeadEntry
     from utils.tokens import Token
 
 Words = list[Any]
 
 
-def short(role: str, entry: dict[str, Any], tokens: Sequence[Token]) -> html.P | None:
+def short(entry: HeadEntry, tokens: Sequence[Token]) -> html.P | None:
     """One head's strongest evidence: "At [the 17] L2H3 looks at [river 8] with 80 % of its attention."
 
-    Args: entry: a head of `categories[role]["heads"]`. None where the head has no evidence.
+    None where the head has no evidence.
     """
-    if not entry["evidence"]:
+    if not entry.evidence:
         return None
-    look = entry["evidence"][0]
-    query_pos, key_pos, weight = look["query_pos"], look["key_pos"], _weight(look["weight"])
-    name = str(HeadId(entry["layer"], entry["head"]))
-    query = token_chip(tokens[query_pos], query_pos, role, "query")
-    if role == "diffuse":
+    look, name = entry.evidence[0], str(entry.id)
+    weight = _weight(look.weight)
+    query = token_chip(tokens[look.query_pos], look.query_pos, entry.role, "query")
+    if ROLES[entry.role].measure.is_about_rows:
         return html.P(["At ", query, f" {name} gives no token more than ", weight, " of its attention."])
-    if query_pos == key_pos:
+    if look.is_itself:
         return html.P(["At ", query, f" {name} looks at that very token with ", weight, " of its attention."])
-    key = token_chip(tokens[key_pos], key_pos, role, "key")
+    key = token_chip(tokens[look.key_pos], look.key_pos, entry.role, "key")
     return html.P(["At ", query, f" {name} looks at ", key, " with ", weight, " of its attention."])
 
 
-def long(view: StripView, tokens: Sequence[Token]) -> html.P:
+def long(view: Demonstration, tokens: Sequence[Token]) -> html.P:
     """The focused look of the strip in words, and at how many more places the head does the same.
 
     Args: view: with a focus, as every strip of an active role has.
     """
-    words = _TEMPLATES.get(view.role, _any_other)(view, tokens)
+    words = _TEMPLATES.get(view.role, _any_row if view.is_about_rows else _any_look)(view, tokens)
     return html.P([*words, _same_elsewhere(view)], className="strip-sentence")
 
 
@@ -54,7 +54,7 @@ def _weight(weight: float) -> html.Span:
     return html.Span(percent(weight), className="text-nowrap")
 
 
-def _same_elsewhere(view: StripView) -> str:
+def _same_elsewhere(view: Demonstration) -> str:
     if view.n_others == 0 or not view.is_active:
         return ""
     if view.n_same == view.n_others:
@@ -64,7 +64,7 @@ def _same_elsewhere(view: StripView) -> str:
     return f" Same at {view.n_same} of {plural(view.n_others, 'other place')}."
 
 
-def _at(view: StripView, tokens: Sequence[Token]) -> Words:
+def _at(view: Demonstration, tokens: Sequence[Token]) -> Words:
     """ "At [the 17]", or "At the last [the 17]" where the token comes more than once and this is the last."""
     assert view.focus is not None
     position = view.focus.query_pos
@@ -72,12 +72,12 @@ def _at(view: StripView, tokens: Sequence[Token]) -> Words:
     return ["At the last " if is_last_copy else "At ", token_chip(tokens[position], position, view.role, "query")]
 
 
-def _key(view: StripView, tokens: Sequence[Token]) -> html.Span:
+def _key(view: Demonstration, tokens: Sequence[Token]) -> html.Span:
     assert view.focus is not None
     return token_chip(tokens[view.focus.key_pos], view.focus.key_pos, view.role, "key")
 
 
-def _induction(view: StripView, tokens: Sequence[Token]) -> Words:
+def _induction(view: Demonstration, tokens: Sequence[Token]) -> Words:
     if view.copy_pos is None:
         return [*_at(view, tokens), " it looks at ", _key(view, tokens), "."]
     copy = token_chip(tokens[view.copy_pos], view.copy_pos, view.role, "copy")
@@ -85,28 +85,28 @@ def _induction(view: StripView, tokens: Sequence[Token]) -> Words:
     return [*_at(view, tokens), *found, _key(view, tokens), "."]
 
 
-def _duplicate(view: StripView, tokens: Sequence[Token]) -> Words:
+def _duplicate(view: Demonstration, tokens: Sequence[Token]) -> Words:
     return [*_at(view, tokens), " it looks back at the earlier copy of the same token: ", _key(view, tokens), "."]
 
 
-def _previous(view: StripView, tokens: Sequence[Token]) -> Words:
+def _previous(view: Demonstration, tokens: Sequence[Token]) -> Words:
     return [*_at(view, tokens), " it looks exactly one token back: ", _key(view, tokens), "."]
 
 
-def _first(view: StripView, tokens: Sequence[Token]) -> Words:
+def _first(view: Demonstration, tokens: Sequence[Token]) -> Words:
     place = "start mark" if tokens[0].is_start else "very first token"
     return [*_at(view, tokens), f" it rests on the {place}: ", _key(view, tokens), "."]
 
 
-def _any_other(view: StripView, tokens: Sequence[Token]) -> Words:
+def _any_look(view: Demonstration, tokens: Sequence[Token]) -> Words:
     """One look as it is, for a role that has no sentence of its own."""
     assert view.focus is not None
-    is_itself = view.focus.key_pos == view.focus.query_pos
-    place = "that very token," if is_itself else _key(view, tokens)
+    place = "that very token," if view.focus.is_itself else _key(view, tokens)
     return [*_at(view, tokens), " it looks at ", place, " with ", _weight(view.focus.weight), " of its attention."]
 
 
-def _diffuse(view: StripView, tokens: Sequence[Token]) -> Words:
+def _any_row(view: Demonstration, tokens: Sequence[Token]) -> Words:
+    """One row as it is, for a role that is about whole rows."""
     assert view.focus is not None
     seen = plural(view.focus.query_pos + 1, "token")
     shared = f" it shares its attention among {seen}. None gets more than "
@@ -118,5 +118,4 @@ _TEMPLATES = {
     "duplicate_token": _duplicate,
     "previous_token": _previous,
     "positional": _first,
-    "diffuse": _diffuse,
 }

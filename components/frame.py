@@ -8,11 +8,11 @@ import dash
 import dash_bootstrap_components as dbc
 from dash import ClientsideFunction, Dash, Input, Output, dcc, html
 
-from components import address, messages, prompt_bar
-from components.address import Question, heads_href, learn_href, models_href, roles_href
-from components.circuits import circuits_tabs
+from components import address, messages, prompt_bar, toast
+from components.address import Question, circuits_href, heads_href, learn_href, models_href, roles_href
 from components.lamp import sign
 from components.markup import aria, classes
+from components.toast import ToastIds
 from utils.model_config import FAMILIES
 
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 THIS_COMPUTER = ("127.0.0.1", "localhost", "::1")
 HEADER, DRAWER = "header", "drawer"
 TOY_PAIR = "Classroom toy pair"
+Toast = ToastIds(
+    "toast"
+)  # opened and closed by assets/page.js: a duration would let an earlier clock close a later one
 
 
 class Ids:
@@ -30,9 +33,6 @@ class Ids:
     menu = "frame-menu"
     drawer = "frame-drawer"
     announcer = "announcer"
-    toast = "toast"
-    toast_text = "toast-text"
-    toast_undo = "toast-undo"
 
     @staticmethod
     def nav(place: str) -> str:
@@ -60,7 +60,7 @@ def layout(service: Headlight) -> html.Div:
             html.Main(dash.page_container, id="content", tabIndex=-1),
             _footer(is_here=service.settings.host in THIS_COMPUTER),
             html.Div(id=Ids.announcer, role="status", className="visually-hidden"),
-            _toast(),
+            toast.layout(Toast, dbc.Button("Undo", id=Toast.undo, href="/", className="toast-undo")),
         ],
         className="frame",
     )
@@ -81,7 +81,7 @@ def register(app: Dash, service: Headlight) -> None:
     def follow_address(path: str | None, search: str | None) -> tuple[Any, ...]:
         question = Question.from_search(search, service.settings.default_model)
         links, models = nav_links(path or "/", question), service.models()
-        shown = TOY_PAIR if path == circuits_tabs.TOY else None
+        shown = TOY_PAIR if path == address.TOY_PATH else None
         menus = (model_menu(place, models, question.model, question.prompt, shown) for place in (HEADER, DRAWER))
         return roles_href(question.model, question.prompt), links, links, *menus
 
@@ -100,7 +100,7 @@ def nav_links(path: str, question: Question) -> list[Component]:
     pages = (
         ("Roles", roles_href(question.model, question.prompt), path in ("/", "/head")),
         ("All heads", heads_href(question.model, question.prompt), path == "/heads"),
-        ("Circuits", circuits_tabs.href(question), path.startswith("/circuits")),
+        ("Circuits", circuits_href(question.model, question.prompt), path.startswith(address.CIRCUITS_PATH)),
         ("Learn", learn_href(question.model, question.prompt), path == "/learn"),
     )
     return [
@@ -182,22 +182,6 @@ def _footer(is_here: bool) -> html.Footer:
         "All heads and thresholds are listed under All heads."
     )
     return html.Footer([html.P(scores), html.P(where)], className="footer")
-
-
-def _toast() -> dbc.Toast:
-    """Says what just happened, with a way back; never the only place of a message.
-
-    assets/page.js opens and closes it: `duration` would let the clock of an earlier toast close a later one.
-    """
-    return dbc.Toast(
-        [
-            html.Span(id=Ids.toast_text),
-            dbc.Button("Undo", id=Ids.toast_undo, href="/", className="toast-undo"),
-        ],
-        id=Ids.toast,
-        is_open=False,
-        className="toast-ink",
-    )
 
 
 def _skeleton() -> html.Div:

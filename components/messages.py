@@ -10,6 +10,7 @@ from dash import html, set_props
 
 from components.address import Question, fix_href
 from components.lamp import sign
+from components.markup import classes
 from utils.errors import Fix, UserError
 
 if TYPE_CHECKING:
@@ -33,14 +34,24 @@ def region() -> html.Div:
 
 def notice(about: Notice, question: Question) -> Component:
     """Something to know about a result that stands, such as a text that was cut."""
-    return _message("info", about.sentence, about.hint, _fix(about.fix, question))
+    return message("info", about.sentence, about.hint, _fix(about.fix, question))
 
 
 def error(refusal: UserError, question: Question, heading: bool = False) -> Component:
     """A refusal in plain words. heading: its sentence is the page's h1."""
     if not question.prompt.strip():
-        return _message("bulb", refusal.sentence, refusal.hint, _fix(refusal.fix, question), heading)
-    return _message("warning", refusal.sentence, refusal.hint, _fix(refusal.fix, question), heading, is_error=True)
+        return message("bulb", refusal.sentence, refusal.hint, _fix(refusal.fix, question), heading)
+    return message("warning", refusal.sentence, refusal.hint, _fix(refusal.fix, question), heading, is_error=True)
+
+
+def refused(refusal: UserError) -> Component:
+    """A refusal that stands on its page, without a button."""
+    return message("warning", refusal.sentence, refusal.hint, is_error=True)
+
+
+def offer(sentence: str, hint: str, words: str, href: str, class_name: str = "") -> Component:
+    """Something to know before reading on, and the link that changes it. words: what the link says."""
+    return message("info", sentence, hint, dbc.Button(words, href=href, className=classes("btn-quiet", class_name)))
 
 
 def error_page(refusal: UserError, question: Question) -> html.Div:
@@ -51,17 +62,17 @@ def error_page(refusal: UserError, question: Question) -> html.Div:
 def failed() -> Component:
     """Something broke that nobody could have foreseen."""
     again = html.A("Try again", href="", className="btn btn-quiet")
-    return _message("warning", "Something went wrong on our side.", "Your text is still here.", again, is_error=True)
+    return message("warning", "Something went wrong on our side.", "Your text is still here.", again, is_error=True)
 
 
 def report_failure(problem: Exception) -> None:
     """The app's one error handler: a sentence for the student, the trace for the log."""
     if isinstance(problem, UserError):
-        message = _message("warning", problem.sentence, problem.hint, None, is_error=True)
+        told = refused(problem)
     else:
         log.error("A callback failed", exc_info=problem)
-        message = failed()
-    set_props(Ids.region, {"children": message})
+        told = failed()
+    set_props(Ids.region, {"children": told})
 
 
 def _fix(fix: Fix | None, question: Question) -> Component | None:
@@ -73,9 +84,16 @@ def _fix(fix: Fix | None, question: Question) -> Component | None:
     return dbc.Button(fix.label, href=fix_href(fix, question.model, question.prompt), className="btn-quiet")
 
 
-def _message(
-    icon: str, sentence: str, hint: str, button: Component | None, heading: bool = False, is_error: bool = False
+def message(
+    icon: str,
+    sentence: str,
+    hint: str,
+    button: Component | None = None,
+    heading: bool = False,
+    is_error: bool = False,
 ) -> Component:
+    """A message: its sentence, what to do next, and perhaps a button. Args: icon: the name of a sign. heading: the
+    sentence is the page's h1."""
     title: Component
     if heading:
         title = html.H1(sentence, id="headline", tabIndex=-1, className="message-sentence")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dash import html
+from dash import Dash, html
 
 from components import messages
 from utils.errors import Fix, UserError
@@ -24,3 +24,7 @@ def layout(service: Headlight, question: Question, search: str) -> html.Div:  # 
 def skeleton() -> html.Div:
     """This page has no callbacks, so it names no ids."""
     return html.Div()
+
+
+def register(app: Dash, service: Headlight) -> None:
+    """Nothing here reacts: the way back is a link."""

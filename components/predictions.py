@@ -9,6 +9,7 @@ from dash import html
 
 from components.markup import aria, classes, data
 from components.numbers import percent
+from utils.roles import ROLES, SHOWCASE
 
 if TYPE_CHECKING:
     from utils.analysis import Analysis
@@ -49,18 +50,19 @@ def plain_line(analysis: Analysis) -> str:
     first = analysis.forward.predictions[0]
     if first.prob < UNSURE_BELOW:
         return "The model is unsure here."
-    if _induction_looks_at(analysis) == first.token.id:
-        return "The model’s own guess. Induction heads look straight at its first choice."
+    if _showcase_looks_at(analysis) == first.token.id:
+        name = ROLES[SHOWCASE].display_name
+        return f"The model’s own guess. {name} heads look straight at its first choice."
     return "The model’s own guess, from all its heads and layers together."
 
 
-def _induction_looks_at(analysis: Analysis) -> int | None:
-    """The token that the strongest active induction head looks at from the last position, as an id."""
-    active = [head for head in analysis.categories["induction"]["heads"] if head["is_active"]]
-    if not active:
+def _showcase_looks_at(analysis: Analysis) -> int | None:
+    """The token that the showcase role's strongest head looks at from the last position, as an id; None unless it is
+    active."""
+    best = analysis.roles[SHOWCASE].strongest
+    if best is None or not best.is_active:
         return None
-    best = max(active, key=lambda head: head["activation_score"])
-    last_row = analysis.forward.patterns[best["layer"], best["head"], -1]
+    last_row = analysis.forward.patterns[best.id][-1]
     return analysis.forward.tokens[int(last_row.argmax())].id
 
 

@@ -1,17 +1,20 @@
 """The bar of one score from 0 to 1, with its yardstick: chance, the level it counts as active from, the usual level.
 
 The line through the bar is chance, the notch is "active from here", the triangle above is the usual level. A bar
-that is not active is outlined. Diffuse has no chance line: an even head is what it looks for.
+that is not active is outlined. Where an even head is what a job looks for, there is no chance line.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING
 
 from dash import html
 
 from components.markup import aria, classes
+
+if TYPE_CHECKING:
+    from utils.summary import HeadEntry
 
 BarStyle = dict[str, str]
 
@@ -51,16 +54,16 @@ def score_bar(
     )
 
 
-def head_bar(role: str, entry: dict[str, Any], name: str) -> html.Div:
-    """The bar of one entry of `categories[role]["heads"]`."""
+def head_bar(entry: HeadEntry) -> html.Div:
+    """The bar of one head on a role's card."""
     return score_bar(
-        role,
-        entry["activation_score"],
-        name=name,
-        chance=entry["chance"],
-        threshold=entry["threshold"],
-        usual=entry["usual"],
-        is_active=entry["is_active"],
+        entry.role,
+        entry.activation_score,
+        name=str(entry.id),
+        chance=entry.chance,
+        threshold=entry.threshold,
+        usual=entry.usual,
+        is_active=entry.is_active,
     )
 
 

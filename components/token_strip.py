@@ -15,7 +15,8 @@ from components.numbers import percent
 from utils.roles import ROLES
 
 if TYPE_CHECKING:
-    from utils.demonstration import Arc, StripView
+    from utils.demonstration import Demonstration
+    from utils.measures.measure import Look
     from utils.tokens import Token
 
 
@@ -24,7 +25,7 @@ class Ids:
     arcs = "strip-arcs"
 
 
-def layout(tokens: Sequence[Token], view: StripView) -> html.Div:
+def layout(tokens: Sequence[Token], view: Demonstration) -> html.Div:
     """The strip. A view without a head shows plain tokens."""
     marks = _marks(view)
     items = [
@@ -51,23 +52,23 @@ def register(app: Dash) -> None:
     )
 
 
-def arc_data(view: StripView) -> dict[str, Any]:
+def arc_data(view: Demonstration) -> dict[str, Any]:
     """What the browser needs to draw: positions and weights of a few arcs, and where every token looks.
 
     looks: per token [key_pos, weight, whether the role counts it]. role: as the sentence of a look names it, empty for
-    diffuse, which is about whole rows.
+    one that is about whole rows.
     """
     return {
         "head": str(view.head or ""),
-        "role": "" if view.role == "diffuse" else ROLES[view.role].display_name.lower(),
+        "role": "" if view.is_about_rows else ROLES[view.role].display_name.lower(),
         "arcs": [_numbers(arc) for arc in view.arcs],
-        "focus": _numbers(view.focus) if view.focus and view.role != "diffuse" else None,
+        "focus": _numbers(view.focus) if view.focus and not view.is_about_rows else None,
         "copy": view.copy_pos,
         "looks": [[[*_numbers(look)[1:], int(look.is_evidence)] for look in looks] for looks in view.looks],
     }
 
 
-def token_label(token: Token, position: int, looks: Sequence[Arc], tokens: Sequence[Token]) -> str:
+def token_label(token: Token, position: int, looks: Sequence[Look], tokens: Sequence[Token]) -> str:
     """A token in words: "the, position 17, looks at river, position 8, 80 percent"."""
     label = f"{token.word}, position {position}"
     if not looks:
@@ -77,7 +78,7 @@ def token_label(token: Token, position: int, looks: Sequence[Arc], tokens: Seque
     return f"{label}, looks at {tokens[best.key_pos].word}, position {best.key_pos}, {share}"
 
 
-def _item(token: Token, position: int, mark: str | None, looks: Sequence[Arc], tokens: Sequence[Token]) -> html.Li:
+def _item(token: Token, position: int, mark: str | None, looks: Sequence[Look], tokens: Sequence[Token]) -> html.Li:
     button = html.Button(
         token.word,
         className=classes("token", mark and f"token--{mark}", token.is_start and "token--start"),
@@ -86,19 +87,18 @@ def _item(token: Token, position: int, mark: str | None, looks: Sequence[Arc], t
     return html.Li(button, **data(pos=position))
 
 
-def _marks(view: StripView) -> dict[int, str]:
+def _marks(view: Demonstration) -> dict[int, str]:
     """How each token is shown: tinted as part of the evidence, ringed as focused query, filled as focused key."""
     marks: dict[int, str] = {}
     for arc in view.arcs:
         marks |= {arc.query_pos: "evidence", arc.key_pos: "evidence"}
     if view.focus is not None:
-        is_itself = view.focus.key_pos == view.focus.query_pos
-        if view.role != "diffuse":
+        if not view.is_about_rows:
             marks[view.focus.key_pos] = "key"
-        marks[view.focus.query_pos] = "both" if is_itself and view.role != "diffuse" else "query"
+        marks[view.focus.query_pos] = "both" if view.focus.is_itself and not view.is_about_rows else "query"
     return marks
 
 
-def _numbers(arc: Arc) -> list[float]:
+def _numbers(arc: Look) -> list[float]:
     """An arc in three numbers; a weight below 1 stays below 1."""
     return [arc.query_pos, arc.key_pos, arc.weight if arc.weight >= 1 else min(round(arc.weight, 3), 0.999)]

@@ -123,7 +123,7 @@ def analyze_model(name_or_directory: str, engine_name: str | None, seed: int, se
 
 def describe(catalogue: ModelCatalogue) -> str:
     """What was found, one line per role: how many heads, and the strongest ones."""
-    lines = [f"{catalogue.model_name}: {catalogue.n_layers} layers of {catalogue.n_heads} heads"]
+    lines = [f"{catalogue.model_name}: {catalogue.num_layers} layers of {catalogue.num_heads} heads"]
     for role in ROLES:
         category = catalogue.categories[role]
         strongest = ", ".join(f"{head.id} {head.score:.2f}" for head in category.top_heads[:4]) or "none"

@@ -33,11 +33,11 @@ from utils.circuits.pair_products import KINDS
 from utils.circuits.weights import model_weights
 from utils.experiments.scan import TOKENS_AT_ONCE, measure_effects
 from utils.forward_pass import ForwardPass
+from utils.measures.measure import RoleScores
 from utils.model_config import FAMILIES, StartMark
 from utils.models.loader import LoadedModel
 from utils.pyvene_engine import capture_patterns
-from utils.roles import ROLES, SET_ROLES
-from utils.scoring import RoleScores
+from utils.roles import ROLES
 from utils.tokens import Token
 
 N_LAYERS, N_HEADS, N_TOKENS = 12, 12, 64
@@ -63,8 +63,12 @@ def full_catalogue() -> ModelCatalogue:
     """A catalogue in which every role's card is full (8 heads): the most work the checker can have."""
     rng = np.random.default_rng(0)
     shape = (N_LAYERS, N_HEADS)
-    scores = {key: RoleScores(100, *_strong(rng, shape)) for key in SET_ROLES}
-    scores["diffuse"] = RoleScores(100, rng.uniform(0.86, 1, shape), peak=rng.uniform(0, 0.3, shape))
+    scores = {
+        key: RoleScores(100, *_strong(rng, shape))
+        if role.measure.has_chance
+        else RoleScores(100, rng.uniform(0.86, 1, shape), peak=rng.uniform(0, 0.3, shape))
+        for key, role in ROLES.items()
+    }
     provenance = Provenance(
         schema_version=1,
         weights="random-weights",
@@ -154,7 +158,7 @@ def measure_composition(loaded: LoadedModel) -> float:
     start = time.perf_counter()
     heads = model_weights(loaded)
     for kind in KINDS:
-        compute_composition(heads, loaded.n_layers, kind)
+        compute_composition(heads, loaded.shape, kind)
     return 1000 * (time.perf_counter() - start)
 
 

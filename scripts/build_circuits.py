@@ -31,6 +31,7 @@ from utils.circuits.pair_products import KINDS
 from utils.circuits.shipped import FILES, FOLDER, ShippedCircuits, save_shipped
 from utils.circuits.weights import HeadWeights, model_weights
 from utils.errors import UserError
+from utils.heads import Shape
 from utils.literature.copying import copying_matrix, published_copying
 from utils.model_config import FAMILIES
 from utils.models.loader import LoadedModel
@@ -73,7 +74,7 @@ def _is_needed(name: str) -> bool:
     return NEEDED.fullmatch(name.removeprefix("transformer.")) is not None
 
 
-def compose(heads: HeadWeights, n_layers: int, kind: str) -> Composition:
+def compose(heads: HeadWeights, shape: Shape, kind: str) -> Composition:
     """All pairs of one kind, with a progress bar."""
     with tqdm(desc=f"{kind}-composition", unit="pair") as bar:
 
@@ -81,7 +82,7 @@ def compose(heads: HeadWeights, n_layers: int, kind: str) -> Composition:
             bar.total = total
             bar.update(done - bar.n)
 
-        return compute_composition(heads, n_layers, kind, show)
+        return compute_composition(heads, shape, kind, show)
 
 
 def check_against_published(circuits: ModelCircuits) -> float:
@@ -108,7 +109,7 @@ def build(weights: Path, output: Path) -> float:
     circuits = compute_model_circuits(loaded)
     difference = check_against_published(circuits)
     heads = model_weights(loaded)
-    compositions = {kind: compose(heads, loaded.n_layers, kind) for kind in KINDS}
+    compositions = {kind: compose(heads, loaded.shape, kind) for kind in KINDS}
     save_shipped(output, ShippedCircuits(source_of(weights, tensors), circuits, compositions))
     return difference
 

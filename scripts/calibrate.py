@@ -20,9 +20,9 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from utils.activity import active_from
-from utils.roles import ROLES, SET_ROLES
-from utils.scoring import evidence_for, excess_over_chance, row_scores
+from utils.measures.measure import Reading, RoleScores
+from utils.roles import ROLES, compared_roles
+from utils.scoring import ScoredText, score_text
 
 LENGTHS = (6, 9, 20, 40, 100)
 SPREADS = (1.0, 2.0, 3.0)
@@ -54,31 +54,28 @@ def text_with_one_repeat(n: int, seed: int) -> np.ndarray:
     return token_ids
 
 
-def active_share(
-    role: str, token_ids: np.ndarray, patterns: np.ndarray, catalogued_excess: float = CATALOGUED_EXCESS
-) -> float:
-    """Share of heads [n_heads, n, n] that the live decision calls active for a role on a text."""
-    evidence = evidence_for(role, token_ids)
-    scores = row_scores(patterns, evidence).mean(axis=-1)
-    excess = excess_over_chance(scores, float(evidence.chance.mean()))
-    return float((excess >= active_from(evidence, catalogued_excess)).mean())
+def active_share(role: str, scored: ScoredText, catalogued_excess: float = CATALOGUED_EXCESS) -> float:
+    """Share of a text's heads that the live decision calls active for a role, as if catalogued with this excess."""
+    live = scored.roles[role]
+    excess = np.full(live.score.shape, catalogued_excess)
+    decision = ROLES[role].measure.decide(live, scored.evidence[role], RoleScores(1, excess, 0.0, excess))
+    return float(decision.is_active.mean())
 
 
 def measure(n_texts: int, n_heads: int) -> dict[str, dict[str, dict[str, float]]]:
     """Share of random heads called active: {role: {spread: {length: share}}}, over `n_texts` x `n_heads` heads each."""
-    rates: dict[str, dict[str, dict[str, float]]] = {
-        role: {f"{spread:g}": {} for spread in SPREADS} for role in SET_ROLES
-    }
+    roles = compared_roles()
+    rates: dict[str, dict[str, dict[str, float]]] = {role: {f"{spread:g}": {} for spread in SPREADS} for role in roles}
     for length in (bar := tqdm(LENGTHS, desc="calibrating")):
         bar.set_postfix(tokens=length)
         for spread in SPREADS:
-            shares: dict[str, list[float]] = {role: [] for role in SET_ROLES}
+            shares: dict[str, list[float]] = {role: [] for role in roles}
             for seed in range(n_texts):
                 patterns = random_patterns(n_heads, length, spread, seed + 1000 * length)
-                text = text_with_one_repeat(length, seed)
-                for role in SET_ROLES:
-                    shares[role].append(active_share(role, text, patterns))
-            for role in SET_ROLES:
+                scored = score_text(Reading(text_with_one_repeat(length, seed), patterns))
+                for role in roles:
+                    shares[role].append(active_share(role, scored))
+            for role in roles:
                 rates[role][f"{spread:g}"][str(length)] = round(float(np.mean(shares[role])), 4)
     return rates
 
@@ -91,8 +88,8 @@ def draw(rates: dict[str, dict[str, dict[str, float]]], path: Path) -> None:
     matplotlib.rcParams["svg.hashsalt"] = "headlight"
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(1, len(SET_ROLES), figsize=(13, 2.9), sharey=True, layout="constrained")
-    for axis, role in zip(axes, SET_ROLES, strict=True):
+    figure, axes = pyplot.subplots(1, len(rates), figsize=(13, 2.9), sharey=True, layout="constrained")
+    for axis, role in zip(axes, rates, strict=True):
         for spread, by_length in rates[role].items():
             axis.plot([int(n) for n in by_length], [100 * rate for rate in by_length.values()], "o-", label=spread)
         axis.axhline(100 * LIMIT, color="black", linestyle="--", linewidth=1)

@@ -29,8 +29,9 @@ from utils.catalogue.run import score_model, texts_for
 from utils.errors import UserError
 from utils.experiments.questions import Method
 from utils.experiments.second_copy import measure_second_copy, random_segments
+from utils.measures.measure import RoleScores
 from utils.models.loader import LoadedModel, load_model_from
-from utils.scoring import RoleScores
+from utils.roles import INDUCTION_CIRCUIT
 from utils.toy.dynamics import FILE_NAME, TrainingDynamics
 
 N_TEXTS = 16  # of the catalogue's repeated sequences, and as many of its sentences
@@ -66,7 +67,7 @@ def measure_run(folders: Sequence[Path], held_out: np.ndarray) -> TrainingDynami
         steps=np.array([int(folder.name) for folder in folders]),
         held_out_loss=np.array([plain for plain, _second, _scores in measured]),
         second_copy_loss=np.array([second for _plain, second, _scores in measured]),
-        induction_chance=float(scores[0]["induction"].chance or 0.0),
+        induction_chance=float(scores[0][INDUCTION_CIRCUIT.reader].chance or 0.0),
         scores={role: np.stack([found[role].score for found in scores]) for role in scores[0]},
     )
 
@@ -88,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{error.sentence}\n{error.hint}", file=sys.stderr)
         return 1
     (args.output / FILE_NAME).write_text(json.dumps(dynamics.as_json()) + "\n", encoding="utf-8")
-    best = dynamics.best("induction")
+    best = dynamics.best(INDUCTION_CIRCUIT.reader)
     print(f"{len(folders)} copies: best induction score {best[0]:.2f} at first, {best[-1]:.2f} in the end")
     return 0
 

@@ -18,11 +18,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from utils.catalogue.schema import ModelCatalogue
 from utils.errors import UserError
-from utils.experiments.controls import HeadSet, draw_controls, role_holders
+from utils.experiments.controls import HeadSet, draw_controls
 from utils.experiments.questions import Method
 from utils.experiments.reference_values import reference_texts, replacement_values
 from utils.experiments.second_copy import SecondCopy, measure_second_copy, random_segments, said_twice
 from utils.models.loader import LoadedModel, load_model
+from utils.roles import INDUCTION_CIRCUIT
 from utils.service import Headlight
 from utils.settings import Settings
 
@@ -31,7 +32,7 @@ N_SEGMENTS, N_TOKENS, N_DRAWS, SEED = 8, 25, 20, 0
 
 def induction_heads(catalogue: ModelCatalogue) -> HeadSet:
     """Every head that the catalogue gives the role. Raises: UserError for a model without any."""
-    heads = tuple(sorted(role_holders(catalogue, (), "induction")))
+    heads = catalogue.holders_of(INDUCTION_CIRCUIT.reader)
     if not heads:
         raise UserError("This model has no induction head.", "Choose another model.")
     return heads
@@ -40,7 +41,7 @@ def induction_heads(catalogue: ModelCatalogue) -> HeadSet:
 def measure_method(loaded: LoadedModel, catalogue: ModelCatalogue, method: Method) -> SecondCopy:
     """All induction heads off, on random segments that are said twice, beside 20 draws of other heads."""
     heads = induction_heads(catalogue)
-    draws = draw_controls(loaded.n_layers, loaded.n_heads, heads, heads, N_DRAWS)
+    draws = draw_controls(loaded.shape, heads, heads, N_DRAWS)
     segments = random_segments(loaded, N_SEGMENTS, N_TOKENS, SEED)
     n_positions = said_twice(segments, loaded.start_mark_id).shape[1]
     values = replacement_values(loaded, method, n_positions, reference_texts(loaded))

@@ -124,64 +124,54 @@ class History:
             self.phases.append([step, recipe.steps, dict(shares)])
 
 
+COMMON = {"vocab_size": VOCAB_SIZE, "bos_token_id": START_ID, "eos_token_id": START_ID}
+SMALL = {"hidden_size": 192, "num_hidden_layers": 3, "num_attention_heads": 6, "max_position_embeddings": CONTEXT}
+NO_DROPOUT = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
+TIED = {"tie_word_embeddings": True}
+ATTENTION_ONLY = COMMON | {"max_position_embeddings": CONTEXT}
+NOTES = {
+    "vocab_size": len(note_labels()),
+    "hidden_size": 128,
+    "intermediate_size": 256,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 4,
+    "max_position_embeddings": CONTEXT,
+    "rope_parameters": {"rope_type": "default", "rope_theta": 10_000.0, "partial_rotary_factor": 1.0},
+    "bos_token_id": 0,
+    "eos_token_id": None,
+}
+OPT_ONLY = {
+    "ffn_dim": 768,
+    "word_embed_proj_dim": 192,
+    "dropout": 0.0,
+    "attention_dropout": 0.0,
+    "layerdrop": 0.0,
+    "pad_token_id": None,
+}
+# The architecture of each classroom model: the class of its config, and what differs from that class's own values.
+ARCHITECTURES: dict[str, tuple[type[PreTrainedConfig], dict[str, Any]]] = {
+    "classroom-gpt2": (
+        GPT2Config,
+        {"n_positions": CONTEXT, "n_embd": 256, "n_layer": 4, "n_head": 8} | NO_DROPOUT | COMMON,
+    ),
+    "classroom-qwen2": (Qwen2Config, {"num_key_value_heads": 3, "intermediate_size": 512} | TIED | SMALL | COMMON),
+    "classroom-neox": (
+        GPTNeoXConfig,
+        {"intermediate_size": 768, "use_parallel_residual": True} | TIED | SMALL | COMMON,
+    ),
+    "classroom-opt": (OPTConfig, OPT_ONLY | TIED | SMALL | COMMON),
+    TUNES: (StableLmConfig, NOTES | TIED),
+    "classroom-attn-1l": (AttentionOnlyConfig, ATTENTION_ONLY | {"num_hidden_layers": 1}),
+    "classroom-attn-2l": (AttentionOnlyConfig, ATTENTION_ONLY | {"num_hidden_layers": 2}),
+}
+
+
 def model_config(name: str) -> PreTrainedConfig:
-    """The architecture of each classroom model. Raises KeyError for a name that is not one."""
-    common: dict[str, Any] = {"vocab_size": VOCAB_SIZE, "bos_token_id": START_ID, "eos_token_id": START_ID}
-    small: dict[str, Any] = {
-        "hidden_size": 192,
-        "num_hidden_layers": 3,
-        "num_attention_heads": 6,
-        "max_position_embeddings": CONTEXT,
-    }
-    configs = {
-        "classroom-gpt2": lambda: GPT2Config(
-            n_positions=CONTEXT,
-            n_embd=256,
-            n_layer=4,
-            n_head=8,
-            resid_pdrop=0.0,
-            embd_pdrop=0.0,
-            attn_pdrop=0.0,
-            **common,
-        ),
-        "classroom-qwen2": lambda: Qwen2Config(
-            num_key_value_heads=3, intermediate_size=512, tie_word_embeddings=True, **small, **common
-        ),
-        "classroom-neox": lambda: GPTNeoXConfig(
-            intermediate_size=768, tie_word_embeddings=True, use_parallel_residual=True, **small, **common
-        ),
-        "classroom-opt": lambda: OPTConfig(
-            ffn_dim=768,
-            word_embed_proj_dim=192,
-            dropout=0.0,
-            attention_dropout=0.0,
-            layerdrop=0.0,
-            pad_token_id=None,
-            tie_word_embeddings=True,
-            **small,
-            **common,
-        ),
-        TUNES: lambda: StableLmConfig(
-            vocab_size=len(note_labels()),
-            hidden_size=128,
-            intermediate_size=256,
-            num_hidden_layers=3,
-            num_attention_heads=4,
-            num_key_value_heads=4,
-            max_position_embeddings=CONTEXT,
-            tie_word_embeddings=True,
-            rope_parameters={"rope_type": "default", "rope_theta": 10_000.0, "partial_rotary_factor": 1.0},
-            bos_token_id=0,
-            eos_token_id=None,
-        ),
-        "classroom-attn-1l": lambda: AttentionOnlyConfig(
-            num_hidden_layers=1, max_position_embeddings=CONTEXT, **common
-        ),
-        "classroom-attn-2l": lambda: AttentionOnlyConfig(
-            num_hidden_layers=2, max_position_embeddings=CONTEXT, **common
-        ),
-    }
-    config = configs[name]()
+    """The architecture of a classroom model, its first weights spread as its training needs it. Raises KeyError for a
+    name that is not one."""
+    kind, values = ARCHITECTURES[name]
+    config = kind(**values)
     config.initializer_range = 0.06
     if hasattr(config, "init_std"):
         config.init_std = 0.06

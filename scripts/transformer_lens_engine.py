@@ -16,17 +16,14 @@ from transformer_lens import ActivationCache
 from transformer_lens.head_detector import detect_head
 from transformer_lens.model_bridge import TransformerBridge
 
-from utils.catalogue.engines import EngineName
+from utils.catalogue.engines import Batch, EngineName
 from utils.errors import UserError
+from utils.measures.attention_to import AttentionTo
+from utils.measures.measure import Evidence, Need, Reading
 from utils.models.loader import LoadedModel
 from utils.roles import ROLES
-from utils.scoring import Evidence, row_scores
 
-DETECTOR_NAMES = {
-    "previous_token": "previous_token_head",
-    "induction": "induction_head",
-    "duplicate_token": "duplicate_token_head",
-}
+HOOKS = {Need.PATTERNS: "attn.hook_pattern", Need.HEAD_VALUES: "attn.hook_z"}
 
 
 class TransformerLensEngine:
@@ -42,11 +39,16 @@ class TransformerLensEngine:
         )
         self.bridge.cfg.default_prepend_bos = loaded.start_mark_id is not None
 
-    def batch_patterns(self, input_ids: torch.Tensor) -> np.ndarray:
+    def read_batch(self, input_ids: torch.Tensor, needs: frozenset[Need]) -> Batch:
+        endings = tuple(HOOKS[need] for need in needs)
         with torch.inference_mode():
-            _, cache = self.bridge.run_with_cache(input_ids, names_filter=_is_pattern)
-        layers = [cache["pattern", layer] for layer in range(self.loaded.n_layers)]
-        return torch.stack(layers, dim=1).float().numpy()
+            _, cache = self.bridge.run_with_cache(input_ids, names_filter=lambda name: name.endswith(endings))
+
+        def stacked(name: str) -> torch.Tensor:
+            return torch.stack([cache[name, layer] for layer in range(self.loaded.n_layers)], dim=1).float()
+
+        values = stacked("z").transpose(2, 3).numpy() if Need.HEAD_VALUES in needs else None
+        return Batch(stacked("pattern").numpy(), values)
 
     def ids_of(self, text: str) -> np.ndarray:
         """The ids that `detect_head` reads for a text. Raises: UserError when they are not the text's own ids."""
@@ -61,8 +63,9 @@ class TransformerLensEngine:
         return ids
 
 
-def _is_pattern(hook_name: str) -> bool:
-    return hook_name.endswith("attn.hook_pattern")
+def detected_roles() -> list[str]:
+    """The roles, as keys, that `detect_head` knows under some name."""
+    return [key for key, role in ROLES.items() if role.detector]
 
 
 def share_on_targets(patterns: np.ndarray, token_ids: np.ndarray, role: str) -> np.ndarray:
@@ -70,12 +73,12 @@ def share_on_targets(patterns: np.ndarray, token_ids: np.ndarray, role: str) -> 
 
     Args: patterns: [layer, head, query_pos, key_pos]. Returns: [layer, head], in [0, 1].
     """
-    predicts = ROLES[role].predicts
-    if predicts is None:
+    measure = ROLES[role].measure
+    if not isinstance(measure, AttentionTo):
         raise ValueError(f"{role} has no targets.")
     n = len(token_ids)
-    every_row = Evidence(predicts(token_ids).targets, np.arange(n), np.zeros(n))
-    return row_scores(patterns, every_row).mean(axis=-1)
+    every_row = Evidence(measure.predicts(token_ids).targets, np.arange(n), np.zeros(n))
+    return measure.row_shares(Reading(token_ids, patterns), every_row).mean(axis=-1)
 
 
 def difference_to_detect_head(
@@ -91,7 +94,7 @@ def difference_to_detect_head(
         with torch.inference_mode():
             _, cache = engine.bridge.run_with_cache(torch.from_numpy(token_ids)[None], remove_batch_dim=True)
         patterns = np.stack([cache["pattern", layer].numpy() for layer in range(engine.loaded.n_layers)])
-        for role in DETECTOR_NAMES:
+        for role in detected_roles():
             difference = np.abs(
                 share_on_targets(patterns, token_ids, role) - detector_scores(engine, text, role, cache)
             )
@@ -107,5 +110,5 @@ def detector_scores(
 
     cache: of a forward pass on this text, to save another one.
     """
-    name: Any = DETECTOR_NAMES[role]
+    name: Any = ROLES[role].detector
     return detect_head(engine.bridge, text, name, cache=cache, error_measure="mul").numpy()

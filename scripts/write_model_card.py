@@ -199,7 +199,7 @@ def _roles(catalogue: ModelCatalogue) -> str:
     if missing:
         lines.append(f"No heads: {', '.join(missing)}. That is normal: not every model grows every kind.")
     lines.append(
-        f"{len(catalogue.categories[OTHER].top_heads)} of {catalogue.n_layers * catalogue.n_heads} heads have none of "
+        f"{len(catalogue.categories[OTHER].top_heads)} of {catalogue.shape.n_all} heads have none of "
         f"the {number_word(len(ROLES)).lower()} roles. Measured on {facts.n_random_sequences} random repeated "
         f"sequences and {facts.n_sentences} sentences, {catalogue.analysis_date.isoformat()}."
     )

@@ -8,12 +8,15 @@ import numpy as np
 
 from utils.catalogue.building import build_catalogue, describe_inputs
 from utils.catalogue.schema import ModelCatalogue, Provenance
-from utils.scoring import RoleScores, score_heads
+from utils.measures.measure import Reading, RoleScores
+from utils.scoring import as_ids, score_text
 
 
-def catalogue_of(patterns: np.ndarray, tokens, name: str = "hand-made") -> ModelCatalogue:
+def catalogue_of(
+    patterns: np.ndarray, tokens, name: str = "hand-made", head_values: np.ndarray | None = None
+) -> ModelCatalogue:
     """The catalogue of heads [layer, head, query_pos, key_pos] as measured on one text with evidence for every role."""
-    return catalogue_from_scores(score_heads(patterns, tokens), name)
+    return catalogue_from_scores(score_text(Reading(as_ids(tokens), patterns, head_values)).roles, name)
 
 
 def catalogue_from_scores(scores: dict[str, RoleScores], name: str = "hand-made") -> ModelCatalogue:

@@ -10,12 +10,11 @@ import numpy as np
 
 from tests.fake_service import MISSING_MODEL, N_HEADS, N_LAYERS, FakeHeadlight
 from utils.circuits.average_pattern import AveragePattern
-from utils.circuits.circuits import Shape
 from utils.circuits.composition import Composition
 from utils.circuits.head_circuits import HeadCircuits
 from utils.circuits.token_circuits import TokenCircuits
 from utils.experiments.direct_logits import Push
-from utils.heads import HeadId
+from utils.heads import HeadId, Shape
 
 BASELINE, SPREAD, D_HEAD, BROAD_FROM = 0.05, 0.001, 32, 8.0
 WRITER, READER = HeadId(1, 4), HeadId(2, 3)

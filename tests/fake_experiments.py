@@ -19,6 +19,7 @@ from utils.experiments.later_patterns import LaterPatterns, PatternChange
 from utils.experiments.logit_lens import LogitLens
 from utils.experiments.questions import Method, check_heads, check_position, read_method
 from utils.experiments.scan import Scan
+from utils.experiments.scan_runs import ScanQuestion, ScanRuns, ScanStatus
 from utils.experiments.second_copy import CopyDraw, CopyLoss, SecondCopy
 from utils.experiments.switch_off import ControlDraw, SwitchOff
 from utils.forward_pass import ForwardPass
@@ -40,6 +41,7 @@ class FakeExperiments:
     def __init__(self, service: FakeHeadlight, token: Callable[[str], Token]):
         self._service = service
         self._token = token
+        self._scans = ScanRuns(lambda *asked, **others: self.scan(*asked, **others))
 
     def switch_off(
         self,
@@ -112,8 +114,8 @@ class FakeExperiments:
         progress: Callable[[int, int], object] | None = None,
     ) -> Scan:
         forward = self._service.forward(model, prompt)
-        shape = (forward.n_layers, forward.n_heads)
-        after = np.array([self._first_prob(model, (HeadId(*index),)) for index in np.ndindex(shape)]).reshape(shape)
+        shape = forward.shape
+        after = np.array([self._first_prob(model, (head,)) for head in shape.all()]).reshape(shape.as_tuple)
         if progress is not None:
             progress(after.size, after.size)
         return Scan(
@@ -123,6 +125,12 @@ class FakeExperiments:
             np.vectorize(kl_of)(after),
             after - FIRST_PROB,
         )
+
+    def start_scan(self, question: ScanQuestion) -> ScanStatus:
+        return self._scans.start(question)
+
+    def scan_status(self, question: ScanQuestion) -> ScanStatus | None:
+        return self._scans.status(question)
 
     def direct_logits(self, model: str, prompt: str, head: tuple[int, int], position: int = -1) -> DirectLogits:
         forward, (chosen,), _draws = self._ask(model, prompt, [head], None)
@@ -156,12 +164,13 @@ class FakeExperiments:
         self, model: str, prompt: str, heads: Iterable[tuple[int, int]], role: str | None
     ) -> tuple[ForwardPass, HeadSet, list[HeadSet]]:
         forward = self._service.forward(model, prompt)
-        chosen = check_heads(heads, forward.n_layers, forward.n_heads)
+        chosen = check_heads(heads, forward.shape)
         excluded = role_holders(self._service.catalogue(model), chosen, role)
-        return forward, chosen, draw_controls(forward.n_layers, forward.n_heads, chosen, excluded)
+        return forward, chosen, draw_controls(forward.shape, chosen, excluded)
 
     def _induction(self, model: str) -> frozenset[HeadId]:
-        return role_holders(self._service.catalogue(model), (), "induction")
+        catalogue = self._service.catalogue(model)
+        return frozenset(catalogue.holders_of("induction") if catalogue is not None else ())
 
     def _first_prob(self, model: str, off: HeadSet) -> float:
         n_induction = len(self._induction(model).intersection(off))

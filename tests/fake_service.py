@@ -12,7 +12,7 @@ from functools import cache
 
 import numpy as np
 
-from tests.catalogues import catalogue_of
+from tests.catalogues import catalogue_from_scores
 from tests.fake_experiments import as_experiments
 from tests.patterns import causal_pattern
 from utils.analysis import Analysis, analyze
@@ -20,13 +20,16 @@ from utils.catalogue.schema import ModelCatalogue, SuggestedPrompt
 from utils.errors import Fix, Notice, UserError
 from utils.forward_pass import ForwardPass, Prediction
 from utils.heads import HeadId
+from utils.measures.attention_to import AttentionTo
 from utils.roles import ROLES
+from utils.scoring import score_text
 from utils.service import Headlight, ModelChoice
 from utils.settings import Settings
 from utils.tokens import Token
 
 MODEL, OTHER_MODEL, MISSING_MODEL = "classroom-gpt2", "classroom-pythia", "gpt2"
-N_LAYERS, N_HEADS = 4, 8
+N_LAYERS, N_HEADS, D_HEAD = 4, 8, 16
+HALF_WRITER = HeadId(0, 5)
 REPEATING = "The old king lost his ring in the river. The old king lost his ring in the"
 PLAIN = "A lonely sailor watched dark clouds gather over his boat"
 CATALOGUE_TEXT = f"{REPEATING} river. {PLAIN}. One day {REPEATING} river again"
@@ -106,7 +109,14 @@ def fake_forward(model: str, prompt: str, max_tokens: int) -> ForwardPass:
         (" river", " sea", " castle", " water", " forest", " hill"), (0.58, 0.09, 0.06, 0.05, 0.03, 0.002), strict=True
     )
     predictions = tuple(Prediction(_token(word), prob) for word, prob in guesses)
-    return ForwardPass(model, "".join(words), tokens, patterns, predictions, notices)
+    return ForwardPass(model, "".join(words), tokens, patterns, predictions, notices, fake_head_values(len(tokens)))
+
+
+def fake_head_values(n: int) -> np.ndarray:
+    """[layer, head, position, d_head] without meaning, but that one head writes into the first half of its numbers."""
+    values = np.random.default_rng(3).standard_normal((N_LAYERS, N_HEADS, n, D_HEAD)).astype(np.float32)
+    values[HALF_WRITER][:, D_HEAD // 2 :] *= 0.1
+    return values
 
 
 def fake_patterns(token_ids: np.ndarray, has_current: bool = False) -> np.ndarray:
@@ -117,9 +127,9 @@ def fake_patterns(token_ids: np.ndarray, has_current: bool = False) -> np.ndarra
     for head, strengths in jobs.items():
         logits[head] *= 0.05 if "diffuse" in strengths else 0.4
         for role, strength in strengths.items():
-            predicts = ROLES[role].predicts
-            if predicts is not None:
-                logits[head] += strength * predicts(token_ids).targets
+            measure = ROLES[role].measure
+            if isinstance(measure, AttentionTo):
+                logits[head] += strength * measure.predicts(token_ids).targets
     patterns = causal_pattern(logits).astype(np.float32)
     patterns.setflags(write=False)
     return patterns
@@ -129,7 +139,7 @@ def fake_patterns(token_ids: np.ndarray, has_current: bool = False) -> np.ndarra
 def fake_catalogue(model: str) -> ModelCatalogue:
     """The catalogue of the fake heads, with two prompts per repetition role and one for the others."""
     forward = fake_forward(model, CATALOGUE_TEXT, 512)
-    measured = catalogue_of(forward.patterns, np.array(forward.token_ids), model)
+    measured = catalogue_from_scores(score_text(forward.reading).roles, model)
     categories = {}
     for role, category in measured.categories.items():
         of = len(category.top_heads)

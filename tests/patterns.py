@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from scripts.calibrate import causal_pattern
+from utils.measures.attention_to import AttentionTo
+from utils.measures.measure import Reading, RoleScores
 from utils.roles import ROLES
-from utils.scoring import evidence_for
+from utils.scoring import as_ids, check_patterns, evidence_for, score_text
 from utils.tokens import Token
+
+
+def score_heads(patterns: np.ndarray, tokens) -> Mapping[str, RoleScores]:
+    """The scores of every head on one text for every role that patterns can tell, the patterns checked first."""
+    check_patterns(patterns, len(tokens))
+    return score_text(Reading(as_ids(tokens), patterns)).roles
 
 
 def even_pattern(n: int) -> np.ndarray:
@@ -20,10 +30,10 @@ def ideal_pattern(role_key: str, tokens, split: bool = True) -> np.ndarray:
 
     split: share a row's mass among all its targets; otherwise give it all to the latest one.
     """
-    predicts = ROLES[role_key].predicts
-    assert predicts is not None
+    measure = ROLES[role_key].measure
+    assert isinstance(measure, AttentionTo)
     pattern = even_pattern(len(tokens))
-    targets = predicts(np.asarray(tokens)).targets if split else evidence_for(role_key, tokens).targets
+    targets = measure.predicts(np.asarray(tokens)).targets if split else evidence_for(role_key, tokens).targets
     for query_pos, row in enumerate(targets):
         keys = np.flatnonzero(row) if split else np.flatnonzero(row)[-1:]
         if len(keys):

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from tests.catalogues import catalogue_of
-from tests.patterns import even_pattern, ideal_pattern
+from tests.patterns import even_pattern, ideal_pattern, score_heads
 from utils.analysis import strongest_heads, unexplained_heads
+from utils.heads import HeadId
 from utils.roles import ROLES
-from utils.scoring import evidence_for, score_heads
+from utils.scoring import evidence_for
 
 TEXT = list("xabcdeyzabcdefghabcde")
 
@@ -23,15 +24,15 @@ def test_the_strongest_head_of_the_moment_is_named_even_when_the_catalogue_does_
     patterns = np.stack([even_pattern(len(TEXT)), ideal_pattern("induction", TEXT)])[None]
     only_even = catalogue_of(np.stack([even_pattern(len(TEXT))] * 2)[None], TEXT)
     best = strongest_heads(score_heads(patterns, TEXT), only_even)[0]
-    assert (best["layer"], best["head"], best["role"]) == (0, 1, "induction")
-    assert best["excess"] == pytest.approx(1.0)
-    assert best["catalogued"] is False
+    assert (best.id, best.role) == (HeadId(0, 1), "induction")
+    assert best.excess == pytest.approx(1.0)
+    assert best.is_catalogued is False
 
 
 def test_each_head_enters_once_with_its_best_role():
     patterns = np.stack([ideal_pattern(role, TEXT) for role in ("previous_token", "positional")])[None]
     entries = strongest_heads(score_heads(patterns, TEXT), None)
-    assert [(entry["head"], entry["role"]) for entry in entries] == [(0, "previous_token"), (1, "positional")]
+    assert [(entry.id.head, entry.role) for entry in entries] == [(0, "previous_token"), (1, "positional")]
 
 
 def test_a_head_with_a_strong_cell_that_no_role_predicts_is_reported_with_that_cell():
@@ -39,11 +40,27 @@ def test_a_head_with_a_strong_cell_that_no_role_predicts_is_reported_with_that_c
     patterns = np.stack([even_pattern(n), back_three(n)])[None]
     evidence = [evidence_for(role, np.arange(n)) for role in ROLES]
     (found,) = unexplained_heads(patterns, evidence)
-    assert (found["layer"], found["head"], found["weight"]) == (0, 1, 1.0)
-    assert found["query_pos"] - found["key_pos"] == 3
+    assert (found.id, found.look.weight) == (HeadId(0, 1), 1.0)
+    assert found.look.query_pos - found.look.key_pos == 3
 
 
 @pytest.mark.parametrize("role", ["previous_token", "induction", "duplicate_token", "positional", "current_token"])
 def test_what_a_role_predicts_is_not_unexplained(role):
     patterns = ideal_pattern(role, TEXT)[None, None]
-    assert unexplained_heads(patterns, [evidence_for(key, TEXT) for key in ROLES]) == []
+    assert unexplained_heads(patterns, [evidence_for(key, TEXT) for key in ROLES]) == ()
+
+
+@pytest.mark.parametrize("pattern", [np.eye(12), np.eye(12, k=-1), ideal_pattern("positional", np.arange(12))])
+def test_looks_that_are_never_surprising_are_left_out_even_where_no_role_has_evidence(pattern):
+    patterns = pattern.copy()[None, None]
+    patterns[..., 0, 0] = 1
+    assert unexplained_heads(patterns, []) == ()
+
+
+def test_a_look_of_thirty_percent_is_strong_enough_and_less_is_not():
+    patterns = np.stack([np.eye(12), np.eye(12)])[None]
+    patterns[0, 0, 9, [4, 9]] = [0.3, 0.7]
+    patterns[0, 1, 9, [4, 9]] = [0.29, 0.71]
+    (found,) = unexplained_heads(patterns, [])
+    assert (found.id, found.look.query_pos, found.look.key_pos) == (HeadId(0, 0), 9, 4)
+    assert found.look.is_evidence is False

@@ -11,13 +11,14 @@ import torch
 import scripts.analyze_heads as analysis
 import scripts.transformer_lens_engine as detector
 from tests.precision import MEAN_WEIGHT, WEIGHT
+from utils.analysis import analyze
 from utils.catalogue.engines import PyVeneEngine, read_sequences
 from utils.catalogue.file import load_catalogues, save_catalogue
 from utils.catalogue.inputs import detector_sequences, make_inputs
 from utils.catalogue.schema import ModelCatalogue
 from utils.errors import UserError
 from utils.forward_pass import run_forward_pass
-from utils.head_detection import summarise_roles
+from utils.measures.measure import Need
 from utils.models.loader import load_model_from
 from utils.models.weights import name_weights
 from utils.roles import ROLES
@@ -48,11 +49,26 @@ def catalogue() -> ModelCatalogue:
     return analysis.analyze_model(str(MODEL_DIR), "transformer_lens", 0, OFFLINE)
 
 
+def patterns_of(engine, token_ids) -> np.ndarray:
+    """[layer, head, query_pos, key_pos] of one sequence by itself."""
+    return engine.read_batch(torch.from_numpy(token_ids)[None], frozenset({Need.PATTERNS})).patterns[0]
+
+
+def test_both_engines_read_the_same_head_values(pyvene, transformer_lens, inputs):
+    """What each head hands on, [layer, head, position, d_head]: TransformerLens calls it z."""
+    batch = torch.from_numpy(inputs.sentences[0])[None]
+    ours, theirs = (engine.read_batch(batch, frozenset(Need)).head_values for engine in (pyvene, transformer_lens))
+    assert ours.shape == theirs.shape
+    assert np.abs(ours - theirs).max() < 1e-4 * np.abs(theirs).max()
+    assert pyvene.read_batch(batch, frozenset({Need.PATTERNS})).head_values is None
+
+
 def test_transformer_lens_and_pyvene_give_the_same_patterns(pyvene, transformer_lens, inputs):
     sequences = [*inputs.repeated[:3], *inputs.sentences[:3]]
     pairs = zip(read_sequences(pyvene, sequences), read_sequences(transformer_lens, sequences), strict=True)
-    for (ours, our_ids), (theirs, their_ids) in pairs:
-        assert np.array_equal(our_ids, their_ids)
+    for our, their in pairs:
+        assert np.array_equal(our.token_ids, their.token_ids)
+        ours, theirs = our.patterns, their.patterns
         assert ours.shape == theirs.shape
         assert np.abs(ours - theirs).max() < WEIGHT
 
@@ -62,15 +78,15 @@ def test_a_sequence_gives_the_same_patterns_alone_and_in_a_padded_batch(name, in
     engine = request.getfixturevalue(name)
     sequences = inputs.sentences[:5]
     assert len({len(sequence) for sequence in sequences}) > 1
-    for patterns, token_ids in read_sequences(engine, sequences):
-        alone = engine.batch_patterns(torch.from_numpy(token_ids)[None])[0]
-        assert np.abs(patterns - alone).max() < WEIGHT
-        assert np.abs(patterns.sum(axis=-1) - 1).max() < MEAN_WEIGHT
+    for reading in read_sequences(engine, sequences):
+        alone = patterns_of(engine, reading.token_ids)
+        assert np.abs(reading.patterns - alone).max() < WEIGHT
+        assert np.abs(reading.patterns.sum(axis=-1) - 1).max() < MEAN_WEIGHT
 
 
 def test_no_sequence_is_lost_between_batches(pyvene, inputs, monkeypatch):
     monkeypatch.setattr("utils.catalogue.engines.BATCH_BYTES", 300_000)
-    read = [token_ids for _, token_ids in read_sequences(pyvene, inputs.sentences[:9])]
+    read = [reading.token_ids for reading in read_sequences(pyvene, inputs.sentences[:9])]
     assert sorted(map(tuple, read)) == sorted(map(tuple, inputs.sentences[:9]))
 
 
@@ -79,7 +95,7 @@ def test_our_formula_agrees_with_detect_head_on_its_own_forward_pass(transformer
     """`detect_head` runs the model itself here; nothing is shared but the text."""
     for text in detector_sequences(transformer_lens.loaded.tokenizer, seed=3, count=3):
         token_ids = transformer_lens.ids_of(text)
-        patterns = transformer_lens.batch_patterns(torch.from_numpy(token_ids)[None])[0]
+        patterns = patterns_of(transformer_lens, token_ids)
         ours = detector.share_on_targets(patterns, token_ids, role)
         theirs = detector.detector_scores(transformer_lens, text, role)
         assert np.abs(ours - theirs).max() < MEAN_WEIGHT
@@ -104,7 +120,7 @@ def test_both_engines_write_the_same_catalogue(catalogue):
     assert other.provenance.weights == catalogue.provenance.weights
     assert other.provenance.max_difference_to_detect_head is None
     for role in ROLES:
-        assert np.abs(other.scores(role) - catalogue.scores(role)).max() < 1e-4
+        assert np.abs(other.usual(role).score - catalogue.usual(role).score).max() < 1e-4
         assert other.categories[role].suggested_prompt == catalogue.categories[role].suggested_prompt
 
 
@@ -123,9 +139,8 @@ def test_every_suggested_prompt_lights_as_many_heads_as_it_says(catalogue, pyven
     """Measured again by the app's own route, from the text on."""
     for role in ROLES:
         for prompt in catalogue.categories[role].suggested_prompts:
-            summary = summarise_roles(run_forward_pass(pyvene.loaded, prompt.text, 128), catalogue)[role]
-            assert sum(head["is_active"] for head in summary["heads"]) == prompt.lights
-            assert len(summary["heads"]) == prompt.of
+            summary = analyze(run_forward_pass(pyvene.loaded, prompt.text, 128), catalogue).roles[role]
+            assert (summary.n_active, len(summary.heads)) == (prompt.lights, prompt.of)
 
 
 def test_the_trained_model_has_grown_previous_token_and_induction_heads(catalogue):

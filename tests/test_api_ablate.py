@@ -72,9 +72,6 @@ def test_a_text_over_the_limit_is_cut_with_a_notice(client):
     ("changes", "words"),
     [
         ({"heads": []}, "No head"),
-        ({"heads": [[4, 0]]}, "no layer 4"),
-        ({"heads": [[0, 8]]}, "head 8"),
-        ({"heads": [[-1, 0]]}, "no layer -1"),
         ({"heads": [[layer, head] for layer in range(4) for head in range(8)]}, "all 32 heads"),
         ({"heads": None}, "list of pairs"),
         ({"heads": [1, 4]}, "list of pairs"),
@@ -102,6 +99,13 @@ def test_a_refusal_is_a_sentence_and_what_to_do(client, changes, words):
     assert words in answer.get_json()["error"]
     assert answer.get_json()["error"].endswith(".")
     assert answer.get_json()["hint"].endswith(".")
+
+
+@pytest.mark.parametrize("head", [[4, 0], [0, 8], [-1, 0]])
+def test_a_head_that_the_model_does_not_have_is_not_found(client, head):
+    answer = ablate(client, heads=[[1, 4], head])
+    assert answer.status_code == 404
+    assert answer.get_json()["error"].endswith(f"There is no layer {head[0]}, head {head[1]}.")
 
 
 def test_an_unknown_model_and_a_body_that_is_no_object_are_refused(client):

@@ -114,9 +114,9 @@ def test_a_model_of_one_layer_answers_with_nothing_but_null(tmp_path, monkeypatc
 @pytest.mark.parametrize(
     ("address", "status", "words"),
     [
-        ("/api/circuits?model=classroom-gpt2&layer=4&head=0", 404, "layers 0 to 3 and heads 0 to 7"),
-        ("/api/circuits?model=classroom-gpt2&layer=0&head=8", 404, "layers 0 to 3 and heads 0 to 7"),
-        ("/api/circuits?model=gpt2&layer=12&head=0", 404, "layers 0 to 11 and heads 0 to 11"),
+        ("/api/circuits?model=classroom-gpt2&layer=4&head=0", 404, "layers 0 to 3, each with heads 0 to 7"),
+        ("/api/circuits?model=classroom-gpt2&layer=0&head=8", 404, "layers 0 to 3, each with heads 0 to 7"),
+        ("/api/circuits?model=gpt2&layer=12&head=0", 404, "layers 0 to 11, each with heads 0 to 11"),
         ("/api/circuits?model=classroom-gpt2&layer=0", 400, "names no head"),
         ("/api/circuits?model=classroom-gpt2&head=0", 400, "names no layer"),
         ("/api/circuits?model=classroom-gpt2&layer=-1&head=0", 400, "'-1' as its layer"),

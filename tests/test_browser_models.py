@@ -51,13 +51,13 @@ def page(dash_duo, service) -> ModelsPage:
 @pytest.fixture
 def slowly(monkeypatch):
     """Each text takes long enough to be seen."""
-    read = PyVeneEngine.batch_patterns
+    read = PyVeneEngine.read_batch
 
-    def slow(engine, input_ids):
+    def slow(engine, input_ids, needs):
         time.sleep(0.5)
-        return read(engine, input_ids)
+        return read(engine, input_ids, needs)
 
-    monkeypatch.setattr(PyVeneEngine, "batch_patterns", slow)
+    monkeypatch.setattr(PyVeneEngine, "read_batch", slow)
 
 
 def test_analyze_shows_progress_and_then_the_model_is_ready(page, slowly):
@@ -115,8 +115,8 @@ def test_removing_asks_once_and_can_be_undone(page, service):
     page.press("Remove", page.find(".models-card"))
     page.until(lambda: page.row() is None)
     assert not (service.settings.models_dir / MODEL).exists()
-    page.until(lambda: page.find("#models-undo").is_displayed())
-    page.find("#models-undo").click()
+    page.until(lambda: page.find("#models-toast-undo").is_displayed())
+    page.find("#models-toast-undo").click()
     page.until(lambda: page.row() is not None)
     assert (service.settings.models_dir / MODEL / "model.safetensors").is_file()
     assert page.errors() == []

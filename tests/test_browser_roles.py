@@ -13,7 +13,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 from app import create_app
 from components.prompt_bar import EXAMPLES
 from tests.fake_service import MISSING_MODEL, MODEL, PLAIN, REPEATING
-from utils.demonstration import strip_view
+from utils.demonstration import demonstrate
 from utils.service import Headlight
 from utils.settings import Settings
 
@@ -117,7 +117,7 @@ def test_a_suggested_prompt_fills_the_bar_and_lights_a_grey_card(real_page):
 
 def test_on_the_list_the_model_guesses_what_its_induction_heads_look_at(real_service):
     analysis = real_service.analyze(real_service.settings.default_model, dict(EXAMPLES)["A shopping list"])
-    focus = strip_view(analysis, "induction").focus
+    focus = demonstrate(analysis, "induction").focus
     assert analysis.forward.predictions[0].token.word == analysis.forward.tokens[focus.key_pos].word == "butter"
 
 
@@ -131,10 +131,10 @@ def test_markup_in_a_prompt_shows_as_itself(real_page):
 
 def test_a_link_to_a_layer_that_does_not_exist_says_so_and_leads_on(real_page):
     real_page.open("/head", prompt=REPEATING, layer="7", head="0")
-    assert "The link asked for layer 7." in real_page.text_of("#content")
+    assert "There is no layer 7, head 0." in real_page.text_of("#content")
     real_page.find(".error-page .btn").click()
     real_page.until(lambda: "layer=7" not in real_page.search())
-    real_page.until(lambda: "asked for layer" not in real_page.text_of("#content"))
+    real_page.until(lambda: "There is no layer" not in real_page.text_of("#content"))
 
 
 def test_the_first_load_shows_the_default_prompt_analysed(page):

@@ -53,7 +53,7 @@ def test_what_is_saved_comes_back_to_four_decimals(saved, catalogue):
     assert loaded.provenance == catalogue.provenance
     assert loaded.head_roles == catalogue.head_roles
     for role in ROLES:
-        assert np.allclose(loaded.scores(role), catalogue.scores(role), atol=5.1e-5)
+        assert np.allclose(loaded.usual(role).score, catalogue.usual(role).score, atol=5.1e-5)
         assert [head.id for head in loaded.heads_of(role)] == [head.id for head in catalogue.heads_of(role)]
 
 
@@ -167,10 +167,10 @@ def test_roles_are_asked_by_head_main_role_first(catalogue):
 
 
 def test_excess_is_a_matrix_of_layers_and_heads_and_diffuse_has_none(catalogue):
-    excess = catalogue.excess("positional")
-    assert excess.shape == (catalogue.n_layers, catalogue.n_heads)
+    excess = catalogue.usual("positional").excess
+    assert excess.shape == catalogue.shape.as_tuple
     assert excess[1][1] > 0.99
-    assert catalogue.excess("diffuse") is None
+    assert catalogue.usual("diffuse").excess is None
 
 
 def test_the_file_keeps_a_matrix_row_on_one_line_and_stays_small(catalogue):

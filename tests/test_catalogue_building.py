@@ -21,8 +21,8 @@ from utils.catalogue.building import (
 from utils.catalogue.inputs import repeated_sequences
 from utils.catalogue.schema import ModelCatalogue, Provenance, SuggestedPrompt
 from utils.heads import HeadId
-from utils.roles import OTHER, ROLES, SET_ROLES
-from utils.scoring import RoleScores
+from utils.measures.measure import Reading, RoleScores
+from utils.roles import OTHER, ROLES, compared_roles
 
 VOCABULARY = np.arange(1, 2000)
 START_ID = 0
@@ -91,10 +91,10 @@ def measured(layers: Sequence[Sequence[MadeHead]]) -> dict[str, RoleScores]:
     lengths = range(15, 39)
     sentences = [np.concatenate([[START_ID], rng.choice(VOCABULARY, n, replace=False)]) for n in lengths]
 
-    def patterns(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return np.stack([np.stack([head(ids) for head in layer]) for layer in layers]).astype(np.float32), ids
+    def read(ids: np.ndarray) -> Reading:
+        return Reading(ids, np.stack([np.stack([head(ids) for head in layer]) for layer in layers]).astype(np.float32))
 
-    return measure_roles(map(patterns, repeated), map(patterns, sentences))
+    return measure_roles(map(read, repeated), map(read, sentences))
 
 
 def catalogue_of(layers: Sequence[Sequence[MadeHead]]) -> ModelCatalogue:
@@ -102,8 +102,8 @@ def catalogue_of(layers: Sequence[Sequence[MadeHead]]) -> ModelCatalogue:
 
 
 def test_each_ideal_head_gets_its_own_role_as_main_role():
-    catalogue = catalogue_of([[ideal_head(role) for role in SET_ROLES]])
-    for index, role in enumerate(SET_ROLES):
+    catalogue = catalogue_of([[ideal_head(role) for role in compared_roles()]])
+    for index, role in enumerate(compared_roles()):
         assert catalogue.roles_of(HeadId(0, index))[0] == role
         assert catalogue.heads_of(role)[0].id == HeadId(0, index)
         assert catalogue.heads_of(role)[0].score > 0.999
@@ -113,7 +113,7 @@ def test_each_ideal_head_gets_its_own_role_as_main_role():
 def test_a_head_that_looks_back_by_a_fixed_distance_is_no_induction_head(steps_back):
     catalogue = catalogue_of([[fixed_offset_head(steps_back)]])
     assert not {"induction", "duplicate_token"} & set(catalogue.roles_of(HeadId(0, 0)))
-    assert catalogue.excess("induction")[0][0] < 0.25
+    assert catalogue.usual("induction").excess[0, 0] < 0.25
 
 
 def test_with_one_fixed_period_that_head_would_have_passed():
@@ -124,7 +124,7 @@ def test_with_one_fixed_period_that_head_would_have_passed():
         segment = rng.choice(VOCABULARY, 25, replace=False)
         sequences.append(np.concatenate([[START_ID], segment, segment]))
     head = fixed_offset_head(24)
-    scores = measure_roles([(head(ids)[None, None], ids) for ids in sequences], [])
+    scores = measure_roles([Reading(ids, head(ids)[None, None]) for ids in sequences], [])
     assert scores["induction"].score[0, 0] > 0.95
 
 
@@ -176,17 +176,17 @@ def scores_with_excess(excess: np.ndarray) -> RoleScores:
 
 
 def test_thresholds_themselves_are_not_enough():
-    holders = holders_of(scores_with_excess(np.array([[0.4], [0.4001], [0.25], [0.2501]])))
+    holders = holders_of("induction", scores_with_excess(np.array([[0.4], [0.4001], [0.25], [0.2501]])))
     assert holders.full[:, 0].tolist() == [False, True, False, False]
     assert holders.weak[:, 0].tolist() == [True, False, False, True]
 
 
 def test_a_card_lists_the_eight_strongest_and_all_holders_keep_the_role():
     excess = np.linspace(0.5, 0.95, 12).reshape(3, 4)
-    scores = {role: scores_with_excess(np.zeros((3, 4))) for role in SET_ROLES}
+    scores = {role: scores_with_excess(np.zeros((3, 4))) for role in compared_roles()}
     scores["induction"] = scores_with_excess(excess)
     scores["diffuse"] = RoleScores(100, score=np.zeros((3, 4)), peak=np.ones((3, 4)))
-    heads = card_heads(scores["induction"])
+    heads = card_heads("induction", scores["induction"])
     assert [head.excess for head in heads] == sorted(excess.ravel(), reverse=True)[:8]
     assert all(roles == ["induction"] for layer in roles_of_heads(scores) for roles in layer)
 
@@ -194,13 +194,14 @@ def test_a_card_lists_the_eight_strongest_and_all_holders_keep_the_role():
 @pytest.mark.parametrize(("score", "peak", "held"), [(0.85, 0.35, True), (0.84, 0.1, False), (0.9, 0.36, False)])
 def test_diffuse_needs_an_even_row_and_no_peak(score, peak, held):
     scores = RoleScores(10, score=np.array([[score]]), peak=np.array([[peak]]))
-    assert holders_of(scores).all[0, 0] == held
-    assert len(card_heads(scores)) == held
+    assert holders_of("diffuse", scores).all[0, 0] == held
+    assert len(card_heads("diffuse", scores)) == held
 
 
 def test_a_role_without_evidence_is_refused_by_name():
     ids = np.arange(1, 30)
-    scores = measure_roles([(even_head(ids)[None, None], ids)], [(even_head(ids)[None, None], ids)])
+    reading = Reading(ids, even_head(ids)[None, None])
+    scores = measure_roles([reading], [reading])
     with pytest.raises(ValueError, match="no evidence for induction"):
         build_catalogue("made", scores, provenance())
 
@@ -222,6 +223,6 @@ def test_suggestions_go_to_their_cards_best_first():
 
 def test_provenance_can_say_how_many_rows_there_were_and_what_chance_was():
     facts = describe_inputs(measured([[even_head]]))
-    assert set(facts["chance"]) == set(SET_ROLES)
+    assert set(facts["chance"]) == set(compared_roles())
     assert set(facts["evidence_rows"]) == set(ROLES)
     assert min(facts["evidence_rows"].values()) > 500

@@ -34,17 +34,17 @@ class Gate:
         self.fails_at = fails_at
         if is_open:
             self.opened.set()
-        self._read = PyVeneEngine.batch_patterns
-        monkeypatch.setattr(PyVeneEngine, "batch_patterns", lambda engine, ids: self._one(engine, ids))
+        self._read = PyVeneEngine.read_batch
+        monkeypatch.setattr(PyVeneEngine, "read_batch", lambda engine, ids, needs: self._one(engine, ids, needs))
 
-    def _one(self, engine, input_ids):
+    def _one(self, engine, input_ids, needs):
         if self.n_read == 1:
             self.reached.set()
             assert self.opened.wait(WAIT_S)
         self.n_read += 1
         if self.n_read == self.fails_at:
             raise RuntimeError("broken on purpose")
-        return self._read(engine, input_ids)
+        return self._read(engine, input_ids, needs)
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_a_copy_under_another_name_gets_the_heads_of_the_shipped_catalogue(analy
     assert made.provenance.weights == shipped.provenance.weights
     assert made.head_roles == shipped.head_roles
     for role in ROLES:
-        assert np.abs(made.scores(role) - shipped.scores(role)).max() < 2e-4
+        assert np.abs(made.usual(role).score - shipped.usual(role).score).max() < 2e-4
         assert [head.id for head in made.heads_of(role)] == [head.id for head in shipped.heads_of(role)]
 
 
@@ -103,11 +103,11 @@ def test_the_analysis_counts_every_text_and_finds_the_jobs_of_the_cards(analyzed
 
 def test_a_new_catalogue_is_used_at_once_by_pages_and_functions(service, monkeypatch):
     before = service.analyze(MODEL, REPEATED)
-    assert before.categories["induction"]["status"] == "no_heads"
+    assert before.roles["induction"].status == "no_heads"
     assert not next(choice for choice in service.models() if choice.name == MODEL).catalogued
     service.start_catalogue_job(MODEL)
     assert service.jobs.wait(WAIT_S).state is JobState.DONE
-    assert service.analyze(MODEL, REPEATED).categories["induction"]["heads"]
+    assert service.analyze(MODEL, REPEATED).roles["induction"].heads
     assert next(choice for choice in service.models() if choice.name == MODEL).catalogued
     monkeypatch.setenv("HEADLIGHT_DATA_DIR", str(service.settings.data_dir))
     assert load_head_categories(MODEL)["model_name"] == MODEL
@@ -222,7 +222,7 @@ def test_a_catalogue_of_other_weights_is_found_but_not_used(service, settings):
     assert service.catalogue(MODEL) is None
     analysis = service.analyze(MODEL, REPEATED)
     assert "have changed since" in analysis.as_json()["notices"][0]["sentence"]
-    assert analysis.categories["induction"]["heads"] == []
+    assert analysis.roles["induction"].heads == ()
     service.start_catalogue_job(MODEL)
     assert service.jobs.wait(WAIT_S).had_catalogue
     assert service.analyze(MODEL, REPEATED).notices == ()

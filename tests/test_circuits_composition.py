@@ -12,10 +12,11 @@ from utils.circuits.baseline import random_fit
 from utils.circuits.composition import Composition, compute_composition
 from utils.circuits.spectra import effective_rank
 from utils.circuits.weights import HeadWeights, model_weights
-from utils.heads import HeadId
+from utils.heads import HeadId, Shape
 
 N_LAYERS, N_HEADS, D_MODEL, D_HEAD = 3, 2, 16, 4
-N = N_LAYERS * N_HEADS
+SHAPE = Shape(N_LAYERS, N_HEADS)
+N = SHAPE.n_all
 
 
 def random_heads(scale: float = 1.0, count: int = N, d_model: int = D_MODEL, d_head: int = D_HEAD) -> HeadWeights:
@@ -41,7 +42,7 @@ def dense_score(kind: str, heads: HeadWeights, writer: int, reader: int) -> tupl
 @pytest.mark.parametrize("kind", ["Q", "K", "V"])
 def test_scores_and_breadths_are_those_of_the_dense_products(kind, scale):
     heads = random_heads(scale)
-    composition = compute_composition(heads, N_LAYERS, kind)
+    composition = compute_composition(heads, SHAPE, kind)
     for writer in range(N):
         for reader in range(N):
             if writer // N_HEADS < reader // N_HEADS:
@@ -54,14 +55,14 @@ def test_scores_and_breadths_are_those_of_the_dense_products(kind, scale):
 
 
 def test_the_three_kinds_differ():
-    scores = [compute_composition(random_heads(), N_LAYERS, kind).scores[0, 3] for kind in "QKV"]
+    scores = [compute_composition(random_heads(), SHAPE, kind).scores[0, 3] for kind in "QKV"]
     assert len({round(float(score), 4) for score in scores}) == 3
 
 
 @pytest.mark.parametrize("model_type", ["gpt2", "qwen3", "bloom", "attention_only"])
 def test_a_model_s_own_heads_agree_with_the_dense_products(model_type):
     heads = model_weights(tiny_model(model_type))
-    composition = compute_composition(heads, 3, "K")
+    composition = compute_composition(heads, Shape(3, 4), "K")
     for writer, reader in [(0, 4), (3, 11), (7, 8)]:
         score, breadth = dense_score("K", heads, writer, reader)
         assert composition.scores[writer, reader] == pytest.approx(score, rel=1e-4)
@@ -74,7 +75,9 @@ def one_pair(read: list[int], written: list[int]) -> Composition:
     W_O = torch.stack([axes[written], axes[[12, 13]]])
     W_K = torch.stack([axes[[14, 15]].T, axes[read].T])
     plain = torch.stack([axes[[0, 1]].T] * 2)
-    return compute_composition(HeadWeights(plain, W_K, plain, W_O, *torch.zeros(3, 2, 2), score_scale=1), 2, "K")
+    return compute_composition(
+        HeadWeights(plain, W_K, plain, W_O, *torch.zeros(3, 2, 2), score_scale=1), Shape(2, 1), "K"
+    )
 
 
 def test_a_reader_of_just_what_is_written_fits_and_one_of_something_else_does_not():
@@ -106,7 +109,7 @@ def test_the_random_fit_is_drawn_once_and_always_the_same():
 
 
 def test_random_heads_are_one_multiple_of_random():
-    composition = compute_composition(random_heads(count=20, d_model=64, d_head=16), 2, "Q")
+    composition = compute_composition(random_heads(count=20, d_model=64, d_head=16), Shape(2, 10), "Q")
     multiples = [composition.multiple((0, writer), (1, reader)) for writer in range(10) for reader in range(10)]
     assert np.mean(multiples) == pytest.approx(1, abs=0.02)
     assert np.nanmean(composition.breadth) == pytest.approx(composition.random_breadth, rel=0.05)
@@ -148,13 +151,13 @@ def test_a_writer_s_place_is_among_all_earlier_heads():
     assert np.isnan(composition.multiple((1, 0), (0, 1)))
     with pytest.raises(ValueError, match="L1H0 is not in an earlier layer than L1H1"):
         composition.rank_of((1, 0), (1, 1))
-    with pytest.raises(ValueError, match="L2H0 is not one of 2 x 2 heads"):
+    with pytest.raises(IndexError, match="2 x 2 heads has no L2H0"):
         composition.multiple((2, 0), (1, 1))
 
 
 def test_a_model_of_one_layer_has_no_pairs():
     heads = random_heads()
-    composition = compute_composition(heads, 1, "V")
+    composition = compute_composition(heads, Shape(1, N), "V")
     assert composition.n_pairs == 0
     assert np.isnan(composition.scores).all()
     assert composition.best(5) == composition.best(5, broad_only=False) == []
@@ -162,20 +165,20 @@ def test_a_model_of_one_layer_has_no_pairs():
 
 def test_progress_ends_at_all_pairs():
     told = []
-    compute_composition(random_heads(), N_LAYERS, "Q", lambda done, total: told.append((done, total)))
+    compute_composition(random_heads(), SHAPE, "Q", lambda done, total: told.append((done, total)))
     assert told == [(4, 12), (8, 12), (12, 12)]
 
 
 def test_results_cannot_be_changed_and_another_kind_is_an_error():
-    composition = compute_composition(random_heads(), N_LAYERS, "Q")
+    composition = compute_composition(random_heads(), SHAPE, "Q")
     with pytest.raises(ValueError, match="read-only"):
         composition.scores[0, 0] = 1
     with pytest.raises(ValueError, match="one of Q, K, V, not 'qk'"):
-        compute_composition(random_heads(), N_LAYERS, "qk")
+        compute_composition(random_heads(), SHAPE, "qk")
 
 
 def test_json_has_null_where_no_head_is_earlier():
-    body = compute_composition(random_heads(), N_LAYERS, "Q").as_json()
+    body = compute_composition(random_heads(), SHAPE, "Q").as_json()
     assert body["scores"][0][0] is None
     assert body["scores"][4][1] is None
     assert 0 < body["scores"][0][5] < 1

@@ -13,13 +13,13 @@ from tests.test_circuits_weights import watch
 from tests.tiny_models import readable_tiny_model
 from utils.catalogue.run import texts_for
 from utils.circuits import circuits as laboratory
-from utils.circuits.circuits import Circuits, Shape
+from utils.circuits.circuits import Circuits
 from utils.circuits.token_circuits import compute_token_circuits
 from utils.circuits.weights import layer_weights
 from utils.errors import UserError
 from utils.experiments.residual_parts import split_residual
 from utils.forward_pass import encode_prompt
-from utils.heads import HeadId
+from utils.heads import HeadId, Shape
 from utils.models.loader import ModelStore
 from utils.pyvene_engine import capture_patterns
 from utils.service import Headlight
@@ -135,7 +135,7 @@ def test_an_unknown_model_head_or_kind_is_refused(circuits):
         circuits.of_head("no-such-model", (0, 0))
     assert error.value.status == 404
     for head in [(4, 0), (0, 8), (-1, 0), (0, -1)]:
-        with pytest.raises(UserError, match="This model has layers 0 to 3 and heads 0 to 7") as error:
+        with pytest.raises(UserError, match="This model has layers 0 to 3, each with heads 0 to 7") as error:
             circuits.of_head("classroom-gpt2", head)
         assert error.value.status == 404
         assert 0 <= error.value.fix.layer <= 3

@@ -123,7 +123,7 @@ def small_gpt2() -> LoadedModel:
 
 def compute(loaded: LoadedModel) -> ShippedCircuits:
     heads = model_weights(loaded)
-    compositions = {kind: compute_composition(heads, 3, kind) for kind in "QKV"}
+    compositions = {kind: compute_composition(heads, loaded.shape, kind) for kind in "QKV"}
     return ShippedCircuits("of a test", compute_model_circuits(loaded), compositions)
 
 

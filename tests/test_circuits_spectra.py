@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,7 @@ from utils.circuits.head_circuits import compute_model_circuits, copying_through
 from utils.circuits.positions import position_embeddings
 from utils.circuits.spectra import copying_score, copying_score_through, effective_rank, singular_values
 from utils.circuits.weights import layer_weights
+from utils.errors import UserError
 from utils.experiments.residual_parts import final_norm_of, unembedding_of
 from utils.heads import HeadId
 from utils.model_config import FAMILIES, Positions
@@ -143,6 +146,15 @@ def test_the_kernel_is_the_mean_score_at_each_distance(model_type):
     scores = (heads.score_scale * queries @ keys.T).detach().numpy()
     by_distance = np.array([np.mean([scores[q, q - d] for q in range(31, 64)]) for d in range(32)])
     np.testing.assert_allclose(kernel, by_distance - by_distance.mean(), atol=of_size(scores))
+
+
+def test_positions_that_are_not_where_the_family_says_are_a_sentence_and_turned_ones_are_not_looked_for():
+    loaded = tiny_model("llama")
+    turned = replace(loaded.family, position_embedding_path="transformer.wpe")
+    assert position_embeddings(replace(loaded, family=turned)) is None
+    learned = replace(turned, positions=Positions.LEARNED)
+    with pytest.raises(UserError, match=r"no position embeddings at transformer\.wpe"):
+        position_embeddings(replace(loaded, family=learned))
 
 
 def test_every_family_with_learned_positions_has_them_where_the_kernel_looks():

@@ -178,3 +178,17 @@ def test_attention_weights_of_another_layout_are_refused_in_a_sentence(like):
     unlike = replace(FAMILIES[like], attention_path=loaded.family.attention_path, block_path=loaded.family.block_path)
     with pytest.raises(UserError, match="how this model arranges its attention weights"):
         layer_weights(replace(loaded, family=unlike), 0)
+
+
+def test_a_family_that_does_not_say_where_its_weights_stand_is_refused_and_not_taken_for_another():
+    loaded = tiny_model("llama")
+    silent = replace(loaded, family=replace(loaded.family, attention_layout=None))
+    with pytest.raises(UserError, match="does not know how this model arranges its attention weights"):
+        layer_weights(silent, 0)
+
+
+def test_every_family_says_where_its_weights_stand_and_its_learned_positions():
+    for family in FAMILIES.values():
+        assert family.attention_layout is not None, family.key
+        is_learned = family.positions in (Positions.LEARNED, Positions.SHORTFORMER)
+        assert (family.position_embedding_path is not None) == is_learned, family.key

@@ -200,6 +200,27 @@ class TestScanRuns:
         now[0] = scan_runs.KEPT_S + 1
         assert runs.status(QUESTION) is None
 
+    def test_forgotten_scans_begin_again_before_those_that_wait_and_old_results_are_gone(self):
+        gate = Gate(1)
+        runs = ScanRuns(gate.scan)
+        runs.start(OTHER_QUESTION)
+        gate.let_go()
+        until(lambda: runs.status(OTHER_QUESTION).result is not None)
+        questions = [replace(QUESTION, position=position) for position in range(4)]
+        for question in questions:
+            runs.start(question)
+        until(lambda: gate.n_running == 2)
+        runs.forget()
+        assert runs.status(OTHER_QUESTION) is None
+        assert [runs.status(question).n_ahead for question in questions] == [1, 2, 3, 4]
+        gate.let_go()
+        until(lambda: len(gate.asked) == 1 + 2 + 1)
+        assert [runs.status(question).is_running for question in questions] == [True] * 4
+        gate.let_go(5)
+        until(lambda: all(runs.status(question).result for question in questions))
+        assert len(gate.asked) == 1 + 2 + 4
+        assert gate.most_running == 2
+
     def test_a_failure_is_a_sentence_and_a_second_press_tries_again(self):
         attempts: list[int] = []
 
@@ -272,7 +293,7 @@ class TestScanCard:
     def test_the_table_has_every_head_strongest_first(self, evidence, scan):
         rows = [node for node in nodes(evidence) if node["type"] == "Th" and node["props"].get("scope") == "row"]
         assert len(rows) == 32
-        assert text_of(rows[0]["props"]["children"]) == str(head_scan.strongest(scan.kl_nats)[0])
+        assert text_of(rows[0]["props"]["children"]) == str(scan.strongest[0])
 
     def test_it_warns_of_heads_that_can_be_replaced_and_says_what_off_means(self, evidence):
         words = text_of(evidence)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from dash._utils import to_json
 
-from components import csv_download, head_map
+from components import csv_download, head_map, right_now
 from components.address import Question
 from components.all_heads import all_heads_page, heads_csv, heads_table
 from components.all_heads.all_heads_view import Sort, heads_view, lead, sorted_heads, title
@@ -19,13 +19,15 @@ from components.head import head_evidence, head_page, pattern_grid
 from components.head.head_view import head_view
 from components.job_words import jobs_sentence
 from components.learn import learn_page, learn_strip
-from components.roles import right_now
 from tests.fake_service import JOBS, MISSING_MODEL, MODEL, PLAIN, REPEATING, FakeHeadlight
 from tests.precision import MEAN_WEIGHT
+from utils.analysis import analyze
 from utils.errors import UserError
 from utils.heads import HeadId
 from utils.levels import head_levels
+from utils.measures.attention_to import AttentionTo
 from utils.roles import OTHER, ROLES
+from utils.summary import StandingOut
 from utils.tokens import Token
 
 HOSTILE = "<b>bold</b> [a](http://b) & <img src=x> again <b>bold</b> [a](http://b) & <img src=x>"
@@ -108,16 +110,16 @@ class TestLevels:
     def test_cards_and_levels_agree(self, analysis, catalogue):
         by_id = {entry.id: entry for entry in head_levels(analysis, catalogue)}
         for role in ROLES:
-            for card in analysis.categories[role]["heads"]:
-                level = by_id[HeadId(card["layer"], card["head"])].levels[role]
+            for card in analysis.roles[role].heads:
+                level = by_id[card.id].levels[role]
                 assert level.is_job
-                assert level.score == pytest.approx(card["activation_score"])
-                assert level.threshold == pytest.approx(card["threshold"])
-                assert level.usual == pytest.approx(card["usual"], abs=1e-3)
-                assert level.is_active == card["is_active"]
+                assert level.score == pytest.approx(card.activation_score)
+                assert level.threshold == pytest.approx(card.threshold)
+                assert level.usual == pytest.approx(card.usual)
+                assert level.is_active == card.is_active
 
     def test_without_a_catalogue_there_are_live_scores_and_no_jobs(self, analysis):
-        levels = head_levels(analysis, None)
+        levels = head_levels(analyze(analysis.forward, None), None)
         assert len(levels) == 32
         assert all(not entry.jobs and entry.main_job == OTHER for entry in levels)
         assert all(level.usual is None and level.status is None for entry in levels for level in entry.levels.values())
@@ -308,7 +310,8 @@ class TestPressesOnAllHeads:
 
     def test_the_search_box_names_the_range_of_the_model(self, service):
         assert (
-            all_heads_page.found_head(view_of(service), "L9H1")[1] == "This model has layers 0 to 3 and heads 0 to 7."
+            all_heads_page.found_head(view_of(service), "L9H1")[1]
+            == "This model has layers 0 to 3, each with heads 0 to 7. There is no layer 9, head 1."
         )
         assert "Write a head as" in all_heads_page.found_head(view_of(service), "induction")[1]
 
@@ -346,7 +349,7 @@ class TestRightNow:
         assert "with 90 % of its attention" in words
 
     def test_a_head_that_is_not_catalogued_is_told_apart(self):
-        entry = {"layer": 0, "head": 1, "role": "induction", "score": 0.5, "catalogued": False}
+        entry = StandingOut(HeadId(0, 1), "induction", score=0.5, excess=0.4, is_catalogued=False)
         assert right_now.strong_note(entry, 1) == "Induction, score 0.50 over 1 place. Not known for this job."
 
     def test_a_short_text_has_nothing_that_stands_out(self, service):
@@ -547,10 +550,10 @@ class TestHeadPage:
     @pytest.mark.parametrize(
         ("layer", "head", "sentence"),
         [
-            (7, 0, "This model has layers 0 to 3. The link asked for layer 7."),
-            (-1, 0, "The link asked for layer -1."),
-            (99, -1, "This model has layers 0 to 3, each with heads 0 to 7. The link asked for layer 99, head -1."),
-            (0, 9, "Each layer of this model has heads 0 to 7. The link asked for head 9."),
+            (7, 0, "This model has layers 0 to 3, each with heads 0 to 7. There is no layer 7, head 0."),
+            (-1, 0, "There is no layer -1, head 0."),
+            (99, -1, "There is no layer 99, head -1."),
+            (0, 9, "There is no layer 0, head 9."),
             ("x", 0, "The link names no layer."),
         ],
     )
@@ -571,8 +574,8 @@ class TestHeadPage:
             ("?head=-4", "The link names no layer, and this model has no head -4.", (0, 0)),
             ("?layer=2", "The link names no head.", (2, 0)),
             ("", "The link names no layer and no head.", (0, 0)),
-            ("?layer=-1&head=5", "The link asked for layer -1.", (0, 5)),
-            ("?layer=1&head=-2", "The link asked for head -2.", (1, 0)),
+            ("?layer=-1&head=5", "There is no layer -1, head 5.", (0, 5)),
+            ("?layer=1&head=-2", "There is no layer 1, head -2.", (1, 0)),
         ],
     )
     def test_every_fault_is_named_and_the_nearest_head_offered(self, service, search, sentence, nearest):
@@ -629,11 +632,11 @@ class TestLearn:
     def test_the_examples_look_where_the_role_says(self, role):
         example = learn_strip.EXAMPLES[role]
         ids = np.array([sorted(set(example.words)).index(word) for word in example.words])
-        predicts = ROLES[role].predicts
-        assert predicts is not None
+        measure = ROLES[role].measure
+        assert isinstance(measure, AttentionTo)
         first = {(0, 0)} if role == "current_token" else set()
         assert set(example.looks) - first <= set(
-            zip(*map(np.ndarray.tolist, np.nonzero(predicts(ids).targets)), strict=True)
+            zip(*map(np.ndarray.tolist, np.nonzero(measure.predicts(ids).targets)), strict=True)
         )
 
     def test_a_missing_paragraph_is_named(self):

@@ -242,7 +242,7 @@ class TestWhoMayRemove:
             {"id": "models-toast", "property": "is_open"},
             {"id": "models-toast-text", "property": "children"},
             {"id": "models-removed", "property": "data"},
-            {"id": "models-undo", "property": "hidden"},
+            {"id": "models-toast-undo", "property": "hidden"},
         ]
         pressed = {"action": "remove", "name": "school-model", "type": "models-act"}
         client.get("/")
@@ -250,7 +250,7 @@ class TestWhoMayRemove:
             "/_dash-update-component",
             json={
                 "output": "..models-body.children...models-tick.disabled...models-toast.is_open..."
-                "models-toast-text.children...models-removed.data...models-undo.hidden..",
+                "models-toast-text.children...models-removed.data...models-toast-undo.hidden..",
                 "outputs": outputs,
                 "inputs": [[{"id": pressed, "property": "n_clicks", "value": 1}]],
                 "state": [{"id": "address", "property": "search", "value": ""}],

@@ -21,9 +21,11 @@ from components.roles.roles_view import roles_view
 from components.score_bar import bar_text, score_bar
 from components.token_chip import token_chip
 from tests.fake_service import MODEL, OTHER_MODEL, PLAIN, REPEATING, FakeHeadlight
-from utils.demonstration import MAX_ARCS, strip_view, strongest_head
+from utils.demonstration import MAX_ARCS, demonstrate
 from utils.errors import Fix
+from utils.heads import HeadId
 from utils.roles import ROLES
+from utils.summary import HeadEntry, strongest_entry
 from utils.tokens import Token
 
 BELOW = "It was dark"
@@ -56,8 +58,8 @@ def view_of(prompt: str, model: str = MODEL, service: FakeHeadlight | None = Non
 
 def with_status(view, role: str, **changes):
     """The same view with other facts about one role."""
-    categories = view.analysis.categories | {role: view.analysis.categories[role] | changes}
-    return replace(view, analysis=replace(view.analysis, categories=categories))
+    roles = {**view.analysis.roles, role: replace(view.analysis.roles[role], **changes)}
+    return replace(view, analysis=replace(view.analysis, roles=roles))
 
 
 @pytest.fixture
@@ -147,7 +149,7 @@ class TestCard:
         assert every(card, "chip")[0].href == roles_href(OTHER_MODEL, REPEATING)
 
     def test_below_usual_outlines_its_bars_and_says_what_the_heads_do(self, repeating):
-        heads = [head | {"is_active": False} for head in repeating.analysis.categories["diffuse"]["heads"]]
+        heads = tuple(replace(head, is_active=False) for head in repeating.analysis.roles["diffuse"].heads)
         view = with_status(repeating, "diffuse", status="below_usual", heads=heads, reason="Here they look elsewhere.")
         card = role_card.layout(view, "diffuse")
         assert "Below usual: 0 of 2 heads" in words(card)
@@ -199,7 +201,7 @@ class TestSuggestions:
     def test_the_text_said_twice_gives_repetition_roles_something_to_work_with(self):
         for text in ("red fox ran", PLAIN, "Is it true?"):
             analysis = FakeHeadlight().analyze(MODEL, said_twice(text))
-            assert analysis.categories["induction"]["is_applicable"]
+            assert analysis.roles["induction"].is_applicable
 
     def test_a_text_that_would_be_cut_is_not_offered_twice(self):
         view = view_of(" ".join(f"word{n}" for n in range(80)))
@@ -207,7 +209,7 @@ class TestSuggestions:
 
     def test_the_prompt_that_is_shown_is_not_suggested(self):
         view = view_of(REPEATING)
-        assert REPEATING not in [prompt["text"] for prompt in view.suggested_prompts("induction")]
+        assert REPEATING not in [prompt.text for prompt in view.suggested_prompts("induction")]
 
     def test_a_long_prompt_is_shortened_at_a_word(self):
         assert shortened(REPEATING) == "The old king lost his\u00a0…"
@@ -216,10 +218,10 @@ class TestSuggestions:
 
 class TestStage:
     def test_it_opens_on_induction_when_that_is_active(self, repeating):
-        assert stage.opening_role(repeating.analysis.categories) == "induction"
+        assert stage.opening_role(repeating.analysis) == "induction"
 
     def test_it_opens_on_the_reason_when_induction_is_grey(self, plain):
-        assert stage.opening_role(plain.analysis.categories) == "induction"
+        assert stage.opening_role(plain.analysis) == "induction"
         shown = stage.layout(plain, "induction")
         assert "Induction has nothing to work with here" in words(shown)
         assert "An induction head needs a token it has seen before." in words(shown)
@@ -227,9 +229,9 @@ class TestStage:
 
     def test_it_opens_on_the_largest_excess_when_induction_is_below_usual(self, repeating):
         view = with_status(repeating, "induction", status="below_usual")
-        opened = stage.opening_role(view.analysis.categories)
+        opened = stage.opening_role(view.analysis)
         best = {
-            role: max(head["excess"] for head in view.analysis.categories[role]["heads"])
+            role: max(head.excess for head in view.analysis.roles[role].heads)
             for role in ("previous_token", "duplicate_token", "positional")
         }
         assert opened == max(best, key=best.get)
@@ -248,55 +250,57 @@ class TestStage:
 
 class TestStrip:
     def test_the_focus_is_the_last_token_whose_guess_is_shown(self, repeating):
-        view = strip_view(repeating.analysis, "induction")
+        view = demonstrate(repeating.analysis, "induction")
         assert (view.focus.query_pos, view.focus.key_pos, view.copy_pos) == (17, 8, 7)
 
     def test_an_induction_bracket_joins_equal_tokens_and_not_the_key(self, repeating):
-        view = strip_view(repeating.analysis, "induction")
+        view = demonstrate(repeating.analysis, "induction")
         ids = repeating.analysis.forward.token_ids
         assert ids[view.copy_pos] == ids[view.focus.query_pos]
         assert view.focus.key_pos == view.copy_pos + 1
 
     def test_at_most_twelve_arcs_are_drawn_and_the_rest_is_counted(self):
-        view = strip_view(view_of("one two three four five six " * 8).analysis, "previous_token")
+        view = demonstrate(view_of("one two three four five six " * 8).analysis, "previous_token")
         assert len(view.arcs) == MAX_ARCS
         assert view.n_hidden == view.n_others + 1 - MAX_ARCS
 
     def test_looks_are_where_the_token_looks_most(self, repeating):
-        view = strip_view(repeating.analysis, "induction")
+        view = demonstrate(repeating.analysis, "induction")
         pattern = repeating.analysis.forward.patterns[view.head]
         assert [looks[0].key_pos for looks in view.looks] == list(np.tril(pattern).argmax(axis=1))
 
     def test_only_looks_that_the_score_counts_are_evidence(self, repeating):
-        looks = strip_view(repeating.analysis, "induction").looks
+        looks = demonstrate(repeating.analysis, "induction").looks
         assert (looks[17][0].key_pos, looks[17][0].is_evidence) == (8, True)
         assert not any(look.is_evidence for token_looks in looks[:10] for look in token_looks)  # nothing repeats yet
 
     @pytest.mark.parametrize("role", [role for role in ROLES if role != "current_token"])
     def test_what_is_drawn_at_rest_is_all_evidence(self, repeating, role):
-        view = strip_view(repeating.analysis, role)
+        view = demonstrate(repeating.analysis, role)
         counted = {(look.query_pos, look.key_pos) for looks in view.looks for look in looks if look.is_evidence}
         assert (view.focus.query_pos, view.focus.key_pos) in counted
 
     def test_a_weight_below_one_is_never_sent_as_a_whole_one(self, repeating):
-        view = strip_view(repeating.analysis, "induction")
+        view = demonstrate(repeating.analysis, "induction")
         nearly = replace(view, focus=replace(view.focus, weight=0.9999))
         assert token_strip.arc_data(nearly)["focus"][2] < 1
 
     def test_a_dark_role_has_plain_tokens(self, plain):
-        strip = token_strip.layout(plain.analysis.forward.tokens, strip_view(plain.analysis, "induction"))
+        strip = token_strip.layout(plain.analysis.forward.tokens, demonstrate(plain.analysis, "induction"))
         assert "strip--plain" in strip.className
 
     def test_a_token_says_in_words_where_it_looks(self, repeating):
-        view = strip_view(repeating.analysis, "induction")
+        view = demonstrate(repeating.analysis, "induction")
         tokens = repeating.analysis.forward.tokens
         label = token_strip.token_label(tokens[17], 17, view.looks[17], tokens)
         assert label.startswith("the, position 17, looks at river, position 8, ")
         assert label.endswith(" percent")
 
     def test_the_strongest_head_is_an_active_one_even_when_another_scores_more(self):
-        heads = [{"is_active": False, "activation_score": 0.9}, {"is_active": True, "activation_score": 0.5}]
-        assert strongest_head(heads) is heads[1]
+        idle = HeadEntry(HeadId(0, 0), "induction", 0.9, False, ("induction",), activation_score=0.9)
+        busy = HeadEntry(HeadId(0, 1), "induction", 0.9, False, ("induction",), activation_score=0.5, is_active=True)
+        assert strongest_entry([idle, busy]) is busy
+        assert strongest_entry([]) is None
 
     def test_hostile_tokens_are_text(self):
         hostile = "</script><img src=x onerror=alert(1)>"
@@ -320,12 +324,12 @@ class TestSentences:
         assert percent(0.99999, decimals=1) == ">99.9 %"
 
     def test_diffuse_says_how_little_a_token_gets_at_most(self, repeating):
-        entry = repeating.analysis.categories["diffuse"]["heads"][0]
-        sentence = words(evidence_sentence.short("diffuse", entry, repeating.analysis.forward.tokens))
+        entry = repeating.analysis.roles["diffuse"].heads[0]
+        sentence = words(evidence_sentence.short(entry, repeating.analysis.forward.tokens))
         assert "gives no token more than" in sentence
 
     def test_a_head_without_evidence_has_no_sentence(self):
-        assert evidence_sentence.short("induction", {"evidence": []}, ()) is None
+        assert evidence_sentence.short(HeadEntry(HeadId(0, 0), "induction", 0.9, False, ()), ()) is None
 
     def test_a_quoted_token_carries_its_position(self):
         assert words(token_chip(Token(1, " the", "·the", "the"), 17)) == "the17"
@@ -430,5 +434,5 @@ class TestPage:
 
     def test_what_the_strip_sends_is_a_few_kilobytes_for_the_longest_text(self):
         view = view_of("one two three four five six seven eight " * 20)
-        data = token_strip.arc_data(strip_view(view.analysis, "induction"))
+        data = token_strip.arc_data(demonstrate(view.analysis, "induction"))
         assert len(json.dumps(data)) < 8_000

@@ -11,8 +11,7 @@ import pytest
 
 from app import create_app
 from components import frame
-from components.address import Question
-from components.circuits import circuits_tabs
+from components.address import TOY_PROMPT, Question
 from components.learn import learn_page
 from components.toy import detector_lists, toy_card, toy_page, toy_strip, training_plot, why_two_layers
 from components.toy.toy_view import (
@@ -150,7 +149,7 @@ class TestLook:
     @pytest.mark.parametrize("prompt", [PLAIN, "one two two two two", "Hi"])
     def test_both_cards_give_the_reason_where_induction_cannot_show(self, prompt):
         view = toy_pair(prompt)
-        reason = view.two.analysis.categories["induction"]["reason"]
+        reason = view.two.analysis.roles["induction"].reason
         assert view.query_pos is None
         assert [sentence_of(view, model).lower() for model in view.models] == [reason.lower()] * 2
 
@@ -389,7 +388,7 @@ class TestPage:
         answer = client.get("/circuits/toy?model=gpt2")
         assert answer.status_code == 302
         asked = parse_qs(urlsplit(answer.location).query)
-        assert asked == {"model": ["gpt2"], "prompt": [circuits_tabs.TOY_PROMPT]}
+        assert asked == {"model": ["gpt2"], "prompt": [TOY_PROMPT]}
         assert client.get("/circuits/toy?prompt=").status_code == 200
         assert client.get("/circuits").status_code == 200
 

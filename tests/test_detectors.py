@@ -7,9 +7,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from tests.patterns import even_pattern
+from tests.patterns import even_pattern, score_heads
 from utils.heads import HeadId
-from utils.scoring import score_heads
 from utils.toy.detectors import CURRENT, FIRST, PREVIOUS, detect, raw_detector_scores
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import pytest
 import torch
 
@@ -13,9 +11,10 @@ from utils.experiments.controls import FEWEST, draw_controls, role_holders
 from utils.experiments.distribution import kl_nats
 from utils.experiments.questions import OFF_MEANS, Method, check_heads, check_position, read_method
 from utils.experiments.verdict import Kind, Measured, judge
-from utils.heads import HeadId
+from utils.heads import HeadId, Shape
 
-ALL_HEADS = list(itertools.starmap(HeadId, itertools.product(range(N_LAYERS), range(N_HEADS))))
+SHAPE = Shape(N_LAYERS, N_HEADS)
+ALL_HEADS = SHAPE.all()
 
 
 def measured(
@@ -27,28 +26,28 @@ def measured(
 
 
 def test_heads_come_back_sorted_and_each_once():
-    assert check_heads([(2, 1), (0, 3), (2, 1)], 4, 8) == (HeadId(0, 3), HeadId(2, 1))
+    assert check_heads([(2, 1), (0, 3), (2, 1)], SHAPE) == (HeadId(0, 3), HeadId(2, 1))
 
 
 @pytest.mark.parametrize(
-    ("heads", "sentence"),
+    ("heads", "sentence", "status"),
     [
-        ([], "nothing to switch off"),
-        ([(4, 0)], "no layer 4, head 0"),
-        ([(0, 8)], "no layer 0, head 8"),
-        ([(0, 0), (-1, 0)], "no layer -1"),
-        (ALL_HEADS, "all 32 heads"),
+        ([], "nothing to switch off", 400),
+        ([(4, 0)], "no layer 4, head 0", 404),
+        ([(0, 8)], "no layer 0, head 8", 404),
+        ([(0, 0), (-1, 0)], "no layer -1", 404),
+        (ALL_HEADS, "all 32 heads", 400),
     ],
 )
-def test_heads_that_cannot_be_switched_off_are_refused_with_what_to_do(heads, sentence):
+def test_heads_that_cannot_be_switched_off_are_refused_with_what_to_do(heads, sentence, status):
     with pytest.raises(UserError, match=sentence) as refusal:
-        check_heads(heads, N_LAYERS, N_HEADS)
-    assert refusal.value.status == 400
+        check_heads(heads, SHAPE)
+    assert refusal.value.status == status
     assert refusal.value.hint.endswith(".")
 
 
 def test_all_heads_but_one_may_be_off():
-    assert len(check_heads(ALL_HEADS[1:], N_LAYERS, N_HEADS)) == 31
+    assert len(check_heads(ALL_HEADS[1:], SHAPE)) == 31
 
 
 def test_positions_are_python_s():
@@ -69,7 +68,7 @@ def test_an_unknown_method_is_refused_with_those_there_are():
 def test_the_control_never_holds_the_role_nor_a_chosen_head(role):
     catalogue, chosen = fake_catalogue(MODEL), (HeadId(2, 3), HeadId(3, 1))
     holders = role_holders(catalogue, chosen, role)
-    draws = draw_controls(N_LAYERS, N_HEADS, chosen, holders)
+    draws = draw_controls(SHAPE, chosen, holders)
     drawn = {head for draw in draws for head in draw}
     assert len(draws) == len(set(draws)) == 12
     assert all(len(set(draw)) == len(chosen) for draw in draws)
@@ -78,30 +77,30 @@ def test_the_control_never_holds_the_role_nor_a_chosen_head(role):
     forbidden = {role} if role else held
     assert not any(forbidden & set(catalogue.roles_of(head)) for head in drawn)
     assert {head.layer for head in drawn} == {2, 3}
-    assert draws == draw_controls(N_LAYERS, N_HEADS, chosen, holders)
+    assert draws == draw_controls(SHAPE, chosen, holders)
 
 
 def test_every_single_other_head_of_the_layer_is_drawn_once_where_there_are_few():
-    draws = draw_controls(4, 8, (HeadId(1, 2),), {HeadId(1, 3), HeadId(0, 0)})
+    draws = draw_controls(SHAPE, (HeadId(1, 2),), {HeadId(1, 3), HeadId(0, 0)})
     assert draws == [(HeadId(1, head),) for head in (0, 1, 4, 5, 6, 7)]
 
 
 @pytest.mark.parametrize("n_excluded", [FEWEST - 2, FEWEST - 1])
 def test_all_layers_are_drawn_from_where_the_own_layer_has_fewer_than_five(n_excluded):
     excluded = {HeadId(1, head) for head in range(1, 1 + n_excluded)}
-    draws = draw_controls(4, 8, (HeadId(1, 0),), excluded)
+    draws = draw_controls(SHAPE, (HeadId(1, 0),), excluded)
     n_near = 7 - n_excluded
     assert {head.layer for draw in draws for head in draw} == ({1} if n_near >= FEWEST else {0, 1, 2, 3})
 
 
 def test_all_layers_are_drawn_from_where_the_own_layer_leaves_too_few_draws():
     chosen = (HeadId(0, 0), HeadId(0, 1), HeadId(0, 2), HeadId(0, 3), HeadId(0, 4))
-    assert len(draw_controls(1, 10, chosen)) == 1  # five others, one way to take them, nowhere else to go
-    assert len(draw_controls(2, 10, chosen)) == 12
+    assert len(draw_controls(Shape(1, 10), chosen)) == 1  # five others, one way to take them, nowhere else to go
+    assert len(draw_controls(Shape(2, 10), chosen)) == 12
 
 
 def test_there_is_no_control_where_too_few_heads_are_left():
-    assert draw_controls(2, 3, (HeadId(0, 0), HeadId(0, 1), HeadId(1, 1), HeadId(1, 2))) == []
+    assert draw_controls(Shape(2, 3), (HeadId(0, 0), HeadId(0, 1), HeadId(1, 1), HeadId(1, 2))) == []
 
 
 def test_without_a_catalogue_nobody_holds_a_role():

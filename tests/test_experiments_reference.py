@@ -12,18 +12,19 @@ from tests.precision import of_size
 from tests.tiny_models import N_HEADS, N_LAYERS, readable_tiny_model, save_tiny_model
 from utils.catalogue.inputs import read_sentences
 from utils.experiments import reference_values
+from utils.experiments.experiments import Experiments
 from utils.experiments.questions import Method
 from utils.experiments.reference_values import (
-    ReferenceMeans,
     load_means,
     mean_values,
     means_path,
     other_text,
+    reference_means,
     reference_texts,
     replacement_values,
     save_means,
 )
-from utils.models.loader import load_model
+from utils.models.loader import ModelStore, load_model
 from utils.pyvene_engine import capture_head_values
 from utils.settings import Settings
 
@@ -92,7 +93,7 @@ def test_the_command_stores_means_that_the_app_then_reads(settings, monkeypatch,
     loaded = load_model("tiny", settings)
     expected = mean_values(loaded, reference_texts(loaded))
     monkeypatch.setattr(reference_values, "mean_values", lambda *_: pytest.fail("computed in spite of the file"))
-    stored = ReferenceMeans(settings).get(loaded)
+    stored = reference_means(loaded, settings)
     assert torch.equal(stored.first, expected.first)
     assert torch.equal(stored.later, expected.later)
 
@@ -103,12 +104,15 @@ def test_the_command_refuses_a_model_that_is_not_there(settings, monkeypatch, ca
     assert capsys.readouterr().err.count("\n") == 2
 
 
-def test_without_a_file_means_are_computed_once_for_a_model_in_memory(settings, monkeypatch):
-    loaded, calls = load_model("tiny", settings), []
+def test_without_a_file_means_are_computed_once_for_all_questions_about_a_model_in_memory(settings, monkeypatch):
+    models, calls = ModelStore(settings), []
     monkeypatch.setattr(reference_values, "mean_values", lambda *asked: calls.append(1) or mean_values(*asked))
-    means = ReferenceMeans(settings)
-    assert means.get(loaded) is means.get(loaded)
-    means.get(load_model("tiny", settings))  # loaded again: its files may have changed
+    lab = Experiments(models, settings, lambda _model: None)
+    for head in ((0, 1), (1, 2)):
+        lab.switch_off("tiny", "the cat sat", [head], Method.MEAN)
+    assert len(calls) == 1
+    models.forget("tiny")  # loaded again: its files may have changed
+    lab.switch_off("tiny", "the cat sat", [(0, 1)], Method.MEAN)
     assert len(calls) == 2
 
 

@@ -7,14 +7,19 @@ import pytest
 
 from tests.catalogues import catalogue_of
 from tests.patterns import even_pattern, ideal_pattern, text_tokens
+from utils.activity import decide
 from utils.head_detection import (
     get_active_head_summary,
     load_head_categories,
-    strongest_pairs,
+    score_of,
+    summarise_other,
     summarise_roles,
     verify_head_activation,
 )
-from utils.roles import OTHER, ROLES, SET_ROLES, Prediction
+from utils.heads import HeadId
+from utils.measures.attention_to import AttentionTo, Prediction
+from utils.measures.measure import Look, Reading
+from utils.roles import ROLES
 from utils.scoring import evidence_for
 from utils.tokens import Token
 
@@ -29,6 +34,10 @@ class Seen:
     patterns: np.ndarray
     tokens: tuple[Token, ...]
 
+    @property
+    def reading(self) -> Reading:
+        return Reading(np.array([token.id for token in self.tokens], dtype=np.int64), self.patterns)
+
 
 def ideal_heads(tokens):
     """One layer of six heads: an ideal one for each set role, then an even one: [1, 6, n, n]."""
@@ -38,83 +47,87 @@ def ideal_heads(tokens):
 CATALOGUE = catalogue_of(ideal_heads(TEXT), TEXT)
 
 
+def summarised(seen, catalogue):
+    scored = score_of(seen)
+    return summarise_roles(seen, catalogue, scored, decide(scored, catalogue) if scored else {})
+
+
 def summary_of(text, **kwargs):
     tokens = text_tokens(*text, **kwargs)
-    return summarise_roles(Seen(ideal_heads([token.id for token in tokens]), tokens), CATALOGUE)
+    return summarised(Seen(ideal_heads([token.id for token in tokens]), tokens), CATALOGUE)
 
 
 def test_every_ideal_head_is_active_for_its_own_job_and_evenness_is_diffuse():
     summary = summary_of(TEXT)
-    assert {role: summary[role]["status"] for role in ROLES} == dict.fromkeys(ROLES, "active")
+    assert {role: summary[role].status for role in ROLES} == dict.fromkeys(ROLES, "active")
     for index, role in enumerate(HEAD_ROLES):
-        entry = next(head for head in summary[role]["heads"] if head["head"] == index)
-        assert entry["is_active"]
-        assert entry["activation_score"] == pytest.approx(1.0)
+        entry = next(head for head in summary[role].heads if head.id == HeadId(0, index))
+        assert entry.is_active
+        assert entry.activation_score == pytest.approx(1.0)
 
 
 def test_a_text_without_repeats_greys_the_two_repetition_jobs_only():
     summary = summary_of("abcdefgh")
-    grey = {role for role in ROLES if summary[role]["status"] == "not_applicable"}
+    grey = {role for role in ROLES if summary[role].status == "not_applicable"}
     assert grey == {"induction", "duplicate_token"}
-    assert "All 8 tokens here are different" in summary["induction"]["reason"]
+    assert "All 8 tokens here are different" in summary["induction"].reason
 
 
 @pytest.mark.parametrize("text", ["", "a", "ab"])
 def test_under_three_tokens_no_role_is_applicable_and_nothing_fails(text):
-    summary = summary_of(text) if text else summarise_roles(Seen(np.zeros((1, 6, 0, 0)), ()), CATALOGUE)
+    summary = summary_of(text) if text else summarised(Seen(np.zeros((1, 6, 0, 0)), ()), CATALOGUE)
     for role in ROLES:
-        assert summary[role]["status"] == "not_applicable"
-        assert not summary[role]["is_applicable"]
-        assert "too few" in summary[role]["reason"]
+        assert summary[role].status == "not_applicable"
+        assert not summary[role].is_applicable
+        assert "too few" in summary[role].reason
 
 
 def test_a_catalogued_head_that_does_something_else_today_is_below_its_usual_level():
     tokens = text_tokens(*TEXT)
     idle = np.stack([ideal_pattern("positional", TEXT)] * 6)[None]
-    summary = summarise_roles(Seen(idle, tokens), CATALOGUE)
-    assert summary["induction"]["status"] == "below_usual"
-    assert "0.00 here and 1.00 usually" in summary["induction"]["reason"]
-    assert "on the first token instead" in summary["induction"]["reason"]
+    summary = summarised(Seen(idle, tokens), CATALOGUE)
+    assert summary["induction"].status == "below_usual"
+    assert "0.00 here and 1.00 usually" in summary["induction"].reason
+    assert "on the first token instead" in summary["induction"].reason
 
 
 def test_numbers_on_a_card_belong_together():
     for role in HEAD_ROLES:
-        for head in summary_of(TEXT)[role]["heads"]:
-            chance, score = head["chance"], head["activation_score"]
-            assert head["excess"] == pytest.approx((score - chance) / (1 - chance))
-            assert chance < head["threshold"] < 1
-            assert head["is_active"] == (score >= head["threshold"])
+        for head in summary_of(TEXT)[role].heads:
+            chance, score = head.chance, head.activation_score
+            assert head.excess == pytest.approx((score - chance) / (1 - chance))
+            assert chance < head.threshold < 1
+            assert head.is_active == (score >= head.threshold)
 
 
 def test_evidence_is_what_the_job_predicts_strongest_first():
     pattern = even_pattern(5)
     pattern[3], pattern[4] = [0, 0.6, 0.2, 0.2, 0], [0, 0, 0.9, 0.1, 0]
     evidence = evidence_for("induction", list("abcab"))
-    assert strongest_pairs("induction", pattern, evidence) == [
-        {"query_pos": 4, "key_pos": 2, "weight": 0.9},
-        {"query_pos": 3, "key_pos": 1, "weight": 0.6},
-    ]
+    looks = ROLES["induction"].measure.strongest_looks(Reading(np.arange(5), pattern), evidence, most=12)
+    assert looks == (Look(4, 2, 0.9), Look(3, 1, 0.6))
 
 
 def test_evidence_of_diffuse_is_the_most_even_row_and_its_largest_weight():
     pattern = np.eye(4)
     pattern[2, :3] = [0.4, 0.3, 0.3]
     evidence = evidence_for("diffuse", list("abcd"))
-    assert strongest_pairs("diffuse", pattern, evidence) == [{"query_pos": 2, "key_pos": 0, "weight": 0.4}]
+    looks = ROLES["diffuse"].measure.strongest_looks(Reading(np.arange(4), pattern), evidence, most=12)
+    assert looks == (Look(2, 0, 0.4),)
 
 
 def test_a_model_with_a_start_mark_says_start_mark_where_others_say_first_token():
-    assert "start mark" in summary_of(TEXT, start=True)["positional"]["sentence"]
-    assert "start mark" not in summary_of(TEXT)["positional"]["sentence"]
+    assert "start mark" in summary_of(TEXT, start=True)["positional"].sentence
+    assert "start mark" not in summary_of(TEXT)["positional"].sentence
 
 
 def test_a_role_without_heads_says_so_and_calls_it_normal():
     only_previous = np.stack([ideal_pattern("previous_token", TEXT)] * 2)[None]
     catalogue = catalogue_of(only_previous, TEXT)
-    summary = summarise_roles(Seen(only_previous, text_tokens(*TEXT)), catalogue)
-    assert summary["induction"]["status"] == "no_heads"
-    assert "None of this model’s 2 heads" in summary["induction"]["reason"]
-    assert "normal" in summary["induction"]["reason"]
+    summary = summarised(Seen(only_previous, text_tokens(*TEXT)), catalogue)
+    assert summary["induction"].status == "no_heads"
+    assert "None of this model’s 2 heads" in summary["induction"].reason
+    assert "normal" in summary["induction"].reason
 
 
 def test_a_head_with_two_jobs_says_which_is_the_main_one():
@@ -124,11 +137,11 @@ def test_a_head_with_two_jobs_says_which_is_the_main_one():
     both[rests] = 0
     both[rests, 0] = 1
     catalogue = catalogue_of(both[None, None], TEXT)
-    summary = summarise_roles(Seen(both[None, None], text_tokens(*TEXT)), catalogue)
-    entry = summary["positional"]["heads"][0]
-    assert entry["main_role"] == "induction"
-    assert not entry["is_main"]
-    assert entry["also"] == ["induction"]
+    summary = summarised(Seen(both[None, None], text_tokens(*TEXT)), catalogue)
+    entry = summary["positional"].heads[0]
+    assert entry.main_role == "induction"
+    assert not entry.is_main
+    assert entry.also == ("induction",)
 
 
 def test_other_lists_every_head_that_holds_no_job():
@@ -136,9 +149,9 @@ def test_other_lists_every_head_that_holds_no_job():
     patterns[0, 1] = np.eye(len(TEXT), k=-3)  # three steps back: none of the six jobs
     patterns[0, 1, :3] = np.eye(3, len(TEXT))
     catalogue = catalogue_of(patterns, TEXT)
-    other = summarise_roles(Seen(patterns, text_tokens(*TEXT)), catalogue)[OTHER]
-    assert [(head["layer"], head["head"]) for head in other["heads"]] == [(0, 1)]
-    assert other["status"] is None
+    other = summarise_other(catalogue, score_of(Seen(patterns, text_tokens(*TEXT))))
+    assert [head.id for head in other.heads] == [HeadId(0, 1)]
+    assert other.as_json()["status"] is None
 
 
 def test_a_model_nobody_analysed_says_so_for_every_role():
@@ -184,14 +197,62 @@ def test_a_new_role_is_one_entry_and_one_function(monkeypatch):
         key="two_back",
         display_name="Two back",
         habit="looks two tokens back",
-        predicts=predict_two_back,
+        measure=AttentionTo(predict_two_back),
     )
     monkeypatch.setitem(ROLES, "two_back", two_back)
-    monkeypatch.setitem(SET_ROLES, "two_back", two_back)
     patterns = np.stack([ideal_pattern("two_back", TEXT), ideal_pattern("positional", TEXT)])[None]
     seen = Seen(patterns, text_tokens(*TEXT))
-    summary = summarise_roles(seen, catalogue_of(patterns, TEXT))["two_back"]
-    assert summary["status"] == "active"
-    assert [(head["head"], head["activation_score"]) for head in summary["heads"]] == [(0, pytest.approx(1.0))]
+    summary = summarised(seen, catalogue_of(patterns, TEXT))["two_back"]
+    assert summary.status == "active"
+    assert [(head.id, head.activation_score) for head in summary.heads] == [(HeadId(0, 0), pytest.approx(1.0))]
     nobody = catalogue_of(patterns[:, 1:], TEXT)
-    assert "looks mostly two tokens back" in summarise_roles(seen, nobody)["two_back"]["reason"]
+    assert "looks mostly two tokens back" in summarised(seen, nobody)["two_back"].reason
+
+
+def test_a_head_without_a_job_is_told_with_the_role_that_it_comes_nearest_to_here():
+    """Three steps back in the catalogue's text; on this one it does duplicate-token, and a little of first token."""
+    back = np.eye(len(TEXT), k=-3)
+    back[:3, :3] = np.eye(3)
+    catalogue = catalogue_of(back[None, None], TEXT)
+    now = 0.8 * ideal_pattern("duplicate_token", TEXT) + 0.2 * ideal_pattern("positional", TEXT)
+    seen = Seen(now[None, None], text_tokens(*TEXT))
+    (other,) = summarise_other(catalogue, score_of(seen)).heads
+    assert other.id == HeadId(0, 0)
+    assert other.best_role == "duplicate_token"
+    assert other.best_score == pytest.approx(0.8, abs=0.02)
+    assert summarise_other(catalogue, None).heads[0].best_role is None
+
+
+def test_the_summary_as_json_has_the_fields_of_the_api_with_the_values_of_the_types():
+    tokens = text_tokens(*TEXT)
+    seen = Seen(ideal_heads(TEXT), tokens)
+    scored = score_of(seen)
+    roles = summarise_roles(seen, CATALOGUE, scored, decide(scored, CATALOGUE))
+    for summary in roles.values():
+        made = summary.as_json()
+        heads, prompt = made.pop("heads"), made.pop("suggested_prompt")
+        assert made == {name: getattr(summary, name) for name in made}
+        assert len(made) == 9
+        assert prompt is None
+        for head, entry in zip(heads, summary.heads, strict=True):
+            assert (head.pop("layer"), head.pop("head")) == entry.id
+            assert head.pop("also") == list(entry.also)
+            assert head.pop("evidence") == [
+                {"query_pos": look.query_pos, "key_pos": look.key_pos, "weight": look.weight} for look in entry.evidence
+            ]
+            assert head == {name: getattr(entry, name) for name in head}
+            assert len(head) == 11
+    other = summarise_other(CATALOGUE, scored).as_json()
+    assert set(other) == {
+        "display_name", "sentence", "status", "is_applicable", "reason", "suggested_prompt", "heads"
+    }  # fmt: skip
+    assert (other["display_name"], other["is_applicable"], other["reason"]) == ("Other", True, "")
+
+
+def test_a_card_s_figures_are_those_of_the_catalogue_and_of_the_text():
+    (entry, *_) = [head for head in summary_of(TEXT)["diffuse"].heads if head.id == HeadId(0, 5)]
+    listed = next(head for head in CATALOGUE.heads_of("diffuse") if head.id == HeadId(0, 5))
+    assert (entry.score, entry.weak) == (listed.score, listed.weak)
+    assert entry.peak == pytest.approx(0)
+    assert entry.chance is None
+    assert len(summary_of(TEXT)["previous_token"].heads[0].evidence) == 12

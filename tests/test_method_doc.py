@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from utils.activity import luck_limit
+from utils.measures.luck import luck_limit
 from utils.scoring import evidence_for
 from utils.service import Headlight
 from utils.settings import Settings
@@ -30,17 +30,17 @@ def test_the_example_s_tokens_are_the_model_s(page, analysis):
 
 
 def test_every_number_of_the_example_is_on_the_page(page, analysis):
-    head = next(h for h in analysis.categories["induction"]["heads"] if (h["layer"], h["head"]) == (2, 5))
+    head = next(h for h in analysis.roles["induction"].heads if h.id == (2, 5))
     evidence = evidence_for("induction", np.array(analysis.forward.token_ids))
     numbers = [
-        *(cell["weight"] for cell in head["evidence"]),
-        head["activation_score"],
-        head["chance"],
-        head["excess"],
-        head["usual"],
-        head["threshold"],
+        *(look.weight for look in head.evidence),
+        head.activation_score,
+        head.chance,
+        head.excess,
+        head.usual,
+        head.threshold,
         luck_limit(evidence),
     ]
     missing = [number for number in numbers if f"{number:.4f}" not in page]
     assert missing == []
-    assert head["is_active"]
+    assert head.is_active

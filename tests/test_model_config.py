@@ -47,6 +47,22 @@ def test_the_paths_of_a_family_lead_to_what_they_name(model_type):
         module_at(model, family.block_path.format(layer=N_LAYERS))
 
 
+@pytest.mark.parametrize("model_type", TINY_CONFIGS)
+def test_a_family_s_attention_layout_and_positions_name_modules_that_are_there(model_type):
+    model = random_model(model_type)
+    family = family_of(model.config)
+    layout, block = family.attention_layout, module_at(model, family.block_path.format(layer=1))
+    attention = module_at(model, family.attention_path.format(layer=1))
+    assert all(attention.get_submodule(name).weight.dim() == 2 for name in layout.names)
+    assert (layout.norm is None) == (family.norm is Norm.NONE)
+    assert layout.norm is None or block.get_submodule(layout.norm).weight.shape == (D_MODEL,)
+    if family.position_embedding_path is not None:
+        rows = module_at(model, family.position_embedding_path).weight[family.n_rows_before_positions :]
+        assert rows.shape == (family.max_positions(model.config), D_MODEL)
+    norms_of_embeddings = [name for name, _ in model.named_modules() if name.endswith("embeddings_layernorm")]
+    assert norms_of_embeddings == [path for path in (family.embedding_norm_path,) if path is not None]
+
+
 def test_an_unknown_family_is_refused_with_the_names_of_those_that_can_be_read():
     with pytest.raises(UserError) as refused:
         family_of_type("mamba")

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 import utils.models.loader as model_loader
 from tests.tiny_models import TINY_CONFIGS, save_tiny_model
+from tests.together import Gate, InBackground, at_once
 from utils.errors import UserError
 from utils.model_config import StartMark
 from utils.models.loader import ModelStore, load_model_from
@@ -49,6 +50,33 @@ def test_thirty_students_at_once_share_one_copy(own_models, monkeypatch):
         models = list(pool.map(store.get, ["tiny"] * 30))
     assert len(loads) == 1
     assert all(model is models[0] for model in models)
+
+
+def test_different_models_that_are_first_asked_for_at_once_are_all_read(tmp_path):
+    names = [f"tiny-{number}" for number in range(4)]
+    for name in names:
+        save_tiny_model(tmp_path / name)
+    store = ModelStore(Settings(models_dir=tmp_path, offline=True))
+    models = at_once([lambda name=name: store.get(name) for name in names])
+    assert [str(model.name) for model in models] == names
+
+
+def test_a_model_forgotten_while_it_is_read_is_read_again_by_those_who_ask_later(own_models, monkeypatch):
+    load = Gate(model_loader.load_model)
+    monkeypatch.setattr(model_loader, "load_model", load)
+    store = ModelStore(own_models)
+    before = InBackground(lambda: store.get("tiny"))
+    load.wait_until_begun()
+    joined = InBackground(lambda: store.get("tiny"))
+    store.forget("tiny")
+    after = InBackground(lambda: store.get("tiny"))
+    load.wait_until_begun()
+    load.let_go()
+    new = after.result()
+    assert before.result() is not new
+    assert joined.result() in (before.result(), new)
+    assert store.get("tiny") is new
+    assert load.n_begun == 2
 
 
 def test_a_model_that_cannot_be_fetched_is_asked_for_once_in_a_minute(own_models, monkeypatch):

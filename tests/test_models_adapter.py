@@ -17,6 +17,7 @@ from utils.catalogue.run import measure_catalogue, texts_for
 from utils.errors import UserError
 from utils.experiments.reference_values import reference_texts
 from utils.forward_pass import run_forward_pass
+from utils.model_config import AttentionLayout, Projections
 from utils.models.adapter import FILE_NAME, Adapter, family_in, read_adapter
 from utils.models.files import missing_files
 from utils.models.loader import load_model_from
@@ -95,7 +96,7 @@ def test_the_catalogue_reads_the_adapters_own_texts(folder):
     assert [len(sequence) for sequence in texts.inputs.sentences] == [13] * len(TEXTS)
     assert texts.prompts == frozenset(TEXTS[:3])
     catalogue = measure_catalogue(PyVeneEngine(loaded), "sha256:0", texts, 64, progress=lambda _read: None)
-    assert (catalogue.n_layers, catalogue.n_heads) == (2, 4)
+    assert catalogue.shape.as_tuple == (2, 4)
     assert not catalogue.heads_of("induction"), "a random model has none"
 
 
@@ -110,6 +111,39 @@ def test_a_family_can_be_described_without_labels(tmp_path):
     loaded = load_model_from(tmp_path)
     assert loaded.family.display_name == "Mine"
     assert len(run_forward_pass(loaded, "The cat sat", 64).tokens) > 1
+
+
+def test_a_family_may_say_itself_where_queries_keys_and_values_stand(tmp_path):
+    layout = {"projections": "by_head", "names": ["qkv"], "norm": None, "is_scaled": False}
+    described = {"like": "llama", "attention_layout": layout}
+    (tmp_path / "adapter.json").write_text(json.dumps({"family": described}))
+    family = family_in(tmp_path, "stablelm")
+    assert family.attention_layout == AttentionLayout(Projections.BY_HEAD, ("qkv",), None, is_scaled=False)
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        {},
+        {"projections": "sideways", "names": [], "norm": None},
+        {"projections": "by_head", "norm": None},
+        {"projections": "by_head", "names": ["qkv"]},
+        {"projections": "by_head", "names": "q", "norm": None},
+        {"projections": "by_head", "names": ["q", "k", "v"], "norm": None},
+        {"projections": "separate", "names": ["qkv"], "norm": None},
+        {"projections": "by_head", "names": ["qkv"], "norm": None, "scaled": False},
+        3,
+    ],
+)
+def test_a_layout_that_is_described_wrongly_is_a_sentence(tmp_path, layout):
+    (tmp_path / "adapter.json").write_text(json.dumps({"family": {"like": "llama", "attention_layout": layout}}))
+    with pytest.raises(UserError, match=r"adapter\.json of .* cannot be used"):
+        family_in(tmp_path, "stablelm")
+
+
+def test_a_layout_may_be_left_unsaid_though_another_family_has_one(tmp_path):
+    (tmp_path / "adapter.json").write_text(json.dumps({"family": {"like": "llama", "attention_layout": None}}))
+    assert family_in(tmp_path, "stablelm").attention_layout is None
 
 
 def test_without_an_adapter_an_unknown_family_is_refused(tmp_path):

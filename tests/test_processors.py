@@ -13,16 +13,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from utils.activity import DIFFUSE_MAX_PEAK, luck_limit
 from utils.catalogue.building import card_heads, roles_of_heads
 from utils.catalogue.engines import PyVeneEngine
 from utils.catalogue.file import load_catalogues
 from utils.catalogue.run import score_model, texts_for
+from utils.measures.evenness import MAX_PEAK
+from utils.measures.luck import luck_limit
+from utils.measures.measure import RoleScores
 from utils.models.loader import load_model_from
 from utils.roles import ROLES
-from utils.scoring import RoleScores, evidence_for
+from utils.scoring import evidence_for
 from utils.service import Headlight
 from utils.settings import SHIPPED_MODELS_DIR, Settings
+from utils.summary import RoleSummary
 
 SHIPPED = sorted(path.name for path in SHIPPED_MODELS_DIR.iterdir() if path.is_dir())
 CATALOGUES = load_catalogues()
@@ -60,7 +63,7 @@ def shifted(scores: RoleScores, rng: np.random.Generator) -> RoleScores:
 
 def decisions(figures: dict[str, RoleScores]) -> tuple[list, dict[str, list]]:
     """Every head's roles, main one first, and the heads of every card, strongest first, with the weak ones marked."""
-    cards = {role: [(head.id, head.weak) for head in card_heads(figures[role])] for role in ROLES}
+    cards = {role: [(head.id, head.weak) for head in card_heads(role, figures[role])] for role in ROLES}
     return roles_of_heads(figures), cards
 
 
@@ -68,9 +71,9 @@ def test_every_figure_of_a_catalogue_is_what_this_processor_measures(measured):
     name, figures = measured
     catalogue = CATALOGUES[name]
     for role, scores in figures.items():
-        assert np.abs(scores.score - catalogue.scores(role)).max() < LAST_DECIMAL + MOVES_BY
+        assert np.abs(scores.score - catalogue.usual(role).score).max() < LAST_DECIMAL + MOVES_BY
         if scores.excess is not None:
-            assert np.abs(scores.excess - catalogue.excess(role)).max() < LAST_DECIMAL + MOVES_BY
+            assert np.abs(scores.excess - catalogue.usual(role).excess).max() < LAST_DECIMAL + MOVES_BY
 
 
 def test_roles_and_cards_stay_the_same_when_every_figure_moves_a_little(measured):
@@ -84,12 +87,12 @@ def test_roles_and_cards_stay_the_same_when_every_figure_moves_a_little(measured
         assert decisions({role: shifted(scores, rng) for role, scores in figures.items()}) == (head_roles, cards)
 
 
-def room_of_lamps(service: Headlight, model: str, text: str, role: str) -> Iterator[float]:
-    """For each head of a role's card, how far it stands on this text from where its lamp goes on or off."""
-    for head in service.analyze(model, text).as_json()["categories"][role]["heads"]:
-        if head["threshold"] is not None:
-            rooms = [head["activation_score"] - head["threshold"]]
-            rooms += [] if head["peak"] is None else [DIFFUSE_MAX_PEAK - head["peak"]]
+def room_of_lamps(summary: RoleSummary) -> Iterator[float]:
+    """For each head of a role's card, how far it stands on a text from where its lamp goes on or off."""
+    for head in summary.heads:
+        if head.threshold is not None:
+            rooms = [head.activation_score - head.threshold]
+            rooms += [] if head.peak is None else [MAX_PEAK - head.peak]
             yield abs(min(rooms))  # both limits of diffuse must hold, so the one that is furthest from holding decides
 
 
@@ -97,12 +100,15 @@ def room_of_lamps(service: Headlight, model: str, text: str, role: str) -> Itera
 def test_every_lamp_of_every_prompt_that_was_tried_stands_clear_of_its_limit(service, name):
     """Those of the suggested prompts, and of the others too: which ones are suggested is decided by what they light."""
     loaded = load_model_from(SHIPPED_MODELS_DIR / name, name)
-    candidates = texts_for(loaded, CATALOGUES[name].provenance.seed).candidates
+    texts = texts_for(loaded, CATALOGUES[name].provenance.seed)
+    tried = {role: {candidate.text for candidate in texts.candidates[role]} for role in ROLES}
     for role in ROLES:
-        tried = {candidate.text for candidate in candidates[role]}
-        assert {prompt.text for prompt in CATALOGUES[name].categories[role].suggested_prompts} <= tried
-        for text in sorted(tried):
-            assert min(room_of_lamps(service, name, text, role), default=1) > CLEAR, (role, text)
+        assert {prompt.text for prompt in CATALOGUES[name].categories[role].suggested_prompts} <= tried[role]
+    for text in sorted(texts.prompts):
+        analysis = service.analyze(name, text)
+        for role in ROLES:
+            if text in tried[role]:
+                assert min(room_of_lamps(analysis.roles[role]), default=1) > CLEAR, (role, text)
 
 
 @pytest.mark.parametrize(

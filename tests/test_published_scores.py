@@ -8,6 +8,7 @@ import torch
 
 from utils.heads import HeadId
 from utils.literature import published_scores
+from utils.measures.measure import Reading
 from utils.model_config import MODELS
 from utils.models.files import local_model_dir
 from utils.models.loader import LoadedModel, load_model_from
@@ -44,7 +45,7 @@ def computed(gpt2) -> dict[str, np.ndarray]:
     patterns = capture_patterns(gpt2, ids, only_last_logits=True).patterns.numpy()
     pool = ScorePool(ROLES)
     for row, pattern in enumerate(patterns):
-        pool.add(pattern, ids[row].numpy())
+        pool.add(Reading(ids[row].numpy(), pattern))
     return {role: scores.score for role, scores in pool.result().items()}
 
 
@@ -72,7 +73,7 @@ def test_our_scores_are_the_published_mean_over_one_diagonal_but_for_the_ambiguo
     weights = np.exp(logits) * np.tril(np.ones((200, 200)))
     pattern = weights / weights.sum(axis=-1, keepdims=True)
     pool = ScorePool(ROLES)
-    pool.add(pattern, ids)
+    pool.add(Reading(ids, pattern))
     for role, offset in (("previous_token", 1), ("duplicate_token", 100), ("induction", 99)):
         diagonal = pattern[0, 0].diagonal(-offset).mean()
         assert pool.result()[role].score[0, 0] == pytest.approx(diagonal, abs=LARGEST_DIFFERENCE / 5)

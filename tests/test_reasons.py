@@ -4,13 +4,20 @@ import numpy as np
 import pytest
 
 from tests.patterns import even_pattern, ideal_pattern, text_tokens
-from utils.reasons import (
-    below_usual_reason,
-    few_rows_caution,
-    not_applicable_reason,
-    too_short_reason,
-)
-from utils.scoring import evidence_for
+from utils.measures.measure import HeadFigures, Reading
+from utils.reasons import few_rows_caution, too_short_reason
+from utils.roles import ROLES
+from utils.scoring import as_ids
+
+
+def why_grey(role, tokens):
+    return ROLES[role].measure.why_grey(ROLES[role], tokens)
+
+
+def why_below(role, figures, pattern, tokens, has_start):
+    role = ROLES[role]
+    reading = Reading(as_ids(tokens), pattern)
+    return role.measure.why_below(role, figures, reading, role.measure.evidence(reading.token_ids), has_start)
 
 
 def words(text, start=False):
@@ -20,37 +27,37 @@ def words(text, start=False):
 
 
 def test_nothing_repeats_counts_the_typed_tokens_and_not_the_start_mark():
-    reason = not_applicable_reason("induction", words("A lonely sailor watched", start=True))
+    reason = why_grey("induction", words("A lonely sailor watched", start=True))
     assert reason == "an induction head needs a token it has seen before. All 4 tokens here are different."
 
 
 def test_the_two_repetition_jobs_say_what_each_needs():
-    reason = not_applicable_reason("duplicate_token", words("A lonely sailor watched"))
+    reason = why_grey("duplicate_token", words("A lonely sailor watched"))
     assert reason.startswith("this job needs two equal tokens.")
 
 
 def test_a_word_in_two_spellings_names_both_tokens():
-    reason = not_applicable_reason("induction", words("The dog saw the bird"))
+    reason = why_grey("induction", words("The dog saw the bird"))
     assert "“The” comes twice" in reason
     assert "“The” and “·the” are two different tokens" in reason
 
 
 def test_adjacent_repeats_only():
-    reason = not_applicable_reason("induction", words("It was very very cold outside".replace("It", "it")))
+    reason = why_grey("induction", words("It was very very cold outside".replace("It", "it")))
     assert reason == "The only repeats are neighbours. There, what came next is the current token itself."
 
 
 def test_repeats_two_steps_apart_only():
-    assert "two steps apart" in not_applicable_reason("induction", words("x on and on"))
+    assert "two steps apart" in why_grey("induction", words("x on and on"))
 
 
 def test_doubled_copies_are_too_close_together():
-    reason = not_applicable_reason("induction", words("x no no yes well no"))
+    reason = why_grey("induction", words("x no no yes well no"))
     assert "too close together" in reason
 
 
 def test_duplicate_of_the_first_token_only():
-    assert "first token" in not_applicable_reason("duplicate_token", words("dog saw a dog".replace("dog", " dog", 1)))
+    assert "first token" in why_grey("duplicate_token", words("dog saw a dog".replace("dog", " dog", 1)))
 
 
 @pytest.mark.parametrize(
@@ -76,14 +83,13 @@ def test_few_rows_are_said_to_be_few():
 
 
 def head(score, usual, threshold):
-    return {"layer": 2, "head": 3, "activation_score": score, "usual": usual, "threshold": threshold}
+    return HeadFigures("L2H3", score, usual, threshold)
 
 
 def test_below_usual_gives_both_numbers_and_where_the_attention_went():
     tokens = list("xabcyzabc")
-    evidence = evidence_for("induction", tokens)
     pattern = ideal_pattern("positional", tokens)
-    reason = below_usual_reason("induction", head(0.1, 0.9, 0.5), pattern, evidence, has_start=True)
+    reason = why_below("induction", head(0.1, 0.9, 0.5), pattern, tokens, has_start=True)
     assert reason == (
         "L2H3 scores 0.10 here and 0.90 usually; it counts as active from 0.50. "
         "On these tokens it puts 100 % of its attention on the start mark instead."
@@ -92,12 +98,43 @@ def test_below_usual_gives_both_numbers_and_where_the_attention_went():
 
 def test_below_usual_says_when_the_attention_is_spread():
     tokens = list("xabcyzabc")
-    evidence = evidence_for("induction", tokens)
-    reason = below_usual_reason("induction", head(0.1, 0.9, 0.5), even_pattern(9), evidence, has_start=False)
+    reason = why_below("induction", head(0.1, 0.9, 0.5), even_pattern(9), tokens, has_start=False)
     assert "spreads its attention" in reason
 
 
 def test_a_usual_score_on_one_row_is_called_possible_luck():
-    evidence = evidence_for("induction", list("abcxya"))
-    reason = below_usual_reason("induction", head(0.6, 0.6, 0.8), np.eye(6), evidence, has_start=False)
+    reason = why_below("induction", head(0.6, 0.6, 0.8), np.eye(6), list("abcxya"), has_start=False)
     assert "one place to judge by, less could be luck" in reason
+
+
+@pytest.mark.parametrize(
+    ("steps_back", "place"), [(1, "on the previous token"), (0, "on the token itself"), (None, "on the first token")]
+)
+def test_what_a_head_does_instead_is_where_most_of_its_attention_goes(steps_back, place):
+    tokens = list("xabcyzabc")
+    pattern = ideal_pattern("positional", tokens) if steps_back is None else np.eye(9, k=-steps_back)
+    pattern[0, 0] = 1
+    said = why_below("induction", head(0.1, 0.9, 0.5), pattern, tokens, has_start=False)
+    assert said.endswith(f"On these tokens it puts 100 % of its attention {place} instead.")
+
+
+def test_spread_attention_is_said_in_a_sentence():
+    said = why_below("induction", head(0.1, 0.9, 0.5), even_pattern(9), list("xabcyzabc"), has_start=False)
+    assert said.endswith("from 0.50. On these tokens it spreads its attention over several others.")
+
+
+def test_copies_that_follow_copies_are_told_apart_from_neighbours():
+    assert why_grey("duplicate_token", words("x no no")) == (
+        "The only repeats are neighbours. There, the earlier copy is also the previous token."
+    )
+    assert "also follows another copy" in why_grey("duplicate_token", words("x no no yes no"))
+
+
+def test_a_diffuse_head_below_its_usual_level_gives_both_figures():
+    said = why_below("diffuse", head(0.6, 0.9, 0.85), np.eye(5), list("abcde"), has_start=False)
+    assert said.endswith("L2H3 scores 0.60, usually 0.90.")
+
+
+@pytest.mark.parametrize("role", ["previous_token", "positional", "current_token", "diffuse"])
+def test_a_job_that_needs_no_repetition_is_grey_only_for_want_of_words(role):
+    assert why_grey(role, words("a b c")) == "This text is too short to tell. Add a few words."

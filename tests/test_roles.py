@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from utils.roles import ROLES, SET_ROLES
+from utils.roles import ROLES, compared_roles
 from utils.scoring import evidence_for
 
 
@@ -65,7 +65,7 @@ def test_first_and_current_token_count_every_row_but_row_zero():
 
 
 def test_a_row_that_can_see_nothing_but_its_targets_is_no_evidence():
-    for role in SET_ROLES:
+    for role in compared_roles():
         assert 0 not in targets_by_row(role, "abcabc")
 
 

@@ -6,17 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scripts.calibrate import causal_pattern, random_patterns
-from tests.patterns import even_pattern, ideal_pattern
-from utils.roles import ROLES, SET_ROLES
-from utils.scoring import (
-    ScorePool,
-    check_patterns,
-    evidence_for,
-    normalised_entropy,
-    row_scores,
-    score_heads,
-)
+from tests.patterns import even_pattern, ideal_pattern, score_heads
+from utils.measures.attention_to import AttentionTo, Prediction
+from utils.measures.evenness import normalised_entropy
+from utils.measures.measure import Reading
+from utils.roles import ROLES, compared_roles
+from utils.scoring import ScorePool, check_patterns, evidence_for
 
+SET_ROLES = tuple(compared_roles())
 TEXT_WITH_EVERYTHING = list("xabcdeyabcdezabcde")
 
 
@@ -94,8 +91,8 @@ def test_a_text_without_evidence_gives_no_number():
 
 def test_pooling_counts_rows_and_not_texts():
     pool = ScorePool(["current_token"])
-    pool.add(np.eye(4)[None, None], np.arange(4))  # 3 rows at 1
-    pool.add(ideal_pattern("previous_token", np.arange(10))[None, None], np.arange(10))  # 9 rows at 0
+    pool.add(Reading(np.arange(4), np.eye(4)[None, None]))  # 3 rows at 1
+    pool.add(Reading(np.arange(10), ideal_pattern("previous_token", np.arange(10))[None, None]))  # 9 rows at 0
     result = pool.result()["current_token"]
     assert result.n_rows == 12
     assert result.score[0, 0] == pytest.approx(3 / 12)
@@ -106,7 +103,7 @@ def test_matrix_product_and_row_by_row_agree():
     patterns = random_patterns(6, 10, 2.0, seed=3).reshape(2, 3, 10, 10)
     scores = score_heads(patterns, tokens)
     for role in SET_ROLES:
-        by_row = row_scores(patterns, evidence_for(role, tokens)).mean(axis=-1)
+        by_row = ROLES[role].measure.row_shares(Reading(tokens, patterns), evidence_for(role, tokens)).mean(axis=-1)
         assert scores[role].score == pytest.approx(by_row)
 
 
@@ -150,7 +147,7 @@ def test_scores_stay_in_range_and_leave_the_pattern_alone(case):
         assert scores.score.shape == (2, 3)
         if scores.n_rows:
             assert ((scores.score >= 0) & (scores.score <= 1)).all()
-            if role != "diffuse":
+            if ROLES[role].measure.has_chance:
                 assert (scores.excess <= 1 + 1e-12).all()
                 assert 0 < scores.chance < 1
     assert (patterns == before).all()
@@ -192,3 +189,18 @@ def test_sharper_attention_is_never_more_diffuse(case):
     patterns, _ = case
     sharper = causal_pattern(np.where(patterns > 0, 2 * np.log(np.maximum(patterns, 1e-300)), -np.inf))
     assert (normalised_entropy(sharper) <= normalised_entropy(patterns) + 1e-9).all()
+
+
+def test_a_row_whose_targets_are_all_that_it_sees_is_no_evidence_and_counted_as_left_out():
+    """A made-up role that predicts everything in sight up to row 2, and one key after it."""
+
+    def predicts(token_ids):
+        targets = np.tril(np.ones((len(token_ids), len(token_ids)), dtype=bool))
+        targets[3:, 1:] = False
+        return Prediction(targets, np.zeros(len(token_ids), dtype=bool))
+
+    evidence = AttentionTo(predicts).evidence(np.arange(6))
+    assert evidence.rows.tolist() == [3, 4, 5]
+    assert evidence.chance == pytest.approx([1 / 4, 1 / 5, 1 / 6])
+    assert evidence.n_left_out == 3
+    assert not evidence.targets[:3].any()

@@ -23,23 +23,22 @@ def service():
 
 def test_a_repeated_sentence_lights_induction_and_its_evidence_is_in_the_pattern(service):
     analysis = service.analyze(MODEL, REPEATED)
-    induction = analysis.categories["induction"]
-    assert induction["status"] == "active"
-    strongest = max(induction["heads"], key=lambda head: head["activation_score"])
-    pattern = analysis.forward.patterns[strongest["layer"], strongest["head"]]
+    induction = analysis.roles["induction"]
+    assert induction.status == "active"
+    pattern = analysis.forward.patterns[induction.strongest.id]
     ids = analysis.forward.token_ids
-    for cell in strongest["evidence"]:
-        assert pattern[cell["query_pos"], cell["key_pos"]] == pytest.approx(cell["weight"])
-        assert ids[cell["key_pos"] - 1] == ids[cell["query_pos"]]
+    for look in induction.strongest.evidence:
+        assert pattern[look.query_pos, look.key_pos] == pytest.approx(look.weight)
+        assert ids[look.key_pos - 1] == ids[look.query_pos]
 
 
 def test_the_score_on_the_page_is_the_mean_of_the_evidence_rows(service):
     analysis = service.analyze(MODEL, REPEATED)
     for role in ("previous_token", "induction", "positional", "current_token"):
-        for head in analysis.categories[role]["heads"]:
-            if 0 < analysis.categories[role]["n_evidence"] == len(head["evidence"]):
-                weights = [cell["weight"] for cell in head["evidence"]]
-                assert head["activation_score"] == pytest.approx(np.mean(weights), abs=MEAN_WEIGHT)
+        for head in analysis.roles[role].heads:
+            if 0 < analysis.roles[role].n_evidence == len(head.evidence):
+                weights = [look.weight for look in head.evidence]
+                assert head.activation_score == pytest.approx(np.mean(weights), abs=MEAN_WEIGHT)
 
 
 def test_every_head_of_the_model_has_live_scores(service):
@@ -87,8 +86,9 @@ def test_an_empty_prompt_is_answered_with_a_sentence(service, prompt):
 def test_a_head_that_is_not_there_names_the_model_s_own_range(service):
     with pytest.raises(UserError) as refusal:
         service.heatmap_html(MODEL, REPEATED, 7, 0)
-    assert refusal.value.sentence == "This model has layers 0 to 3. The link asked for layer 7."
-    with pytest.raises(UserError, match="heads 0 to 7"):
+    sentence = "This model has layers 0 to 3, each with heads 0 to 7. There is no layer 7, head 0."
+    assert refusal.value.sentence == sentence
+    with pytest.raises(UserError, match="There is no layer 0, head 12"):
         service.heatmap_html(MODEL, REPEATED, 0, 12)
 
 

@@ -59,9 +59,8 @@ def test_models_hold_no_pickles_and_stay_small():
 def test_every_promise_of_a_suggested_prompt_is_kept(service, name):
     for role in ROLES:
         for suggestion in CATALOGUES[name].categories[role].suggested_prompts:
-            summary = service.analyze(name, suggestion.text).categories[role]
-            lit = sum(head["is_active"] for head in summary["heads"])
-            assert (lit, len(summary["heads"])) == (suggestion.lights, suggestion.of), (role, suggestion.text)
+            summary = service.analyze(name, suggestion.text).roles[role]
+            assert (summary.n_active, len(summary.heads)) == (suggestion.lights, suggestion.of), (role, suggestion.text)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -73,19 +72,19 @@ def test_a_role_with_heads_has_a_prompt_that_lights_it(name):
 
 def test_the_default_model_has_grown_the_roles_that_the_app_is_about():
     catalogue = CATALOGUES[DEFAULT]
-    assert catalogue.scores("previous_token").max() >= 0.6
-    assert catalogue.scores("induction").max() >= 0.6
-    assert catalogue.excess("positional").max() > 0.4
+    assert catalogue.usual("previous_token").score.max() >= 0.6
+    assert catalogue.usual("induction").score.max() >= 0.6
+    assert catalogue.usual("positional").excess.max() > 0.4
 
 
 @pytest.mark.parametrize("name", [name for name in SHIPPED if name != ONE_LAYER])
 def test_every_shipped_model_of_several_layers_has_a_previous_token_and_an_induction_head(name):
     for role in ("previous_token", "induction"):
-        assert CATALOGUES[name].excess(role).max() > 0.4
+        assert CATALOGUES[name].usual(role).excess.max() > 0.4
 
 
 def test_one_layer_has_no_induction_head_and_two_that_learnt_the_same_have():
-    one, two = (CATALOGUES[name].scores("induction").max() for name in (ONE_LAYER, TWO_LAYERS))
+    one, two = (CATALOGUES[name].usual("induction").score.max() for name in (ONE_LAYER, TWO_LAYERS))
     assert one < 0.1
     assert two > 0.6
     recipes = [training_facts(name)["recipe"] for name in (ONE_LAYER, TWO_LAYERS)]
@@ -98,7 +97,7 @@ def test_the_kept_copies_of_the_toys_show_a_phase_change_in_two_layers_alone(nam
     assert dynamics is not None
     assert (phase_change(dynamics.best("induction"), dynamics.steps) is not None) == has_changed
     assert (dynamics.second_copy_loss[-1] < dynamics.second_copy_loss[0] / 2) == has_changed
-    finished = CATALOGUES[name].scores("induction").max()
+    finished = CATALOGUES[name].usual("induction").score.max()
     assert dynamics.best("induction")[-1] == pytest.approx(finished, abs=0.05)
 
 
@@ -122,14 +121,14 @@ def test_the_default_model_continues_simple_english():
 def test_the_done_sentence_lights_heads_for_real_reasons(service):
     """The cat sat on the mat. The cat sat on the: what the README promises for a first look."""
     analysis = service.analyze(DEFAULT, "The cat sat on the mat. The cat sat on the")
-    induction = analysis.categories["induction"]
-    assert induction["status"] == "active"
+    induction = analysis.roles["induction"]
+    assert induction.status == "active"
     ids = analysis.forward.token_ids
-    for head in induction["heads"]:
-        if head["is_active"]:
-            cell = head["evidence"][0]
-            assert ids[cell["key_pos"] - 1] == ids[cell["query_pos"]]
-    assert analysis.categories["previous_token"]["status"] == "active"
+    for head in induction.heads:
+        if head.is_active:
+            look = head.evidence[0]
+            assert ids[look.key_pos - 1] == ids[look.query_pos]
+    assert analysis.roles["previous_token"].status == "active"
 
 
 @pytest.mark.parametrize("name", SHIPPED)

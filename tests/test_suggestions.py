@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from utils.catalogue.suggestions import CANDIDATES, Candidate, choose_suggestions
+from utils.catalogue.suggestions import Candidate, candidates, choose_suggestions
 from utils.roles import ROLES
 
 
@@ -43,19 +43,19 @@ def test_each_text_is_measured_once_for_all_roles():
         calls[text] += 1
         return dict.fromkeys(ROLES, (1, 1))
 
-    choose_suggestions(measure, list(ROLES))
+    choose_suggestions(measure, list(ROLES), candidates())
     assert set(calls.values()) == {1}
 
 
 def test_every_role_has_at_least_eight_different_candidates():
     for role in ROLES:
-        texts = [candidate.text for candidate in CANDIDATES[role]]
+        texts = [candidate.text for candidate in candidates()[role]]
         assert len(set(texts)) == len(texts) >= 8
 
 
 def test_repetition_roles_have_prose_and_lists_in_which_words_return():
     for role in ("induction", "duplicate_token"):
-        assert {candidate.is_prose for candidate in CANDIDATES[role]} == {True, False}
-        for candidate in CANDIDATES[role]:
+        assert {candidate.is_prose for candidate in candidates()[role]} == {True, False}
+        for candidate in candidates()[role]:
             words = candidate.text.replace(",", "").replace(".", "").split()
             assert len(set(words)) < len(words), candidate.text

@@ -7,7 +7,6 @@ import pytest
 from app import create_app
 from tests.test_browser_heads import HeadsPages
 from utils.errors import UserError
-from utils.heads import HeadId
 from utils.models.files import missing_files
 from utils.service import Headlight
 from utils.settings import SHIPPED_MODELS_DIR, Settings
@@ -25,13 +24,13 @@ def service() -> Headlight:
 
 
 def heads_of(service, role):
-    return [HeadId(head["layer"], head["head"]) for head in service.analyze(TUNES, PROMPT).categories[role]["heads"]]
+    return [head.id for head in service.analyze(TUNES, PROMPT).roles[role].heads]
 
 
 def test_notes_said_twice_light_the_induction_heads_which_then_foresee_the_next_note(service):
     analysis = service.analyze(TUNES, PROMPT)
-    assert analysis.categories["induction"]["status"] == "active"
-    assert analysis.categories["previous_token"]["status"] == "active"
+    assert analysis.roles["induction"].status == "active"
+    assert analysis.roles["previous_token"].status == "active"
     assert analysis.forward.predictions[0].token.word == "D4"
 
 
@@ -62,7 +61,7 @@ def test_english_is_refused_with_an_example_of_notes(service):
     with pytest.raises(UserError) as refused:
         service.analyze(TUNES, "The cat sat on the mat.")
     assert "reads notes" in refused.value.sentence
-    assert service.analyze(TUNES, refused.value.fix.prompt).categories["induction"]["status"] == "active"
+    assert service.analyze(TUNES, refused.value.fix.prompt).roles["induction"].status == "active"
 
 
 def test_a_student_who_comes_with_english_gets_notes_with_one_press(dash_duo, service):

@@ -1,114 +1,27 @@
-"""Is a role active on this text? The live decision, and the test against chance behind it.
-
-A head is active for a set role when its excess reaches E, the largest of
-
-- `MIN_EXCESS`, 0.2: less is too little to call a job;
-- half of the head's own catalogued excess: a head is compared with itself;
-- L, the luck limit: what a head with random logits exceeds in at most 5 % of cases on these very rows. One row of a
-  short text proves little, many rows prove much, and L says how much.
-
-L comes from `N_DRAWS` heads with random logits of standard deviation 3 (spikier than most heads, so L is careful),
-with a fixed seed. Because draws only estimate a 95th percentile, the upper end of its 99.8 % confidence interval is
-taken (Hahn & Meeker 1991, order statistics), here the 95.7th. The logits of one row are exchangeable, so L depends
-only on how many keys each row sees and how many of them are targets.
-
-Diffuse is active when its score is at least 0.85 and its peak at most 0.35. It has no luck limit: a head with weak
-random logits honestly is diffuse.
+"""Is a role active on this text? The one place of the live decision: every page, the API and the catalogue's promises
+read its answer. How a role decides belongs to its measure (`utils/measures/`).
 """
 
 from __future__ import annotations
 
-import math
-from functools import lru_cache
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-import numpy as np
-
+from utils.measures.measure import Decision
 from utils.roles import ROLES
-from utils.scoring import Evidence, excess_over_chance
 
-MIN_EXCESS = 0.2
-USUAL_SHARE = 0.5
-DIFFUSE_MIN_SCORE = 0.85
-DIFFUSE_MAX_PEAK = 0.35
-
-N_DRAWS = 10_000
-LOGIT_STD = 3.0
-LUCK_RATE = 0.05
-SEED = 20260
+if TYPE_CHECKING:
+    from utils.catalogue.schema import ModelCatalogue
+    from utils.scoring import ScoredText
 
 
-def active_from(evidence: Evidence, catalogued_excess: np.ndarray | float) -> np.ndarray | float:
-    """E, the excess from which a head counts as active on these evidence rows; in (0, 1).
+def decide(scored: ScoredText, catalogue: ModelCatalogue | None) -> Mapping[str, Decision]:
+    """For every role that the text has evidence for, which heads do it: thresholds, usual levels, active or not.
 
-    Args: catalogued_excess: of one head, or an array of any shape.
+    Without a catalogue no head has a usual level, and the threshold is that of a head that nobody knows.
     """
-    floor = max(MIN_EXCESS, luck_limit(evidence))
-    return np.maximum(floor, USUAL_SHARE * np.asarray(catalogued_excess))
-
-
-def to_score(excess: np.ndarray | float, chance: float) -> np.ndarray | float:
-    """Where an excess stands on the score axis: chance + excess * (1 - chance)."""
-    return chance + excess * (1 - chance)
-
-
-def is_diffuse(score: np.ndarray | float, peak: np.ndarray | float) -> np.ndarray | bool:
-    """Whether rows are even enough (score) and no weight stands out (peak); both limits must hold."""
-    return (np.asarray(score) >= DIFFUSE_MIN_SCORE) & (np.asarray(peak) <= DIFFUSE_MAX_PEAK)
-
-
-def luck_limit(evidence: Evidence) -> float:
-    """L: the excess that a random-logit head exceeds in at most 5 % of cases on these rows.
-
-    About .87 for one row of 6 tokens and .36 for one of 20; near 0 for many rows. 1.0 without a row.
-    """
-    n_targets = evidence.targets[evidence.rows].sum(axis=1)
-    return _luck_limit(tuple(zip(evidence.rows.tolist(), n_targets.tolist(), strict=True)))
-
-
-@lru_cache(maxsize=1024)
-def _luck_limit(rows: tuple[tuple[int, int], ...]) -> float:
-    """The same from (query_pos, number of targets) of each evidence row."""
-    if not rows:
-        return 1.0
-    scores = sum(random_head_mass(query_pos, n_targets) for query_pos, n_targets in rows) / len(rows)
-    chance = sum(n_targets / (query_pos + 1) for query_pos, n_targets in rows) / len(rows)
-    rank = _careful_rank()
-    limit = np.partition(np.asarray(scores), rank)[rank]
-    return min(1.0, float(excess_over_chance(limit, chance)))
-
-
-def _careful_rank() -> int:
-    """Index among the sorted draws of the upper confidence limit for their 95th percentile."""
-    spread = 3.09 * math.sqrt(LUCK_RATE * (1 - LUCK_RATE) / N_DRAWS)
-    return math.ceil(N_DRAWS * (1 - LUCK_RATE + spread))
-
-
-@lru_cache(maxsize=1024)
-def random_head_mass(query_pos: int, n_targets: int) -> np.ndarray:
-    """Attention mass that random-logit heads put on `n_targets` of the `query_pos` + 1 keys in sight: [N_DRAWS].
-
-    The softmax of a row is weight / sum of weights. The targets' weights are drawn for this row; the rest of the sum
-    is read from one table of running sums, started at another draw for every row, so that rows are independent.
-    """
-    n_others = query_pos + 1 - n_targets
-    logits = np.random.default_rng((SEED, query_pos, n_targets)).standard_normal((n_targets, N_DRAWS), np.float32)
-    on_targets = np.exp(LOGIT_STD * logits).sum(axis=0)
-    table = _running_sums(max(128, 1 << (n_others - 1).bit_length()))
-    on_others = np.roll(table[n_others - 1], 997 * query_pos)
-    mass = on_targets / (on_targets + on_others)
-    mass.flags.writeable = False
-    return mass
-
-
-@lru_cache(maxsize=1)
-def _running_sums(n_keys: int) -> np.ndarray:
-    """Sums of the first 1 … n_keys random weights exp(3 z): [n_keys, N_DRAWS]; a longer table begins with a shorter."""
-    logits = np.random.default_rng(SEED).standard_normal((n_keys, N_DRAWS), np.float32)
-    return np.cumsum(np.exp(LOGIT_STD * logits), axis=0, dtype=np.float32)
-
-
-def role_thresholds(role_key: str, evidence: Evidence, catalogued_excess: np.ndarray) -> np.ndarray:
-    """The scores from which heads are active for a role on these rows, the notches on their bars: [head]."""
-    if ROLES[role_key].predicts is None:
-        return np.full(len(catalogued_excess), DIFFUSE_MIN_SCORE)
-    return np.asarray(to_score(active_from(evidence, catalogued_excess), evidence.mean_chance or 0.0))
+    return {
+        key: ROLES[key].measure.decide(live, scored.evidence[key], catalogue.usual(key) if catalogue else None)
+        for key, live in scored.roles.items()
+        if live.n_rows
+    }

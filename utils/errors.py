@@ -38,3 +38,7 @@ class UserError(Exception):
         self.hint = hint
         self.status = status
         self.fix = fix
+
+    def again(self) -> UserError:
+        """The same words for somebody else, who gets a trace of their own."""
+        return UserError(self.sentence, self.hint, self.status, self.fix)

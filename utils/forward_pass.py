@@ -8,8 +8,11 @@ import numpy as np
 import torch
 
 from utils.errors import Fix, Notice, UserError
+from utils.heads import Shape
+from utils.measures.measure import Need, Reading
 from utils.models.loader import LoadedModel
 from utils.pyvene_engine import capture_patterns
+from utils.roles import needs_of_roles
 from utils.scoring import ROW_SUM_TOLERANCE
 from utils.tokens import Token, count_whole_tokens, tokens_from_ids
 
@@ -32,6 +35,7 @@ class ForwardPass:
     Args: prompt: the text that was read, after cutting. tokens: one for each position; a start mark is entry 0.
     patterns: [layer, head, query_pos, key_pos], float32, read-only, causal, rows sum to 1.
     predictions: the most likely next tokens, likeliest first. notices: what was changed about the text.
+    head_values: what each head hands on, [layer, head, position, d_head], float32; None unless some role needs it.
     """
 
     model_name: str
@@ -40,14 +44,24 @@ class ForwardPass:
     patterns: np.ndarray
     predictions: tuple[Prediction, ...]
     notices: tuple[Notice, ...]
+    head_values: np.ndarray | None = None
 
     @property
     def token_ids(self) -> tuple[int, ...]:
         return tuple(token.id for token in self.tokens)
 
     @property
+    def reading(self) -> Reading:
+        """What the roles' measures see of it."""
+        return Reading(np.array(self.token_ids, dtype=np.int64), self.patterns, self.head_values)
+
+    @property
     def has_start_mark(self) -> bool:
         return self.tokens[0].is_start
+
+    @property
+    def shape(self) -> Shape:
+        return Shape(int(self.patterns.shape[0]), int(self.patterns.shape[1]))
 
     @property
     def n_layers(self) -> int:
@@ -56,11 +70,6 @@ class ForwardPass:
     @property
     def n_heads(self) -> int:
         return int(self.patterns.shape[1])
-
-    @property
-    def n_bytes(self) -> int:
-        """Memory that keeping this takes, nearly all of it the patterns."""
-        return int(self.patterns.nbytes) + 500 * (len(self.tokens) + len(self.predictions)) + 4 * len(self.prompt)
 
 
 @dataclass(frozen=True)
@@ -81,12 +90,16 @@ def run_forward_pass(loaded: LoadedModel, prompt: str, max_tokens: int) -> Forwa
     """
     encoded = encode_prompt(loaded, prompt, max_tokens)
     tokens = tokens_from_ids(loaded.tokenizer, encoded.ids, has_start_mark=loaded.start_mark_id is not None)
-    capture = capture_patterns(loaded, torch.tensor([encoded.ids]), only_last_logits=True)
+    wants_values = Need.HEAD_VALUES in needs_of_roles()
+    capture = capture_patterns(
+        loaded, torch.tensor([encoded.ids]), only_last_logits=True, with_head_values=wants_values
+    )
     patterns = capture.patterns[0].numpy()
     _check_patterns(loaded.name, patterns)
     patterns.setflags(write=False)
+    values = None if capture.head_values is None else capture.head_values[0].numpy()
     predictions = _most_likely(loaded, capture.logits[0, -1])
-    return ForwardPass(loaded.name, encoded.text, tokens, patterns, predictions, encoded.notices)
+    return ForwardPass(loaded.name, encoded.text, tokens, patterns, predictions, encoded.notices, values)
 
 
 def encode_prompt(loaded: LoadedModel, prompt: str, max_tokens: int) -> EncodedPrompt:

@@ -1,7 +1,6 @@
 """What every head of a model does on one text, for the pages that show all heads and not only those on a card.
 
-The role cards list at most eight heads each; here every head has its figures for every role, catalogued or not. The
-decision "active" is the one of `utils/activity.py`.
+The role cards list at most eight heads each; here every head has its figures for every role, catalogued or not.
 """
 
 from __future__ import annotations
@@ -11,18 +10,14 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from utils.activity import is_diffuse, role_thresholds, to_score
 from utils.heads import HeadId
 from utils.roles import OTHER, ROLES
-from utils.scoring import RoleScores
 
 if TYPE_CHECKING:
     from utils.analysis import Analysis
     from utils.catalogue.schema import ModelCatalogue
 
-ROUNDING = 1e-9
-
-Status = Literal["active", "below_usual", "not_applicable"]
+LevelStatus = Literal["active", "below_usual", "not_applicable"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +35,7 @@ class RoleLevel:
     usual: float | None = None
     chance: float | None = None
     threshold: float | None = None
-    status: Status | None = None
+    status: LevelStatus | None = None
 
     @property
     def is_active(self) -> bool:
@@ -61,7 +56,7 @@ class HeadLevels:
         return self.jobs[0] if self.jobs else OTHER
 
     @property
-    def status(self) -> Status | None:
+    def status(self) -> LevelStatus | None:
         """Whether the main job shows on this text."""
         return self.levels[self.jobs[0]].status if self.jobs else None
 
@@ -79,22 +74,17 @@ def head_levels(analysis: Analysis | None, catalogue: ModelCatalogue | None) -> 
     """Every head of the model, by layer and head.
 
     Without an analysis (no text yet) there are usual levels only; without a catalogue live scores only; without
-    either the list is empty.
+    either the list is empty. Args: catalogue: the one that the analysis was made with.
     """
-    shape = _shape(analysis, catalogue)
-    figures = {role: _figures(role, shape, analysis, catalogue) for role in ROLES}
-    return [_head_levels(HeadId(*index), figures, catalogue) for index in np.ndindex(shape)]
-
-
-def _shape(analysis: Analysis | None, catalogue: ModelCatalogue | None) -> tuple[int, int]:
     known = analysis.forward if analysis is not None else catalogue
-    return (known.n_layers, known.n_heads) if known is not None else (0, 0)
+    heads = known.shape.all() if known is not None else []
+    figures = {role: _figures(role, analysis, catalogue) for role in ROLES}
+    return [_head_levels(head, figures, catalogue) for head in heads]
 
 
 @dataclass(frozen=True)
 class _Figures:
-    """One role's figures for all heads, [layer, head]; None where there are none at all. is_active: by the live
-    decision, whether or not the role is a job of the head."""
+    """One role's figures for all heads, [layer, head]; None where there are none at all."""
 
     score: np.ndarray | None = None
     usual: np.ndarray | None = None
@@ -103,27 +93,13 @@ class _Figures:
     chance: float | None = None
 
 
-def _figures(
-    role: str, shape: tuple[int, int], analysis: Analysis | None, catalogue: ModelCatalogue | None
-) -> _Figures:
-    usual = catalogue.scores(role) if catalogue is not None else None
+def _figures(role: str, analysis: Analysis | None, catalogue: ModelCatalogue | None) -> _Figures:
     if analysis is None:
-        return _Figures(usual=usual)
-    live = analysis.live.get(role)
-    if live is None or live.n_rows == 0:
+        return _Figures(usual=catalogue.usual(role).score if catalogue is not None else None)
+    if role not in analysis.decisions:
         return _Figures()
-    excess = catalogue.excess(role) if catalogue is not None else None
-    catalogued = excess if excess is not None else np.zeros(shape)
-    thresholds = role_thresholds(role, analysis.evidence[role], catalogued.ravel()).reshape(shape)
-    if live.chance is None or live.excess is None:
-        return _Figures(live.score, usual, thresholds, np.asarray(is_diffuse(live.score, _peaks(live))))
-    if excess is not None:
-        usual = np.asarray(to_score(excess, live.chance))
-    return _Figures(live.score, usual, thresholds, live.score >= thresholds - ROUNDING, live.chance)
-
-
-def _peaks(live: RoleScores) -> np.ndarray:
-    return live.peak if live.peak is not None else np.ones_like(live.score)
+    live, decision = analysis.live[role], analysis.decisions[role]
+    return _Figures(live.score, decision.usual, decision.threshold, decision.is_active, live.chance)
 
 
 def _head_levels(head: HeadId, figures: dict[str, _Figures], catalogue: ModelCatalogue | None) -> HeadLevels:
@@ -132,7 +108,7 @@ def _head_levels(head: HeadId, figures: dict[str, _Figures], catalogue: ModelCat
 
 
 def _level(role: str, head: HeadId, is_job: bool, figures: _Figures) -> RoleLevel:
-    status: Status | None = None
+    status: LevelStatus | None = None
     if is_job and figures.is_active is not None:
         status = "active" if figures.is_active[head] else "below_usual"
     elif is_job and figures.usual is None:  # there is a text, and nothing in it to judge this role by

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from utils.errors import UserError
+from utils.heads import Shape
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -42,6 +43,35 @@ class Norm(Enum):
     NONE = "none"  # it is read as it is
 
 
+class Projections(Enum):
+    """In which modules of an attention module its queries, keys and values are made."""
+
+    SEPARATE = "separate"  # three modules: queries, keys, values; keys and values may have fewer heads
+    BY_KIND = "by_kind"  # one module: all queries, then all keys, then all values
+    BY_HEAD = "by_head"  # one module: query, key and value of head 0, then those of head 1, and so on
+
+
+@dataclass(frozen=True)
+class AttentionLayout:
+    """Where a family keeps the weights of its queries, keys and values.
+
+    Args: names: of the modules in an attention module, three for SEPARATE, else one. norm: the module of a block that
+    the attention reads through, None without one. is_scaled: whether query times key is scaled by 1/sqrt(d_head), where
+    the attention module does not say.
+    Raises: ValueError for another number of names.
+    """
+
+    projections: Projections
+    names: tuple[str, ...]
+    norm: str | None
+    is_scaled: bool = True
+
+    def __post_init__(self) -> None:
+        wanted = 3 if self.projections is Projections.SEPARATE else 1
+        if len(self.names) != wanted:
+            raise ValueError(f'"{self.projections.value}" has names: {wanted}, not {len(self.names)}')
+
+
 @dataclass(frozen=True)
 class Family:
     """One architecture as transformers writes it.
@@ -53,7 +83,10 @@ class Family:
     before it is added. final_norm_path leads to what the unembedding reads, the identity in a family without norms.
     The `…_attr` are names of config attributes; n_kv_heads_attr is None where each head has its own keys,
     max_positions_attr where no position is too far. The other paths lead from the model to a module. start_mark: the
-    rule for a model of this family that is not in MODELS.
+    rule for a model of this family that is not in MODELS. attention_layout: None where nobody has said it; circuits
+    cannot be told then. position_embedding_path: where positions that are learned stand, with n_rows_before_positions
+    rows at the front that belong to no position; None where they are not learned, or nobody has said where.
+    embedding_norm_path: None unless token embeddings are normed before the first block.
     """
 
     key: str
@@ -74,6 +107,10 @@ class Family:
     start_mark: StartMark = StartMark.AS_TOKENIZER
     norm: Norm = Norm.LAYER
     attention_norm_path: str | None = None
+    attention_layout: AttentionLayout | None = None
+    position_embedding_path: str | None = None
+    n_rows_before_positions: int = 0
+    embedding_norm_path: str | None = None
 
     def n_layers(self, config: PreTrainedConfig) -> int:
         return int(getattr(config, self.n_layers_attr))
@@ -105,18 +142,19 @@ def _llama_like(key: str, display_name: str, start_mark: StartMark, model_types:
         model_types=model_types or (key,),
         block_path="model.layers[{layer}]",
         attention_path="model.layers[{layer}].self_attn",
-        output_projection_path="model.layers[{layer}].self_attn." + ("dense" if key == "phi" else "o_proj"),
+        output_projection_path="model.layers[{layer}].self_attn.o_proj",
         mlp_output_path="model.layers[{layer}].mlp",
         n_layers_attr="num_hidden_layers",
         n_heads_attr="num_attention_heads",
         n_kv_heads_attr="num_key_value_heads",
         max_positions_attr="max_position_embeddings",
         embedding_path="model.embed_tokens",
-        final_norm_path="model.final_layernorm" if key == "phi" else "model.norm",
+        final_norm_path="model.norm",
         unembedding_path="lm_head",
         positions=Positions.ROTARY,
         start_mark=start_mark,
-        norm=Norm.LAYER if key == "phi" else Norm.RMS,
+        norm=Norm.RMS,
+        attention_layout=AttentionLayout(Projections.SEPARATE, ("q_proj", "k_proj", "v_proj"), "input_layernorm"),
     )
 
 
@@ -127,6 +165,16 @@ def _gemma3() -> Family:
         mlp_output_path="model.layers[{layer}].post_feedforward_layernorm",
         attention_norm_path="model.layers[{layer}].post_attention_layernorm",
         norm=Norm.RMS_PLUS_ONE,
+    )
+
+
+def _phi() -> Family:
+    """Llama's layout under other names, with LayerNorms; attention and MLP read the same."""
+    return replace(
+        _llama_like("phi", "Phi", StartMark.NONE),
+        output_projection_path="model.layers[{layer}].self_attn.dense",
+        final_norm_path="model.final_layernorm",
+        norm=Norm.LAYER,
     )
 
 
@@ -147,6 +195,8 @@ _FAMILIES = (
         final_norm_path="transformer.ln_f",
         unembedding_path="lm_head",
         positions=Positions.LEARNED,
+        attention_layout=AttentionLayout(Projections.BY_KIND, ("c_attn",), "ln_1"),
+        position_embedding_path="transformer.wpe",
     ),
     Family(
         key="gpt_neo",
@@ -164,6 +214,13 @@ _FAMILIES = (
         final_norm_path="transformer.ln_f",
         unembedding_path="lm_head",
         positions=Positions.LEARNED,
+        attention_layout=AttentionLayout(
+            Projections.SEPARATE,
+            ("attention.q_proj", "attention.k_proj", "attention.v_proj"),
+            "ln_1",
+            is_scaled=False,
+        ),
+        position_embedding_path="transformer.wpe",
     ),
     Family(
         key="gpt_neox",
@@ -181,6 +238,7 @@ _FAMILIES = (
         final_norm_path="gpt_neox.final_layer_norm",
         unembedding_path="lm_head",
         positions=Positions.ROTARY,
+        attention_layout=AttentionLayout(Projections.BY_HEAD, ("query_key_value",), "input_layernorm"),
     ),
     Family(
         key="opt",
@@ -199,13 +257,16 @@ _FAMILIES = (
         unembedding_path="lm_head",
         positions=Positions.LEARNED,
         start_mark=StartMark.ONE,  # OPT was trained with one </s> before every text
+        attention_layout=AttentionLayout(Projections.SEPARATE, ("q_proj", "k_proj", "v_proj"), "self_attn_layer_norm"),
+        position_embedding_path="model.decoder.embed_positions",
+        n_rows_before_positions=2,
     ),
     _llama_like("llama", "Llama", StartMark.AS_TOKENIZER),
     _llama_like("qwen2", "Qwen2", StartMark.NONE),  # Qwen has no bos token
     _llama_like("qwen3", "Qwen3", StartMark.NONE),
     _gemma3(),
     _llama_like("mistral", "Mistral", StartMark.AS_TOKENIZER),
-    _llama_like("phi", "Phi", StartMark.NONE),
+    _phi(),
     Family(
         key="bloom",
         display_name="BLOOM",
@@ -223,6 +284,8 @@ _FAMILIES = (
         unembedding_path="lm_head",
         positions=Positions.ALIBI,
         start_mark=StartMark.NONE,
+        attention_layout=AttentionLayout(Projections.BY_HEAD, ("query_key_value",), "input_layernorm"),
+        embedding_norm_path="transformer.word_embeddings_layernorm",
     ),
     Family(
         key="attention_only",
@@ -242,6 +305,8 @@ _FAMILIES = (
         positions=Positions.SHORTFORMER,
         start_mark=StartMark.ONE,
         norm=Norm.NONE,
+        attention_layout=AttentionLayout(Projections.SEPARATE, ("query", "key", "value"), norm=None),
+        position_embedding_path="positions",
     ),
 )
 FAMILIES: dict[str, Family] = {family.key: family for family in _FAMILIES}
@@ -270,8 +335,10 @@ class ModelSpec:
 
     Args: name: as on the Hugging Face hub, or of its folder in models/. family: a key of FAMILIES, None where the
     model's own adapter describes it (utils/models/adapter.py). licence: in its owner's words. start_mark: as
-    the model was trained, offline and live alike. is_gated: its owner asks for an account before it can be fetched.
-    is_own: it comes with Headlight and is never looked for on the hub, where the name could be anybody's.
+    the model was trained, offline and live alike. shape, millions: layers and heads, and weights in millions, as the
+    model's own config and card give them, to be shown where its files are not here; None for a model that ships.
+    is_gated: its owner asks for an account before it can be fetched. is_own: it comes with Headlight and is never
+    looked for on the hub, where the name could be anybody's.
     """
 
     name: str
@@ -279,6 +346,8 @@ class ModelSpec:
     family: str | None
     licence: str
     start_mark: StartMark
+    shape: Shape | None = None
+    millions: float | None = None
     is_gated: bool = False
     is_own: bool = False
 
@@ -290,38 +359,45 @@ class ModelSpec:
 
 # Start marks: GPT-2, Pythia, GPT-Neo, TinyStories, SmolLM2 and BLOOM met <|endoftext|> or <s> only between documents
 # and their tokenizers put none; Qwen has none at all; Llama and Gemma tokenizers put one before every text.
+NONE, ONE = StartMark.NONE, StartMark.ONE
 _MODELS = (
-    ModelSpec("classroom-gpt2", "Classroom GPT-2", "gpt2", "MIT", StartMark.ONE, is_own=True),
-    ModelSpec("classroom-qwen2", "Classroom Qwen2", "qwen2", "MIT", StartMark.ONE, is_own=True),
-    ModelSpec("classroom-neox", "Classroom Pythia", "gpt_neox", "MIT", StartMark.ONE, is_own=True),
-    ModelSpec("classroom-opt", "Classroom OPT", "opt", "MIT", StartMark.ONE, is_own=True),
-    ModelSpec("classroom-attn-2l", "Classroom toy, two layers", "attention_only", "MIT", StartMark.ONE, is_own=True),
-    ModelSpec("classroom-attn-1l", "Classroom toy, one layer", "attention_only", "MIT", StartMark.ONE, is_own=True),
-    ModelSpec("classroom-tunes", "Classroom tunes", None, "MIT", StartMark.ONE, is_own=True),
-    ModelSpec("callummcdougall/attn_only_2L_half", "ARENA's toy", "attention_only", "none stated", StartMark.ONE),
-    ModelSpec("gpt2", "GPT-2", "gpt2", "MIT", StartMark.NONE),
-    ModelSpec("gpt2-medium", "GPT-2 medium", "gpt2", "MIT", StartMark.NONE),
-    ModelSpec("distilgpt2", "DistilGPT-2", "gpt2", "Apache 2.0", StartMark.NONE),
-    ModelSpec("Qwen/Qwen2.5-0.5B", "Qwen2.5 0.5B", "qwen2", "Apache 2.0", StartMark.NONE),
-    ModelSpec("Qwen/Qwen2.5-0.5B-Instruct", "Qwen2.5 0.5B Instruct", "qwen2", "Apache 2.0", StartMark.NONE),
-    ModelSpec("Qwen/Qwen3-0.6B", "Qwen3 0.6B", "qwen3", "Apache 2.0", StartMark.NONE),
-    ModelSpec("EleutherAI/pythia-70m", "Pythia 70M", "gpt_neox", "Apache 2.0", StartMark.NONE),
-    ModelSpec("EleutherAI/pythia-160m", "Pythia 160M", "gpt_neox", "Apache 2.0", StartMark.NONE),
-    ModelSpec("EleutherAI/pythia-410m", "Pythia 410M", "gpt_neox", "Apache 2.0", StartMark.NONE),
-    ModelSpec("facebook/opt-125m", "OPT 125M", "opt", "OPT-175B licence (research only)", StartMark.ONE),
-    ModelSpec("EleutherAI/gpt-neo-125M", "GPT-Neo 125M", "gpt_neo", "MIT", StartMark.NONE),
-    ModelSpec("HuggingFaceTB/SmolLM2-135M", "SmolLM2 135M", "llama", "Apache 2.0", StartMark.NONE),
+    ModelSpec("classroom-gpt2", "Classroom GPT-2", "gpt2", "MIT", ONE, is_own=True),
+    ModelSpec("classroom-qwen2", "Classroom Qwen2", "qwen2", "MIT", ONE, is_own=True),
+    ModelSpec("classroom-neox", "Classroom Pythia", "gpt_neox", "MIT", ONE, is_own=True),
+    ModelSpec("classroom-opt", "Classroom OPT", "opt", "MIT", ONE, is_own=True),
+    ModelSpec("classroom-attn-2l", "Classroom toy, two layers", "attention_only", "MIT", ONE, is_own=True),
+    ModelSpec("classroom-attn-1l", "Classroom toy, one layer", "attention_only", "MIT", ONE, is_own=True),
+    ModelSpec("classroom-tunes", "Classroom tunes", None, "MIT", ONE, is_own=True),
+    ModelSpec(
+        "callummcdougall/attn_only_2L_half", "ARENA's toy", "attention_only", "none stated", ONE, Shape(2, 12), 84
+    ),
+    ModelSpec("gpt2", "GPT-2", "gpt2", "MIT", NONE, Shape(12, 12), 124),
+    ModelSpec("gpt2-medium", "GPT-2 medium", "gpt2", "MIT", NONE, Shape(24, 16), 355),
+    ModelSpec("distilgpt2", "DistilGPT-2", "gpt2", "Apache 2.0", NONE, Shape(6, 12), 82),
+    ModelSpec("Qwen/Qwen2.5-0.5B", "Qwen2.5 0.5B", "qwen2", "Apache 2.0", NONE, Shape(24, 14), 494),
+    ModelSpec("Qwen/Qwen2.5-0.5B-Instruct", "Qwen2.5 0.5B Instruct", "qwen2", "Apache 2.0", NONE, Shape(24, 14), 494),
+    ModelSpec("Qwen/Qwen3-0.6B", "Qwen3 0.6B", "qwen3", "Apache 2.0", NONE, Shape(28, 16), 596),
+    ModelSpec("EleutherAI/pythia-70m", "Pythia 70M", "gpt_neox", "Apache 2.0", NONE, Shape(6, 8), 70),
+    ModelSpec("EleutherAI/pythia-160m", "Pythia 160M", "gpt_neox", "Apache 2.0", NONE, Shape(12, 12), 162),
+    ModelSpec("EleutherAI/pythia-410m", "Pythia 410M", "gpt_neox", "Apache 2.0", NONE, Shape(24, 16), 405),
+    ModelSpec("facebook/opt-125m", "OPT 125M", "opt", "OPT-175B licence (research only)", ONE, Shape(12, 12), 125),
+    ModelSpec("EleutherAI/gpt-neo-125M", "GPT-Neo 125M", "gpt_neo", "MIT", NONE, Shape(12, 12), 125),
+    ModelSpec("HuggingFaceTB/SmolLM2-135M", "SmolLM2 135M", "llama", "Apache 2.0", NONE, Shape(30, 9), 135),
     ModelSpec(
         "meta-llama/Llama-3.2-1B",
         "Llama 3.2 1B",
         "llama",
         "Llama 3.2 Community License",
-        StartMark.ONE,
+        ONE,
+        Shape(16, 32),
+        1236,
         is_gated=True,
     ),
-    ModelSpec("google/gemma-3-270m", "Gemma 3 270M", "gemma3", "Gemma Terms of Use", StartMark.ONE, is_gated=True),
-    ModelSpec("roneneldan/TinyStories-33M", "TinyStories 33M", "gpt_neo", "MIT", StartMark.NONE),
-    ModelSpec("bigscience/bloom-560m", "BLOOM 560M", "bloom", "BigScience RAIL 1.0", StartMark.NONE),
+    ModelSpec(
+        "google/gemma-3-270m", "Gemma 3 270M", "gemma3", "Gemma Terms of Use", ONE, Shape(18, 4), 268, is_gated=True
+    ),
+    ModelSpec("roneneldan/TinyStories-33M", "TinyStories 33M", "gpt_neo", "MIT", NONE, Shape(4, 16), 68),
+    ModelSpec("bigscience/bloom-560m", "BLOOM 560M", "bloom", "BigScience RAIL 1.0", NONE, Shape(24, 16), 559),
 )
 MODELS: dict[str, ModelSpec] = {model.name: model for model in _MODELS}
 

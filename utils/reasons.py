@@ -1,20 +1,28 @@
 """Why a role is grey on this text, or weaker than usual: one sentence made from the text itself.
 
-Sentences name tokens as the page shows them, and every number in them is measured on this text.
+Sentences name tokens as the page shows them, and every number in them is measured on this text. Which of them holds for
+a role is for its measure to say (`utils/measures/`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from utils.roles import ROLES, after_earlier_copies, earlier_copies
-from utils.scoring import MIN_TOKENS, Evidence
-from utils.tokens import Token
+from utils.measures.copies import after_earlier_copies, earlier_copies
+from utils.measures.measure import MIN_TOKENS, HeadFigures
+
+if TYPE_CHECKING:
+    from utils.roles import Role
+    from utils.tokens import Token
 
 _NUMBER_WORDS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten")
 FEW_ROWS = 2
+RESTS_FROM = 0.3  # of a head's attention, from which it is said to go to one place
+TOO_SHORT_TO_TELL = "This text is too short to tell. Add a few words."
+AMBIGUOUS_REPEATS = "Tokens come again here, but in no place that could tell this job from another one."
 NOT_ANALYZED = "This model has no catalogue yet. Analyze it once to see which of its heads do this job."
 
 
@@ -37,14 +45,16 @@ def too_short_reason(tokens: Sequence[Token]) -> str | None:
     return f"{number_word(n_typed)} {verb} too few to tell. Add a few words."
 
 
-def not_applicable_reason(role_key: str, tokens: Sequence[Token]) -> str:
-    """Why a role has no evidence row on a text of three tokens or more."""
-    if not ROLES[role_key].requires_repetition:
-        return "This text is too short to tell. Add a few words."
-    token_ids = np.array([token.id for token in tokens])
-    copies = earlier_copies(token_ids)
-    if copies.any():
-        return _ambiguous_repeats_reason(role_key, copies, after_earlier_copies(token_ids))
+def has_copies(token_ids: np.ndarray) -> bool:
+    """Whether any token of a text comes again."""
+    return bool(earlier_copies(token_ids).any())
+
+
+def nothing_repeats(tokens: Sequence[Token], lacks: str) -> str:
+    """Why a role that needs repetition has nothing to work with: no token comes again, though perhaps a word does.
+
+    Args: lacks: what the role needs, in words.
+    """
     look_alike = look_alikes(tokens)
     if look_alike:
         first, second, times = look_alike
@@ -52,7 +62,7 @@ def not_applicable_reason(role_key: str, tokens: Sequence[Token]) -> str:
             f"“{first.word}” comes {times}, but {_distinct_labels(first, second)} are two different tokens to the "
             "model. Try: repeat it with the same spelling."
         )
-    return f"{ROLES[role_key].needs}. All {count_typed(tokens)} tokens here are different."
+    return f"{lacks}. All {count_typed(tokens)} tokens here are different."
 
 
 def look_alikes(tokens: Sequence[Token]) -> tuple[Token, Token, str] | None:
@@ -72,31 +82,38 @@ def _distinct_labels(first: Token, second: Token) -> str:
     return f"“{first.label}” and “{second.label}”"
 
 
-def _ambiguous_repeats_reason(role_key: str, copies: np.ndarray, after: np.ndarray) -> str:
-    """Tokens repeat, but in every such row this job could not be told from another one."""
-    queries, keys = np.nonzero(copies)
-    distances = set((queries - keys).tolist())
-    if role_key == "induction":
-        if distances == {1}:
-            return "The only repeats are neighbours. There, what came next is the current token itself."
-        if distances == {2}:
-            return "The only repeats are two steps apart. There, what came next is also the previous token."
-        return (
-            "What repeats stands too close together to tell: what followed the earlier copy is the token itself, the "
-            "previous token or another copy. Let a few other words come between."
-        )
-    if role_key != "duplicate_token":
-        return "Tokens come again here, but in no place that could tell this job from another one."
+def ambiguous_followers(token_ids: np.ndarray) -> str:
+    """Why no place of a text that repeats can tell a look at what followed an earlier copy from another look."""
+    distances = _distances(token_ids)
     if distances == {1}:
+        return "The only repeats are neighbours. There, what came next is the current token itself."
+    if distances == {2}:
+        return "The only repeats are two steps apart. There, what came next is also the previous token."
+    return (
+        "What repeats stands too close together to tell: what followed the earlier copy is the token itself, the "
+        "previous token or another copy. Let a few other words come between."
+    )
+
+
+def ambiguous_copies(token_ids: np.ndarray) -> str:
+    """Why no place of a text that repeats can tell a look at an earlier copy from another look."""
+    copies = earlier_copies(token_ids)
+    if _distances(token_ids) == {1}:
         return "The only repeats are neighbours. There, the earlier copy is also the previous token."
-    if set(keys.tolist()) == {0}:
+    if set(np.nonzero(copies)[1].tolist()) == {0}:
         return "The only earlier copy is the first token, where many heads rest anyway. Repeat a later word."
-    if (copies & after).any():
+    if (copies & after_earlier_copies(token_ids)).any():
         return (
             "What repeats stands too close together to tell: an earlier copy here also follows another copy. "
             "Let other words come between."
         )
     return "The earlier copies here are all the first token or the previous token, where other jobs look too."
+
+
+def _distances(token_ids: np.ndarray) -> set[int]:
+    """How many steps apart equal tokens stand."""
+    queries, keys = np.nonzero(earlier_copies(token_ids))
+    return set((queries - keys).tolist())
 
 
 def few_rows_caution(n_rows: int) -> str:
@@ -107,38 +124,28 @@ def few_rows_caution(n_rows: int) -> str:
     return f"Only {places} to judge by. Treat this score with care."
 
 
-def no_heads_reason(role_key: str, n_heads: int) -> str:
+def no_heads_reason(role: Role, n_heads: int) -> str:
     """What to say where a catalogued model has no head for a role; n_heads: of the whole model."""
-    habit = ROLES[role_key].habit.replace("looks", "looks mostly", 1)
+    habit = role.habit.replace("looks", "looks mostly", 1)
     return f"None of this model’s {n_heads} heads {habit}. That is normal: not every model grows every kind."
 
 
-def below_usual_reason(role_key: str, strongest: dict, pattern: np.ndarray, evidence: Evidence, has_start: bool) -> str:
-    """Today's score beside the usual level, and what the strongest head does instead, both measured.
-
-    Args: strongest: the entry of the role's best head on this text; pattern: its [query_pos, key_pos].
-    """
-    name = f"L{strongest['layer']}H{strongest['head']}"
-    score, usual, threshold = strongest["activation_score"], strongest["usual"], strongest["threshold"]
-    if role_key == "diffuse":
-        return _below_usual_diffuse(name, strongest)
-    sentence = f"{name} scores {score:.2f} here and {usual:.2f} usually; it counts as active from {threshold:.2f}."
-    if score >= usual:
-        n_rows = len(evidence.rows)
-        places = "one place" if n_rows == 1 else f"{number_word(n_rows).lower()} places"
-        return f"{sentence} With only {places} to judge by, less could be luck."
-    return f"{sentence} {_what_it_does_instead(pattern, evidence, has_start)}"
-
-
-def _below_usual_diffuse(name: str, strongest: dict) -> str:
+def below_usual(figures: HeadFigures) -> str:
+    """Today's score of a head beside its usual level."""
     return (
-        "Here these heads put most weight on few tokens, so they spread less than usual: "
-        f"{name} scores {strongest['activation_score']:.2f}, usually {strongest['usual']:.2f}."
+        f"{figures.name} scores {figures.score:.2f} here and {figures.usual:.2f} usually; it counts as active from "
+        f"{figures.threshold:.2f}."
     )
 
 
-def _what_it_does_instead(pattern: np.ndarray, evidence: Evidence, has_start: bool) -> str:
-    rows = evidence.rows
+def could_be_luck(n_rows: int) -> str:
+    """Why a score at its usual level is still not called active."""
+    places = "one place" if n_rows == 1 else f"{number_word(n_rows).lower()} places"
+    return f"With only {places} to judge by, less could be luck."
+
+
+def what_it_does_instead(pattern: np.ndarray, rows: np.ndarray, has_start: bool) -> str:
+    """Where a head's attention goes on the rows that could tell. Args: pattern: [query_pos, key_pos]."""
     first = "start mark" if has_start else "first token"
     masses = {
         f"on the {first}": pattern[rows, 0].mean(),
@@ -146,6 +153,6 @@ def _what_it_does_instead(pattern: np.ndarray, evidence: Evidence, has_start: bo
         "on the token itself": pattern[rows, rows].mean(),
     }
     place, mass = max(masses.items(), key=lambda item: item[1])
-    if mass < 0.3:
+    if mass < RESTS_FROM:
         return "On these tokens it spreads its attention over several others."
     return f"On these tokens it puts {mass:.0%} of its attention {place} instead.".replace("%", " %")

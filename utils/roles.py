@@ -1,41 +1,40 @@
-"""The roles (jobs) that Headlight looks for, one entry each: what a role is, and which keys it predicts.
+"""The roles (jobs) that Headlight looks for, one entry each: what a role is, in words, and how it is measured.
 
-A role predicts, for every query position q, a set of key positions T(q). Rows that cannot tell one role from another
-are *ambiguous* and left out as a whole: dropping only the doubtful target would punish a head that looks at the
-latest copy. `scoring.py` turns T(q) into scores with one formula for all roles.
+To add a role: write what its measure needs (for `AttentionTo` a function that gives T(q), the keys that the role
+predicts for query q) and add its entry to `ROLES`. Everything that a page, the catalogue and the API need of it is
+there; docs/contributing.md says what else may be written, and what has to be measured again.
 
-To add a role: write its `predicts` function and add its entry to `ROLES`. All words that a page cannot do without are
-there; README, "To add a job", says what else may be written, and what has to be measured again.
+A role of `AttentionTo` predicts, for every query position q, a set of key positions T(q). Rows that cannot tell one
+role from another are *ambiguous* and left out as a whole (`utils/measures/attention_to.py`).
 
 Positions count from 0; arrays are [query_pos, key_pos].
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-
-@dataclass(frozen=True)
-class Prediction:
-    """Where a role says that attention should go on one sequence.
-
-    targets: bool [query_pos, key_pos], true on T(q). ambiguous: bool [query_pos], true on rows to leave out.
-    """
-
-    targets: np.ndarray
-    ambiguous: np.ndarray
+from utils import reasons
+from utils.measures.attention_to import AttentionTo, Prediction
+from utils.measures.copies import after_earlier_copies, earlier_copies
+from utils.measures.evenness import Evenness
+from utils.measures.measure import Measure, Need
 
 
 @dataclass(frozen=True)
 class Role:
-    """One role: its words for learners, and the function that gives T(q).
+    """One role: its words for learners, and how it is measured.
 
-    `predicts` is None for a role without targets (diffuse), which is scored by the entropy of its rows instead.
-    `habit` completes "this head …"; `needs` says what a role that needs repetition lacks on a text without any. `sign`
+    Args: habit: completes "this head …". lacks: what a role that needs repetition misses on a text without any. sign:
     names the drawing that stands for the role on the page; one that the style sheet does not have shows as a ring.
+    start_sentence, start_habit: in place of `sentence` and `habit` in a model whose texts begin with a start mark;
+    empty where that makes no difference. note: what a head with this role leaves for later heads, as in "this head …";
+    empty where that follows from its habit. yields: 0, or its order among the roles that are a head's main one only
+    where it holds no other in full. tells_depth: the map says in which layers its heads sit. when_common: a question
+    and its answer for a map on which a third of all heads hold it. detector: the name that TransformerLens'
+    `detect_head` has for it, empty for none.
     """
 
     key: str
@@ -47,24 +46,29 @@ class Role:
     source: str
     trigger: str
     requires_repetition: bool
-    predicts: Callable[[np.ndarray], Prediction] | None
-    needs: str = "this job needs a token that comes again"
+    measure: Measure
+    lacks: str = "this job needs a token that comes again"
     sign: str = "ring"
+    start_sentence: str = ""
+    start_habit: str = ""
+    note: str = ""
+    yields: int = 0
+    tells_depth: bool = False
+    when_common: tuple[str, str] | None = None
+    detector: str = ""
 
+    def sentence_for(self, has_start: bool) -> str:
+        """What the role does, in a model with or without a start mark."""
+        return (self.start_sentence if has_start else "") or self.sentence
 
-def earlier_copies(token_ids: np.ndarray) -> np.ndarray:
-    """bool [query_pos, key_pos]: the key holds the same token as the query and stands before it."""
-    return np.tril(token_ids[:, None] == token_ids[None, :], k=-1)
+    def habit_for(self, has_start: bool) -> str:
+        """The same as completes "this head …"."""
+        return (self.start_habit if has_start else "") or self.habit
 
-
-def after_earlier_copies(token_ids: np.ndarray) -> np.ndarray:
-    """bool [query_pos, key_pos]: the key stands right after an earlier copy of the query's token.
-
-    Example: in `A B C A` the last query (position 3) has its copy at 0, so its key is position 1, the B.
-    """
-    targets = np.zeros((len(token_ids), len(token_ids)), dtype=bool)
-    targets[:, 1:] = earlier_copies(token_ids)[:, :-1]
-    return targets
+    @property
+    def writes(self) -> str:
+        """What a head with this role leaves for later heads, as in "this head …"."""
+        return self.note or f"{self.habit} and notes what it finds"
 
 
 def predict_previous_token(token_ids: np.ndarray) -> Prediction:
@@ -128,7 +132,10 @@ _ALL = (
         trigger="Any text of a few words.",
         sign="arrow-left",
         requires_repetition=False,
-        predicts=predict_previous_token,
+        measure=AttentionTo(predict_previous_token, drawn_as="stripe"),
+        note="looks one token back and notes what it sees there",
+        tells_depth=True,
+        detector="previous_token_head",
     ),
     Role(
         key="induction",
@@ -142,8 +149,13 @@ _ALL = (
         trigger="A text in which a token comes again, at least three tokens later.",
         sign="loop",
         requires_repetition=True,
-        predicts=predict_induction,
-        needs="an induction head needs a token it has seen before",
+        measure=AttentionTo(
+            predict_induction, copy_offset=1, drawn_as="stripe", why_ambiguous=reasons.ambiguous_followers
+        ),
+        lacks="an induction head needs a token it has seen before",
+        note="looks at what followed an earlier copy and notes what it finds",
+        tells_depth=True,
+        detector="induction_head",
     ),
     Role(
         key="duplicate_token",
@@ -156,8 +168,13 @@ _ALL = (
         trigger="A text in which a token comes again, at least two tokens later.",
         sign="sheets",
         requires_repetition=True,
-        predicts=predict_duplicate_token,
-        needs="this job needs two equal tokens",
+        measure=AttentionTo(
+            predict_duplicate_token, copy_offset=0, drawn_as="stripe", why_ambiguous=reasons.ambiguous_copies
+        ),
+        lacks="this job needs two equal tokens",
+        note="looks at an earlier copy of its token and notes what it finds",
+        tells_depth=True,
+        detector="duplicate_token_head",
     ),
     Role(
         key="positional",
@@ -171,7 +188,15 @@ _ALL = (
         trigger="Any text of a few words.",
         sign="anchor",
         requires_repetition=False,
-        predicts=predict_first_token,
+        measure=AttentionTo(predict_first_token, drawn_as="column"),
+        start_sentence="Rests its gaze on the start mark, which stands before the first word.",
+        start_habit="looks at the start mark",
+        note="rests on the first token and notes what stands there",
+        yields=1,
+        when_common=(
+            "Why so many anchors?",
+            "The first token is a resting place. A head that finds nothing to do on a text tends to look there.",
+        ),
     ),
     Role(
         key="current_token",
@@ -184,7 +209,8 @@ _ALL = (
         trigger="Any text of a few words.",
         sign="pin",
         requires_repetition=False,
-        predicts=predict_current_token,
+        measure=AttentionTo(predict_current_token, drawn_as="stripe"),
+        note="notes the token that it stands on",
     ),
     Role(
         key="diffuse",
@@ -197,10 +223,37 @@ _ALL = (
         trigger="Any text of a few words.",
         sign="fan",
         requires_repetition=False,
-        predicts=None,
+        measure=Evenness(),
+        note="notes a blend of everything so far",
+        yields=2,
     ),
 )
 
 ROLES: dict[str, Role] = {role.key: role for role in _ALL}
-SET_ROLES: dict[str, Role] = {key: role for key, role in ROLES.items() if role.predicts is not None}
 OTHER = "other"  # not a role: the heads that hold none
+
+
+@dataclass(frozen=True)
+class TextbookCircuit:
+    """Two roles that work together, as keys: heads of the first leave notes that heads of the second look for.
+
+    look_alike: a role that is easily taken for the second.
+    """
+
+    writer: str
+    reader: str
+    look_alike: str
+
+
+INDUCTION_CIRCUIT = TextbookCircuit("previous_token", "induction", "duplicate_token")  # Elhage et al. 2021
+SHOWCASE = INDUCTION_CIRCUIT.reader  # the role that the pages open on, and explain a bar with
+
+
+def compared_roles() -> dict[str, Role]:
+    """The roles with a chance level, by key: their excess can be compared."""
+    return {key: role for key, role in ROLES.items() if role.measure.has_chance}
+
+
+def needs_of_roles() -> frozenset[Need]:
+    """What one forward pass must bring so that every role can be measured."""
+    return frozenset().union(*(role.measure.needs for role in ROLES.values()))

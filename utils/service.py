@@ -15,11 +15,10 @@ from utils.catalogue.jobs import CatalogueJobs, CatalogueJobStatus
 from utils.catalogue.schema import ModelCatalogue
 from utils.catalogue.store import FoundCatalogue, find_catalogue
 from utils.circuits.circuits import Circuits
-from utils.errors import Fix, Notice, UserError
+from utils.errors import Notice, UserError
 from utils.experiments.experiments import Experiments
 from utils.experiments.switch_off import SwitchOff
 from utils.forward_pass import ForwardPass, run_forward_pass
-from utils.heads import HeadId
 from utils.heatmap import head_heatmap_html
 from utils.model_config import MODELS, display_name_of
 from utils.models.files import local_model_dir, local_model_names
@@ -50,7 +49,7 @@ class Headlight:
     def __init__(self, settings: Settings | None = None):
         self.settings = settings or Settings.from_environment()
         self._models = ModelStore(self.settings)
-        self._passes: ResultCache[ForwardPass] = ResultCache(self.settings.cache_mb * 2**20)
+        self._passes = ResultCache(self.settings.cache_mb * 2**20)
         self.jobs = CatalogueJobs(self.settings, self._open_fresh)
         self._removals = Removals(self.settings)
         self.experiments = Experiments(self._models, self.settings, self.catalogue)
@@ -95,48 +94,15 @@ class Headlight:
         return analyze(forward, found.catalogue if found is not None else None)
 
     def forward(self, model: str, prompt: str) -> ForwardPass:
-        """The forward pass of a prompt, from the cache when it was asked before."""
-        key = (model, prompt)
-        forward = self._passes.get(key)
-        if forward is None:
-            forward = run_forward_pass(self._models.get(model), prompt, self.settings.max_tokens)
-            self._passes.put(key, forward, forward.n_bytes)
-        return forward
+        """The forward pass of a prompt, run once however many ask."""
+        return self._passes.once(
+            (model, prompt), lambda: run_forward_pass(self._models.get(model), prompt, self.settings.max_tokens)
+        )
 
     def heatmap_html(self, model: str, prompt: str, layer: int, head: int) -> str:
         """The BertViz page of one head. Raises UserError as `analyze`, and for a head that the model does not have."""
         forward = self.forward(model, prompt)
-        self.require_head(forward, layer, head)
-        return head_heatmap_html(forward, HeadId(layer, head))
-
-    @staticmethod
-    def require_head(forward: ForwardPass, layer: int, head: int) -> HeadId:
-        """The head asked for. Raises UserError with the model's own range when it does not have it."""
-        last_layer, last_head = forward.n_layers - 1, forward.n_heads - 1
-        near = HeadId(min(max(layer, 0), last_layer), min(max(head, 0), last_head))
-        if near.layer != layer and near.head != head:
-            raise UserError(
-                f"This model has layers 0 to {last_layer}, each with heads 0 to {last_head}. The link asked for layer "
-                f"{layer}, head {head}.",
-                "Choose a head of this model.",
-                status=404,
-                fix=Fix(f"Show layer {near.layer}, head {near.head}", layer=near.layer, head=near.head),
-            )
-        if not 0 <= layer <= last_layer:
-            raise UserError(
-                f"This model has layers 0 to {last_layer}. The link asked for layer {layer}.",
-                "Choose a layer of this model.",
-                status=404,
-                fix=Fix(f"Show layer {near.layer}", layer=near.layer, head=near.head),
-            )
-        if not 0 <= head <= last_head:
-            raise UserError(
-                f"Each layer of this model has heads 0 to {last_head}. The link asked for head {head}.",
-                "Choose a head of this model.",
-                status=404,
-                fix=Fix(f"Show head {near.head}", layer=near.layer, head=near.head),
-            )
-        return HeadId(layer, head)
+        return head_heatmap_html(forward, forward.shape.require(layer, head))
 
     def ablate(
         self, model: str, prompt: str, heads: Iterable[tuple[int, int]], method: str = "mean", position: int = -1
@@ -159,7 +125,7 @@ class Headlight:
         return list_models(self.settings)
 
     def catalogue_job_status(self) -> CatalogueJobStatus | None:
-        """The analysis of a whole model that runs, or ended last; None before the first."""
+        """The catalogue job that runs, or ended last; None before the first."""
         return self.jobs.status()
 
     def start_catalogue_job(self, model: str) -> CatalogueJobStatus:
@@ -167,7 +133,7 @@ class Headlight:
         return self.jobs.start(self._listed(model).name)
 
     def stop_catalogue_job(self, model: str) -> None:
-        """Let the analysis of a model end after the text it is reading, without a result."""
+        """Let the catalogue job of a model end after the text it is reading, without a result."""
         self.jobs.stop(model)
 
     def removable(self, entry: ModelEntry, in_use: str) -> Removal | None:
@@ -207,6 +173,8 @@ class Headlight:
         return self._models.get(model)
 
     def _forget(self, model: str) -> None:
+        """Read a model's files afresh. The model goes first, so that what is computed after the rest is of new files;
+        and all results go, since they cost less to compute again than to tell apart."""
         self._models.forget(model)
         self._passes.clear()
         self.experiments.forget()

@@ -15,14 +15,14 @@ from components.numbers import in_words
 from components.score_bar import score_bar, two_decimals
 from utils.heads import HeadId
 from utils.levels import HeadLevels, RoleLevel
-from utils.roles import OTHER, ROLES
+from utils.roles import OTHER, ROLES, SHOWCASE
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
 
     from components.all_heads.all_heads_view import HeadsView
 
-MANY_ANCHORS = 0.3  # share of all heads from which resting on the first token wants an explanation
+COMMON_FROM = 0.3  # share of all heads from which a job wants an explanation
 
 
 def layout(view: HeadsView, head: HeadId) -> list[Component]:
@@ -45,7 +45,7 @@ def layout(view: HeadsView, head: HeadId) -> list[Component]:
 
 
 def opening_head(view: HeadsView) -> HeadId | None:
-    """The head that the card shows first: an active induction head if there is one, else the strongest active head."""
+    """The head that the card shows first: an active head of the showcase role, else the strongest active head."""
     if not view.levels:
         return None
     return max(view.filtered or view.levels, key=_strength).id
@@ -57,7 +57,7 @@ def where_jobs_sit(view: HeadsView) -> str:
     places = [
         f"{ROLES[role].display_name.lower()} heads in {_layer_range(found)}"
         for role, found in layers.items()
-        if found and role in ("previous_token", "induction", "duplicate_token")
+        if found and ROLES[role].tells_depth
     ]
     if not places:
         return "No head of this model is known to look for repeats or for the previous token."
@@ -70,17 +70,16 @@ def job_lamp(role: str, n_heads: int) -> Component:
     return lamp(role, "active" if role != OTHER and n_heads else "no_heads", "row")
 
 
-def why_so_many_anchors(view: HeadsView) -> html.P | None:
-    """The question that a map full of anchors raises, answered; None where there are few."""
-    if not view.levels or view.count("positional") < MANY_ANCHORS * len(view.levels):
-        return None
-    return html.P(
-        [
-            html.Strong("Why so many anchors? "),
-            "The first token is a resting place. A head that finds nothing to do on a text tends to look there.",
-        ],
-        className="map-why",
-    )
+def why_so_common(view: HeadsView) -> list[html.P]:
+    """For each job that a third of the heads or more have the question that such a map raises, answered."""
+    if not view.levels:
+        return []
+    asked = [
+        role.when_common
+        for key, role in ROLES.items()
+        if role.when_common is not None and view.count(key) >= COMMON_FROM * len(view.levels)
+    ]
+    return [html.P([html.Strong(f"{question} "), answer], className="map-why") for question, answer in asked]
 
 
 def _level(entry: HeadLevels) -> list[Component]:
@@ -110,10 +109,10 @@ def _level_sentence(level: RoleLevel) -> str:
 
 
 def _strength(entry: HeadLevels) -> tuple[bool, bool, float]:
-    """Active heads first, induction first among them, as on the stage of the Roles page; then by score."""
+    """Active heads first, the showcase role first among them, as on the stage of the Roles page; then by score."""
     level = entry.levels.get(entry.main_job)
     figure = (level.score if level.score is not None else level.usual) if level else None
-    return entry.status == "active", entry.main_job == "induction", figure or 0.0
+    return entry.status == "active", entry.main_job == SHOWCASE, figure or 0.0
 
 
 def _layer_range(layers: list[int]) -> str:

@@ -1,12 +1,11 @@
 """The evidence, token by token: each place that can tell, what the head does there, and the average that is its score.
 
-For a set role a row shows the attention that goes where the role says, summed over the copies; for diffuse how even
-the row is. The average of the rows is the score, by the one formula of `utils/scoring.py`.
+A row shows its share, as the role's measure counts it: the attention that goes where the role says, summed over the
+copies, or how even the row is. The average of the rows is the score.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,11 +16,10 @@ from components.markup import aria
 from components.numbers import in_words, percent, plural
 from components.score_bar import two_decimals
 from components.token_chip import token_chip
-from utils.activity import DIFFUSE_MAX_PEAK, DIFFUSE_MIN_SCORE
 from utils.levels import RoleLevel
-from utils.reasons import few_rows_caution, not_applicable_reason, too_short_reason
+from utils.measures.measure import EvidenceRow
+from utils.reasons import few_rows_caution, too_short_reason
 from utils.roles import OTHER, ROLES
-from utils.scoring import normalised_entropy, row_peaks, row_scores
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
@@ -30,17 +28,6 @@ if TYPE_CHECKING:
 
 ROWS_SHOWN = 8
 STRONGEST_SHOWN = 6
-
-
-@dataclass(frozen=True)
-class EvidenceRow:
-    """One place that can tell. key_pos: the strongest of the predicted keys; n_more_keys: the other ones; share: the
-    attention that all of them get (for diffuse: how even the row is), in [0, 1]."""
-
-    query_pos: int
-    key_pos: int
-    n_more_keys: int
-    share: float
 
 
 def layout(view: HeadView) -> html.Section:
@@ -60,20 +47,9 @@ def layout(view: HeadView) -> html.Section:
 
 def evidence_rows(view: HeadView) -> list[EvidenceRow]:
     """Every evidence row of the shown role, the last token first. Their mean share is the score."""
-    evidence = view.evidence
-    if evidence is None:
+    if view.evidence is None:
         return []
-    pattern = view.pattern
-    if ROLES[view.role].predicts is None:
-        shares, keys = normalised_entropy(pattern), pattern[1:].argmax(axis=-1)
-        more = np.zeros(len(keys), dtype=int)
-    else:
-        shares = row_scores(pattern, evidence)
-        targets = evidence.targets[evidence.rows]
-        keys = np.where(targets, pattern[evidence.rows], -1).argmax(axis=-1)
-        more = targets.sum(axis=-1) - 1
-    rows = zip(evidence.rows.tolist(), keys.tolist(), more.tolist(), shares.tolist(), strict=True)
-    return [EvidenceRow(*row) for row in rows][::-1]
+    return ROLES[view.role].measure.evidence_rows(view.reading, view.evidence)[::-1]
 
 
 def isolated(word: str) -> str:
@@ -85,11 +61,9 @@ def introduction(view: HeadView, n_rows: int) -> str:
     """What a perfect head would do at these tokens."""
     places = plural(n_rows, "token").replace(str(n_rows), in_words(n_rows)).capitalize()
     at = "At it" if n_rows == 1 else "At each"
-    can_tell = "appeared before" if view.role in ("induction", "duplicate_token") else "can tell"
-    habit = ROLES[view.role].habit
-    if view.role == "positional" and view.tokens[0].is_start:
-        habit = "looks at the start mark"
-    return f"{places} {can_tell}. {at}, a perfect head for this job {habit}."
+    role = ROLES[view.role]
+    can_tell = "appeared before" if role.requires_repetition else "can tell"
+    return f"{places} {can_tell}. {at}, a perfect head for this job {role.habit_for(view.tokens[0].is_start)}."
 
 
 def no_job_sentence(view: HeadView) -> str:
@@ -98,7 +72,7 @@ def no_job_sentence(view: HeadView) -> str:
     if catalogue is None:
         return "The heads of this model were not analysed, so nobody knows whether this one has a job."
     n_none = sum(not roles for layer in catalogue.head_roles for roles in layer)
-    total = catalogue.n_layers * catalogue.n_heads
+    total = catalogue.shape.n_all
     return f"None of the {in_words(len(ROLES))} jobs fits this head. In this model {n_none} of {total} are like this."
 
 
@@ -112,7 +86,7 @@ def _evidence(view: HeadView) -> list[Component]:
         *([_more(view, later)] if later else []),
         _average(view, view.levels.levels[view.role], len(rows)),
         *([html.P(caution, className="panel-note")] if caution else []),
-        *_left_out(view, len(rows)),
+        *_left_out(view),
     ]
 
 
@@ -126,20 +100,24 @@ def _in_words(view: HeadView, row: EvidenceRow) -> str:
     """Example: `river (17) → river (8): 71.1 %`."""
     figure = _figure(view, row)
     query = f"{isolated(view.tokens[row.query_pos].word)} ({row.query_pos})"
-    if view.role == "diffuse":
+    if row.key_pos is None:
         return f"{query}: {figure}"
     more = f" + {row.n_more_keys} more" if row.n_more_keys else ""
     return f"{query} → {isolated(view.tokens[row.key_pos].word)} ({row.key_pos}){more}: {figure}"
 
 
 def _figure(view: HeadView, row: EvidenceRow) -> str:
-    return two_decimals(row.share) if view.role == "diffuse" else percent(row.share, decimals=1)
+    return percent(row.share, decimals=1) if _shows_percent(view.role) else two_decimals(row.share)
+
+
+def _shows_percent(role: str) -> bool:
+    """Whether a share is one of attention; a head without a job shows single looks, which are."""
+    return role not in ROLES or ROLES[role].measure.shows_percent
 
 
 def _row(view: HeadView, row: EvidenceRow) -> html.Li:
-    is_diffuse = view.role == "diffuse"
     query = token_chip(view.tokens[row.query_pos], row.query_pos, view.role, "query")
-    if is_diffuse:
+    if row.key_pos is None:
         looks = [html.Span("spread", className="evidence-word")]
     else:
         looks = [token_chip(view.tokens[row.key_pos], row.key_pos, view.role, "key")]
@@ -163,13 +141,11 @@ def _share_bar(share: float) -> html.Span:
 def _average(view: HeadView, level: RoleLevel, n_rows: int) -> html.Dl:
     """The line that the rows add up to, and its yardstick."""
     start = "Its score" if n_rows == 1 else f"Average of the {in_words(n_rows)}: its score"
-    lines = [(start, _score_figure(level), "is-score")]
-    if level.chance is not None:
-        lines.append(("Chance, for an evenly spread head", two_decimals(level.chance), ""))
-    else:
-        peak = float(row_peaks(view.pattern).mean())
-        lines.append((f"An even head has 1.00; diffuse from {DIFFUSE_MIN_SCORE:.2f}", "", ""))
-        lines.append((f"Largest weight above even, at most {DIFFUSE_MAX_PEAK:.2f}", two_decimals(peak), ""))
+    yardsticks = ROLES[view.role].measure.yardsticks(view.reading, level.chance)
+    lines = [
+        (start, _score_figure(level), "is-score"),
+        *((words, two_decimals(each), "") for words, each in yardsticks),
+    ]
     return html.Dl(
         [html.Div([html.Dt(words), html.Dd(figure)], className=name) for words, figure, name in lines],
         className="evidence-sum",
@@ -177,29 +153,25 @@ def _average(view: HeadView, level: RoleLevel, n_rows: int) -> html.Dl:
 
 
 def _score_figure(level: RoleLevel) -> str:
-    """The score, and for a set role the same as a percent, `0.71 = 71.1 %`: what the rows above average to."""
+    """The score, and where it is a share of attention the same as a percent, `0.71 = 71.1 %`, as in the rows above."""
     score = two_decimals(level.score)
-    if not score or level.score is None or level.role == "diffuse":
+    if not score or level.score is None or not _shows_percent(level.role):
         return score
     return f"{score} = {percent(level.score, decimals=1)}"
 
 
-def _left_out(view: HeadView, n_rows: int) -> list[Component]:
+def _left_out(view: HeadView) -> list[Component]:
     """How many tokens have a prediction but could not tell this job from another one."""
-    predicts = ROLES[view.role].predicts
-    if predicts is None:
+    if view.evidence is None or not view.evidence.n_left_out:
         return []
-    prediction = predicts(np.array(view.analysis.forward.token_ids))
-    n_left_out = int(prediction.targets.any(axis=1).sum()) - n_rows
-    if n_left_out <= 0:
-        return []
-    words = f"{plural(n_left_out, 'token')} left out: there, two jobs would look at the same place."
+    words = f"{plural(view.evidence.n_left_out, 'token')} left out: there, two jobs would look at the same place."
     return [html.P(words, className="panel-note")]
 
 
 def _grey(view: HeadView) -> html.P:
     """Why the shown role has no evidence on this text."""
-    reason = too_short_reason(view.tokens) or not_applicable_reason(view.role, view.tokens)
+    role = ROLES[view.role]
+    reason = too_short_reason(view.tokens) or role.measure.why_grey(role, view.tokens)
     return html.P([html.Strong("Nothing to judge by: "), reason])
 
 
@@ -209,7 +181,7 @@ def _strongest(view: HeadView) -> list[Component]:
     pattern[:, 0] = 0
     cells = np.argsort(-pattern, axis=None, kind="stable")[:STRONGEST_SHOWN]
     looks = [(int(cell // pattern.shape[1]), int(cell % pattern.shape[1])) for cell in cells]
-    items = [_row(view, EvidenceRow(q, k, 0, float(pattern[q, k]))) for q, k in looks if pattern[q, k] > 0]
+    items = [_row(view, EvidenceRow(q, float(pattern[q, k]), k)) for q, k in looks if pattern[q, k] > 0]
     return [
         html.P(no_job_sentence(view), className="section-lead"),
         html.Ol(items, className="evidence-rows"),

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from dash import Dash, Input, Output, ctx, dcc, html, no_update
 
 from components import head_map
@@ -22,7 +21,7 @@ from components.markup import aria, classes, data
 from components.numbers import percent
 from utils.errors import UserError
 from utils.experiments.questions import OFF_MEANS
-from utils.experiments.scan_runs import ScanQuestion, ScanRuns, ScanStatus
+from utils.experiments.scan_runs import ScanQuestion, ScanStatus
 from utils.heads import HeadId
 from utils.levels import HeadLevels, head_levels
 from utils.roles import ROLES
@@ -65,7 +64,6 @@ def skeleton() -> html.Div:
 
 def register(app: Dash, service: Headlight) -> None:
     """The press starts a scan; the clock asks how far it is."""
-    runs = ScanRuns(lambda *asked, **progress: service.experiments.scan(*asked, **progress))
 
     @app.callback(
         Output(Card.answer, "children"),
@@ -79,11 +77,11 @@ def register(app: Dash, service: Headlight) -> None:
         question = ScanQuestion(**asked["question"])
         if ctx.triggered_id == Card.button and presses:
             try:
-                status = runs.start(question)
+                status = service.experiments.start_scan(question)
             except UserError as refusal:
                 return experiment_card.refused(refusal), [], True
         else:
-            known = runs.status(question)
+            known = service.experiments.scan_status(question)
             if known is None:
                 return no_update, no_update, True
             status = known
@@ -121,7 +119,7 @@ def progress(status: ScanStatus) -> Children:
 
 def answer(scan: Scan) -> Children:
     """The strongest heads in one sentence."""
-    order = strongest(scan.kl_nats)
+    order = scan.strongest
     best = order[0]
     guess = html.Bdi(scan.first_guess.token.word, className="guess-name")
     if scan.kl_nats[best] < SMALL_KL:
@@ -131,12 +129,6 @@ def answer(scan: Scan) -> Children:
     if not others:
         return [*first, " No other head moves them much."]
     return [*first, f" Next {'come' if len(others) > 1 else 'comes'} {' and '.join(others)}."]
-
-
-def strongest(kl_nats: np.ndarray) -> list[HeadId]:
-    """All heads, the largest effect first. Args: kl_nats: [layer, head]."""
-    order = np.argsort(-kl_nats, axis=None, kind="stable")
-    return [HeadId(int(place // kl_nats.shape[1]), int(place % kl_nats.shape[1])) for place in order]
 
 
 def nats(scan: Scan, head: HeadId) -> str:
@@ -246,7 +238,7 @@ def _table(view: HeadView, levels: list[HeadLevels], scan: Scan) -> html.Details
     guess = html.Bdi(scan.first_guess.token.word)
     heads: Children = ["Head", "Main job", "Guesses move by", ["Probability of ", guess]]
     rows = []
-    for head in strongest(scan.kl_nats):
+    for head in scan.strongest:
         link = dcc.Link(str(head), href=_href(view, by_id[head]))
         after = percent(max(0.0, scan.first_guess.prob + float(scan.prob_change[head])))
         rows.append((link, _job(by_id[head]), nats(scan, head), after))

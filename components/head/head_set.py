@@ -9,14 +9,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import dash_bootstrap_components as dbc
-import numpy as np
 from dash import Dash, Input, Output, html
 
 from components.head.head_view import HeadView, off_text
 from components.lamp import role_sign
 from components.markup import aria
 from components.numbers import plural
-from utils.experiments.controls import HeadSet, role_holders
+from utils.experiments.controls import HeadSet
 from utils.heads import HeadId
 from utils.roles import OTHER, ROLES
 
@@ -63,7 +62,8 @@ def register(app: Dash) -> None:
 def role_sets(view: HeadView) -> dict[str, HeadSet]:
     """For each job all heads that hold it, this head's own jobs first; without jobs of this head alone, or of none."""
     own = view.levels.jobs
-    holders = {role: tuple(sorted(role_holders(view.catalogue, (), role))) for role in (*own, *ROLES)}
+    catalogue = view.catalogue
+    holders = {role: catalogue.holders_of(role) for role in (*own, *ROLES)} if catalogue is not None else {}
     return {role: heads for role, heads in holders.items() if heads and heads != (view.head,)}
 
 
@@ -102,10 +102,9 @@ def _role_words(role: str, heads: Sequence[HeadId]) -> str:
 
 def _map(view: HeadView) -> Any:
     forward = view.analysis.forward
-    heads = [HeadId(*index) for index in np.ndindex(forward.n_layers, forward.n_heads)]
     boxes = dbc.Checklist(
         id=Ids.map,
-        options=[{"label": _cell(view, head), "value": off_text([head])} for head in heads],
+        options=[{"label": _cell(view, head), "value": off_text([head])} for head in forward.shape.all()],
         value=[off_text([head]) for head in view.off],
         className="head-set-map",
         style={"--heads": str(forward.n_heads)},

@@ -20,8 +20,8 @@ from utils.errors import Fix, UserError
 from utils.experiments.questions import Method, check_position
 from utils.heads import HeadId
 from utils.levels import HeadLevels, head_levels
+from utils.measures.measure import Evidence, Reading
 from utils.roles import ROLES
-from utils.scoring import Evidence
 
 if TYPE_CHECKING:
     from utils.analysis import Analysis
@@ -71,6 +71,11 @@ class HeadView:
         return self.analysis.forward.patterns[self.head]
 
     @property
+    def reading(self) -> Reading:
+        """What the roles' measures see of this head."""
+        return self.analysis.forward.reading.of_head(self.head)
+
+    @property
     def tokens(self) -> tuple[Token, ...]:
         return self.analysis.forward.tokens
 
@@ -109,20 +114,18 @@ class HeadView:
 
     def neighbour(self, step: int) -> HeadId | None:
         """The head before (-1) or after (1) this one, across layers; None at either end."""
-        n_heads = self.analysis.forward.n_heads
-        place = self.head.layer * n_heads + self.head.head + step
-        if not 0 <= place < self.analysis.forward.n_layers * n_heads:
-            return None
-        return HeadId(*divmod(place, n_heads))
+        shape = self.analysis.forward.shape
+        place = shape.index(self.head) + step
+        return shape.at(place) if 0 <= place < shape.n_all else None
 
 
 def head_view(service: Headlight, question: Question, search: str) -> HeadView:
     """The page's state for one address. Raises UserError as `service.analyze`, and for a head that does not exist."""
     parameters = dict(parse_qsl(search.lstrip("?"), keep_blank_values=True))
     analysis = service.analyze(question.model, question.prompt)
-    head = requested_head(analysis.forward, parameters.get("layer"), parameters.get("head"), service)
+    head = requested_head(analysis.forward, parameters.get("layer"), parameters.get("head"))
     catalogue = service.catalogue(question.model)
-    levels = head_levels(analysis, catalogue)[head.layer * analysis.forward.n_heads + head.head]
+    levels = head_levels(analysis, catalogue)[analysis.forward.shape.index(head)]
     role = parameters.get("role", "")
     role = role if role in ROLES else levels.main_job
     bad: dict[str, UserError] = {}
@@ -155,13 +158,13 @@ def view_of_search(service: Headlight, search: str | None) -> HeadView:
     return head_view(service, Question.from_search(search, service.settings.default_model), search or "")
 
 
-def requested_head(forward: ForwardPass, layer: str | None, head: str | None, service: Headlight) -> HeadId:
+def requested_head(forward: ForwardPass, layer: str | None, head: str | None) -> HeadId:
     """The head that a link names. Raises UserError for one that names none, or one that the model does not have."""
     wanted = {"layer": (layer, forward.n_layers), "head": (head, forward.n_heads)}
     numbers = {name: int(text) for name, (text, _n) in wanted.items() if text and re.fullmatch(r"-?\d{1,6}", text)}
     missing = [name for name in wanted if name not in numbers]
     if not missing:
-        return service.require_head(forward, numbers["layer"], numbers["head"])
+        return forward.shape.require(numbers["layer"], numbers["head"])
     near = {name: min(max(numbers.get(name, 0), 0), n - 1) for name, (_text, n) in wanted.items()}
     beyond = [f", and this model has no {name} {number}" for name, number in numbers.items() if number != near[name]]
     raise UserError(
@@ -213,7 +216,7 @@ def requested_off(off: str | None, head: HeadId) -> tuple[HeadId, ...]:
 
 def off_text(heads: Iterable[HeadId]) -> str:
     """Heads as the address has them: `1.4,2.0`."""
-    return ",".join(f"{layer}.{head}" for layer, head in heads)
+    return ",".join(head.dotted for head in heads)
 
 
 def _evidence(analysis: Analysis, role: str) -> Evidence | None:

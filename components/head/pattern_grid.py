@@ -207,7 +207,8 @@ def _short(word: str) -> str:
 def _notes(view: HeadView) -> list[Component]:
     """What to see, written where no cells are."""
     notes = []
-    if view.role != "positional" and len(view.pattern) > 1 and view.pattern[1:, 0].mean() >= RESTING_FROM:
+    rests = len(view.pattern) > 1 and view.pattern[1:, 0].mean() >= RESTING_FROM
+    if rests and not expected_cells(view)[:, 0].any():
         notes.append(("The first column", "is its resting place, where it finds nothing to do."))
     if view.role in STRIPE_NOTES and view.evidence is not None:
         notes.append(STRIPE_NOTES[view.role])

@@ -101,7 +101,7 @@ def row_of(service: Headlight, view: HeadView, role: str, prompt: str) -> Row:
     except UserError as refusal:
         return Row(prompt, None, refusal.sentence)
     levels = head_levels(analysis, view.catalogue)
-    return Row(prompt, levels[view.head.layer * analysis.forward.n_heads + view.head.head].levels[role])
+    return Row(prompt, levels[analysis.forward.shape.index(view.head)].levels[role])
 
 
 def answer(view: HeadView, role: str, rows: list[Row]) -> str:

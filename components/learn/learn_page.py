@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING
 
 from dash import Dash, dcc, html
 
-from components.address import DEFAULT_PROMPT, Question, roles_href
+from components.address import DEFAULT_PROMPT, Question, roles_href, toy_href
 from components.chip import prompt_chip, suggestion_chip
-from components.circuits import circuits_tabs
 from components.lamp import lamp, sign
 from components.learn import learn_strip
 from components.markup import aria
 from components.numbers import in_words
 from components.role_help import TEXT_DIR, role_text
 from components.score_bar import score_bar
-from utils.roles import ROLES
+from utils.roles import INDUCTION_CIRCUIT, ROLES, SHOWCASE
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
@@ -107,7 +106,7 @@ def _general(key: str, title: str) -> html.Section:
 
 
 def _bar_figure() -> html.Div:
-    bar = score_bar("induction", 0.86, name="Example bar", chance=0.07, threshold=0.48, usual=0.9, is_active=True)
+    bar = score_bar(SHOWCASE, 0.86, name="Example bar", chance=0.07, threshold=0.48, usual=0.9, is_active=True)
     return html.Div([html.Span("L2H3", className="head-name"), bar, html.Span("0.86")], className="surface example-bar")
 
 
@@ -119,7 +118,7 @@ def _dark_figure() -> html.Div:
         ("not_applicable", "cannot show here"),
         ("no_heads", "no such head"),
     )
-    lamps = [html.Span([lamp("induction", status, "card"), words]) for status, words in states]
+    lamps = [html.Span([lamp(SHOWCASE, status, "card"), words]) for status, words in states]
     return html.Div(lamps, className="surface example-lamps")
 
 
@@ -156,15 +155,15 @@ def _plain_words(key: str) -> list[Component]:
 
 
 def _why_two_layers(key: str, question: Question) -> list[Component]:
-    """What induction takes that no other job does, with the page that shows it."""
-    if key != "induction":
+    """What a job that reads another head's notes takes, with the page that shows it."""
+    if key != INDUCTION_CIRCUIT.reader:
         return []
     words = (
         "One layer cannot do this: its heads all read at the same time, so none can leave a note for another. With "
         "two, a head of the first layer notes on every token what stood before it, and a head of the second finds "
         "that note. "
     )
-    link = dcc.Link("See the moment two layers learn it", href=circuits_tabs.href(question, circuits_tabs.TOY))
+    link = dcc.Link("See the moment two layers learn it", href=toy_href(question.model, question.prompt))
     return [html.P([words, link], className="learn-text")]
 
 
@@ -178,9 +177,8 @@ def _mistake(key: str) -> list[Component]:
 
 
 def _source(key: str) -> str:
-    measure = "how even its attention is" if ROLES[key].predicts is None else "the share of attention that goes there"
-    source = ROLES[key].source
-    return f"{source}{'' if source.endswith('?') else '.'} Our score is {measure}."
+    role = ROLES[key]
+    return f"{role.source}{'' if role.source.endswith('?') else '.'} Our score is {role.measure.score_means}."
 
 
 def _try_it(key: str, catalogue: ModelCatalogue | None, question: Question) -> Component:
@@ -189,5 +187,5 @@ def _try_it(key: str, catalogue: ModelCatalogue | None, question: Question) -> C
     if catalogue is not None and not catalogue.heads_of(key):
         return html.P("The model in use has no head for this job. That is normal: not every model grows every kind.")
     if prompt is not None:
-        return prompt_chip("Light it", prompt.text, prompt.lights, prompt.of, question.model)
+        return prompt_chip("Light it", prompt, question.model)
     return suggestion_chip("See it on a text", ROLES[key].trigger, roles_href(question.model, DEFAULT_PROMPT))

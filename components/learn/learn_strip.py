@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from dash import html
 
 from components.markup import aria, classes
+from utils.roles import ROLES
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
@@ -86,7 +87,7 @@ def layout(role: str) -> list[html.Figure]:
 def _marks(role: str, example: Example) -> dict[int, str]:
     query, key = example.looks[-1]
     marks = {position: "evidence" for look in example.looks for position in look}
-    if role == "diffuse":
+    if ROLES[role].measure.is_about_rows:
         return marks | {query: "query"}
     return marks | {key: "key", query: "query" if query != key else "both"}
 
@@ -101,7 +102,7 @@ def _token(word: str, position: int, mark: str | None) -> html.Div:
 
 
 def _arc(query: int, key: int, is_focus: bool, role: str) -> Component:
-    is_strong = is_focus and role != "diffuse"
+    is_strong = is_focus and not ROLES[role].measure.is_about_rows
     return html.Span(
         className=classes("mini-arc", query == key and "mini-arc--self", is_strong and "mini-arc--focus"),
         style={"--from": str(key + 1), "--to": str(query + 2), "--span": str(query - key + 1)},

@@ -10,10 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
-import dash_bootstrap_components as dbc
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update, set_props
 
-from components import frame
+from components import frame, messages, toast
 from components.address import Ids as AddressIds
 from components.address import Question
 from components.models import models_running, models_table
@@ -22,6 +21,7 @@ from components.models.models_running import Ids as RunningIds
 from components.models.models_view import ModelsView, asked_from_this_computer, models_view
 from components.models.models_words import title
 from components.numbers import plural
+from components.toast import ToastIds
 from utils.catalogue.file import catalogues_as_json
 from utils.errors import UserError
 from utils.model_config import display_name_of
@@ -40,12 +40,12 @@ LEAD = (
 WHO_LOADS = "Only models of this list, or folders that whoever runs Headlight has added, can be loaded."
 
 
+Toast = ToastIds("models-toast")
+
+
 class Ids:
     body = "models-body"
     tick = "models-tick"
-    toast = "models-toast"
-    toast_text = "models-toast-text"
-    undo = "models-undo"
     removed = "models-removed"
     json = "models-json"
 
@@ -84,7 +84,7 @@ def body(view: ModelsView, refusal: UserError | None = None) -> list[Component]:
     return [
         html.H1(title(view), id="headline", tabIndex=-1),
         html.P(LEAD, className="lead"),
-        *([_refusal(refusal)] if refusal is not None else models_running.outcome(view)),
+        *([messages.refused(refusal)] if refusal is not None else models_running.outcome(view)),
         models_running.layout(view),
         models_table.here(view),
         *([other] if other is not None else []),
@@ -94,11 +94,20 @@ def body(view: ModelsView, refusal: UserError | None = None) -> list[Component]:
 
 def register(app: Dash, service: Headlight) -> None:
     """Presses that change the address, presses that do something, and the clock."""
+    _change_address(app)
+    _do_what_is_pressed(app, service)
+    _undo_removal(app, service)
+    _follow_job(app, service)
+    _download_catalogue(app, service)
 
-    def after_press(search: str | None) -> ModelsView:
-        question = Question.from_search(search, service.settings.default_model)
-        return models_view(service, question, search or "", keeps_asking=False)
 
+def _view_after_press(service: Headlight, search: str | None) -> ModelsView:
+    """The page as it is once something was done; a question that was open is answered by that."""
+    question = Question.from_search(search, service.settings.default_model)
+    return models_view(service, question, search or "", keeps_asking=False)
+
+
+def _change_address(app: Dash) -> None:
     @app.callback(
         Output(AddressIds.location, "search", allow_duplicate=True),
         Input(DetailsIds.go(ALL, ALL), "n_clicks"),
@@ -110,13 +119,15 @@ def register(app: Dash, service: Headlight) -> None:
             return no_update
         return pressed_search(ctx.triggered_id["action"], ctx.triggered_id["name"], search or "")
 
+
+def _do_what_is_pressed(app: Dash, service: Headlight) -> None:
     @app.callback(
         Output(Ids.body, "children"),
         Output(Ids.tick, "disabled"),
-        Output(Ids.toast, "is_open"),
-        Output(Ids.toast_text, "children"),
+        Output(Toast.toast, "is_open"),
+        Output(Toast.text, "children"),
         Output(Ids.removed, "data"),
-        Output(Ids.undo, "hidden"),
+        Output(Toast.undo, "hidden"),
         Input(RunningIds.act(ALL, ALL), "n_clicks"),
         State(AddressIds.location, "search"),
         prevent_initial_call=True,
@@ -130,14 +141,16 @@ def register(app: Dash, service: Headlight) -> None:
             told = do(service, action, name, Question.from_search(search, service.settings.default_model).model)
         except UserError as error:
             refusal = error
-        view = after_press(search)
+        view = _view_after_press(service, search)
         removed = name if action == "remove" and told else None
         return body(view, refusal), view.running is None, bool(told), told, removed, removed is None
 
+
+def _undo_removal(app: Dash, service: Headlight) -> None:
     @app.callback(
         Output(Ids.body, "children", allow_duplicate=True),
-        Output(Ids.toast, "is_open", allow_duplicate=True),
-        Input(Ids.undo, "n_clicks"),
+        Output(Toast.toast, "is_open", allow_duplicate=True),
+        Input(Toast.undo, "n_clicks"),
         State(Ids.removed, "data"),
         State(AddressIds.location, "search"),
         prevent_initial_call=True,
@@ -150,8 +163,10 @@ def register(app: Dash, service: Headlight) -> None:
             service.undo_removal(removed)
         except UserError as error:
             refusal = error
-        return body(after_press(search), refusal), False
+        return body(_view_after_press(service, search), refusal), False
 
+
+def _follow_job(app: Dash, service: Headlight) -> None:
     @app.callback(
         Output(RunningIds.progress, "children"),
         Output(Ids.body, "children", allow_duplicate=True),
@@ -164,11 +179,13 @@ def register(app: Dash, service: Headlight) -> None:
         status = service.catalogue_job_status()
         if status is not None and status.is_running:
             return models_running.progress(status), no_update, False
-        view = after_press(search)
+        view = _view_after_press(service, search)
         if view.status is not None:
             set_props(frame.Ids.announcer, {"children": models_running.outcome_sentence(view.status)})
         return no_update, body(view), True
 
+
+def _download_catalogue(app: Dash, service: Headlight) -> None:
     @app.callback(
         Output(Ids.json, "data"),
         Input(DetailsIds.json(ALL), "n_clicks"),
@@ -236,20 +253,7 @@ def _is_press() -> bool:
     return bool(ctx.triggered_id and ctx.triggered[0]["value"])
 
 
-def _refusal(refusal: UserError) -> html.Div:
-    words = [html.P(refusal.sentence, className="message-sentence"), html.P(refusal.hint, className="message-hint")]
-    return html.Div(html.Div(words), role="alert", className="message message--error")
-
-
-def _toast() -> dbc.Toast:
+def _toast() -> Component:
     """Says what just happened; after a removal with a way back."""
-    return dbc.Toast(
-        [
-            html.Span(id=Ids.toast_text),
-            html.Button("Undo", id=Ids.undo, type="button", className="btn toast-undo", hidden=True),
-        ],
-        id=Ids.toast,
-        is_open=False,
-        duration=UNDO_MS,
-        className="toast-ink",
-    )
+    undo = html.Button("Undo", id=Toast.undo, type="button", className="btn toast-undo", hidden=True)
+    return toast.layout(Toast, undo, duration=UNDO_MS)

@@ -95,7 +95,7 @@ def outcome_sentence(status: CatalogueJobStatus) -> str:
     name = display_name_of(status.model)
     if status.state is JobState.DONE and status.catalogue is not None:
         catalogue = status.catalogue
-        n_all = catalogue.n_layers * catalogue.n_heads
+        n_all = catalogue.shape.n_all
         return f"{name} is ready: {heads_with_job(catalogue)} of {plural(n_all, 'head')} have a job."
     if status.state is JobState.STOPPED:
         return "Stopped. Nothing was kept."

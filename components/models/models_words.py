@@ -86,7 +86,7 @@ def readiness_words(view: ModelsView, entry: ModelEntry) -> tuple[str, str]:
         return "Being analyzed", "You can use it meanwhile."
     if entry.readiness is Readiness.CATALOGUED and entry.catalogue is not None:
         catalogue = entry.catalogue.catalogue
-        n_all = catalogue.n_layers * catalogue.n_heads
+        n_all = catalogue.shape.n_all
         return "Catalogued", f"{heads_with_job(catalogue)} of {plural(n_all, 'head')} have a job"
     return {
         Readiness.STALE: ("Weights have changed", "Its catalogue is of other weights, and is not used."),

@@ -9,6 +9,7 @@ from dash import dcc, html
 from components.address import learn_href
 from components.markup import aria, classes
 from components.score_bar import score_bar
+from utils.roles import SHOWCASE
 
 if TYPE_CHECKING:
     from components.address import Question
@@ -65,7 +66,7 @@ def layout(question: Question) -> html.Section:
 def _figure() -> html.Div:
     """The large bar; its notes stand at the marks they name. The list below says the same and serves as its text."""
     bar = score_bar(
-        "induction",
+        SHOWCASE,
         EXAMPLE["score"],
         name="Example bar",
         chance=EXAMPLE["chance"],
@@ -80,7 +81,7 @@ def _figure() -> html.Div:
         _note("score", f"Bar end: {EXAMPLE['score']}", "share of attention that does this job"),
     ]
     style = {f"--{name}": str(value) for name, value in EXAMPLE.items()}
-    return html.Div([bar, *notes], className="bar-figure role-induction", style=style, **aria(hidden=True))
+    return html.Div([bar, *notes], className=f"bar-figure role-{SHOWCASE}", style=style, **aria(hidden=True))
 
 
 def _note(mark: str, title: str, text: str) -> html.Div:

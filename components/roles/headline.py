@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from components.numbers import in_words
-from utils.reasons import look_alikes, too_short_reason
-from utils.roles import ROLES, earlier_copies
+from utils.reasons import has_copies, look_alikes, too_short_reason
+from utils.roles import ROLES
 
 if TYPE_CHECKING:
     from utils.analysis import Analysis
@@ -34,7 +34,7 @@ def headline(analysis: Analysis) -> str:
     """How many of the jobs light up, and how many wait for something to repeat."""
     if is_too_short(analysis):
         return "This text is too short to tell."
-    n_active = sum(analysis.categories[key]["status"] == "active" for key in ROLES)
+    n_active = sum(role.status == "active" for role in analysis.roles.values())
     verb = "lights" if n_active == 1 else "light"
     start = f"{in_words(n_active).capitalize()} of {in_words(len(ROLES))} known jobs {verb} up"
     n_waiting = len(waiting_for_repetition(analysis))
@@ -66,12 +66,13 @@ def is_too_short(analysis: Analysis) -> bool:
 
 def waiting_for_repetition(analysis: Analysis) -> list[str]:
     """The roles that cannot show because of what does not repeat, as keys."""
-    categories = analysis.categories
     return [
-        key for key, role in ROLES.items() if role.requires_repetition and categories[key]["status"] == "not_applicable"
+        key
+        for key, summary in analysis.roles.items()
+        if ROLES[key].requires_repetition and summary.status == "not_applicable"
     ]
 
 
 def _repeats(analysis: Analysis) -> bool:
     """Whether any token comes again."""
-    return bool(earlier_copies(np.array(analysis.forward.token_ids)).any())
+    return has_copies(np.array(analysis.forward.token_ids))

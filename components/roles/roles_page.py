@@ -15,7 +15,7 @@ from components.roles import bar_guide, role_card, stage
 from components.roles.headline import headline, lead, waiting_for_repetition
 from components.roles.roles_view import RolesView, roles_view
 from components.word_help import word_help
-from utils.roles import OTHER, ROLES
+from utils.roles import ROLES
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
@@ -34,7 +34,7 @@ def layout(service: Headlight, question: Question, _search: str = "") -> html.Di
             *_top(view),
             *(messages.notice(notice, question) for notice in view.analysis.notices),
             *analyze_offer.layout(question, view.catalogue is not None),
-            stage.frame(view, stage.opening_role(view.analysis.categories)),
+            stage.frame(view, stage.opening_role(view.analysis)),
             _cards(view),
             html.Div([_every_head(view), bar_guide.layout(question)], className="two-panels"),
         ],
@@ -67,17 +67,16 @@ def register(app: Dash, service: Headlight) -> None:
 
 def card_classes(view: RolesView, on_stage: str, roles: list[str]) -> list[str]:
     """The classes of the cards, in the order of `roles`, when `on_stage` is the one shown above."""
-    categories = view.analysis.categories
-    return [role_card.card_class(role, categories[role]["status"], role == on_stage) for role in roles]
+    shown = view.analysis.roles
+    return [role_card.card_class(role, shown[role].status, role == on_stage) for role in roles]
 
 
 def named_heads_sentence(view: RolesView) -> str:
     """How many heads have a job, counted from the heads that have none."""
-    forward = view.analysis.forward
-    total = forward.n_layers * forward.n_heads
+    total = view.analysis.forward.shape.n_all
     if view.catalogue is None:
         return f"This model has {total} heads. Their jobs are not known yet."
-    named = total - len(view.analysis.categories[OTHER]["heads"])
+    named = total - len(view.analysis.other.heads)
     return (
         f"{named} of {plural(total, 'head')} have a job we can name. "
         f"The dots do something these {in_words(len(ROLES))} jobs do not cover. Open any to see what it looks at."
@@ -103,7 +102,7 @@ def _with_word_help(sentence: str, question: Question) -> list[Any]:
 
 def _cards(view: RolesView) -> html.Section:
     """Always in the same order, whatever the scores, so that a class learns the places."""
-    on_stage = stage.opening_role(view.analysis.categories)
+    on_stage = stage.opening_role(view.analysis)
     return html.Section(
         [
             html.Div(

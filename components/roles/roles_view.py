@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from components.address import Question, roles_href
 from components.chip import suggestion_chip
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from dash.development.base_component import Component
 
     from utils.analysis import Analysis
-    from utils.catalogue.schema import ModelCatalogue
+    from utils.catalogue.schema import ModelCatalogue, SuggestedPrompt
     from utils.service import Headlight
 
 
@@ -36,14 +36,10 @@ class RolesView:
     other_models: dict[str, OtherModel]
     max_tokens: int
 
-    def suggested_prompts(self, role: str) -> list[dict[str, Any]]:
+    def suggested_prompts(self, role: str) -> list[SuggestedPrompt]:
         """Prompts whose count of lit heads is in the catalogue, best first, without the one that is shown."""
-        category = self.analysis.categories[role]
-        if self.catalogue is not None:
-            prompts = [prompt.model_dump() for prompt in self.catalogue.categories[role].suggested_prompts]
-        else:
-            prompts = [category["suggested_prompt"]] if category["suggested_prompt"] else []
-        return [prompt for prompt in prompts if prompt["text"] != self.question.prompt]
+        prompts = self.catalogue.categories[role].suggested_prompts if self.catalogue is not None else []
+        return [prompt for prompt in prompts if prompt.text != self.question.prompt]
 
     def other_model_chips(self, role: str) -> list[Component]:
         """The same text, read by a model that has heads for this role; empty where none is known."""
@@ -58,7 +54,7 @@ class RolesView:
 def roles_view(service: Headlight, question: Question) -> RolesView:
     """Analyse a question. Raises UserError as `service.analyze` does."""
     analysis = service.analyze(question.model, question.prompt)
-    missing = [key for key, category in analysis.categories.items() if category["status"] == "no_heads"]
+    missing = [key for key, summary in analysis.roles.items() if summary.status == "no_heads"]
     return RolesView(
         question=question,
         analysis=analysis,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dash import html
 
@@ -13,13 +12,15 @@ from components.lamp import lamp
 from components.markup import aria
 from components.numbers import plural
 from components.roles.headline import is_too_short
-from utils.demonstration import StripView, strip_view
-from utils.roles import ROLES
+from utils.demonstration import Demonstration, demonstrate
+from utils.roles import ROLES, SHOWCASE
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
 
     from components.roles.roles_view import RolesView
+    from utils.analysis import Analysis
+    from utils.summary import RoleSummary
 
 MAX_CHIPS = 3
 
@@ -31,16 +32,15 @@ class Ids:
 def layout(view: RolesView, role: str) -> list[Component]:
     """The two halves of the stage for one role; the section around them is `frame`."""
     analysis = view.analysis
-    category = analysis.categories[role]
-    strip = strip_view(analysis, role)
+    summary, shown = analysis.roles[role], demonstrate(analysis, role)
     drawing = html.Section(
         [
             html.Div(
-                [lamp(role, category["status"], "stage"), html.H2(title(strip, category), id="stage-title")],
+                [lamp(role, summary.status, "stage"), html.H2(title(shown, summary), id="stage-title")],
                 className="stage-head",
             ),
-            token_strip.layout(analysis.forward.tokens, strip),
-            *_words(view, role, strip),
+            token_strip.layout(analysis.forward.tokens, shown),
+            *_words(view, role, shown),
         ],
         className="stage-role",
         **aria(labelledby="stage-title"),
@@ -53,44 +53,43 @@ def frame(view: RolesView, role: str) -> html.Div:
     return html.Div(layout(view, role), id=Ids.stage, className="surface stage")
 
 
-def opening_role(categories: dict[str, Any]) -> str:
+def opening_role(analysis: Analysis) -> str:
     """The role that the stage opens on.
 
-    Induction if active; else, if it is grey, still induction with its reason; else the active role with the largest
-    excess, and induction when none is active.
+    The showcase role if it is active; else, if it is grey, still that one with its reason; else the active role with
+    the largest excess, and the showcase role when none is active.
     """
-    if categories["induction"]["status"] in ("active", "not_applicable"):
-        return "induction"
-    active = [key for key in ROLES if categories[key]["status"] == "active"]
-    return max(active, key=lambda key: _largest_excess(categories[key]["heads"]), default="induction")
+    if analysis.roles[SHOWCASE].status in ("active", "not_applicable"):
+        return SHOWCASE
+    active = [key for key, summary in analysis.roles.items() if summary.status == "active"]
+    return max(active, key=lambda key: _largest_excess(analysis.roles[key]), default=SHOWCASE)
 
 
-def title(strip: StripView, category: dict[str, Any]) -> str:
+def title(shown: Demonstration, summary: RoleSummary) -> str:
     """What the stage shows, as a heading."""
-    name, status = category["display_name"], category["status"]
-    if status == "no_heads" and not category["is_catalogued"]:
+    name = summary.display_name
+    if summary.status == "no_heads" and not summary.is_catalogued:
         return f"{name}: which heads of this model do it is not known yet"
-    if status == "no_heads":
+    if summary.status == "no_heads":
         return f"{name}: no head of this model does this job"
-    if strip.head is None:
+    if shown.head is None:
         return f"{name} has nothing to work with here"
-    if strip.is_active:
-        return f"{name}, as head {strip.head} does it"
-    return f"{name}: head {strip.head} does less of it than usual"
+    if shown.is_active:
+        return f"{name}, as head {shown.head} does it"
+    return f"{name}: head {shown.head} does less of it than usual"
 
 
-def _words(view: RolesView, role: str, strip: StripView) -> list[Component]:
+def _words(view: RolesView, role: str, shown: Demonstration) -> list[Component]:
     """The sentence under the strip; for a dark role its reason and up to three prompts that light it."""
-    category = view.analysis.categories[role]
-    tokens = view.analysis.forward.tokens
-    if strip.is_active:
-        left_out = f"{plural(strip.n_hidden, 'more place')} without an arc here." if strip.n_hidden else ""
-        notes = ((left_out, "panel-note arcs-left-out"), (category.get("caution"), "panel-note"))
+    summary, tokens = view.analysis.roles[role], view.analysis.forward.tokens
+    if shown.is_active:
+        left_out = f"{plural(shown.n_hidden, 'more place')} without an arc here." if shown.n_hidden else ""
+        notes = ((left_out, "panel-note arcs-left-out"), (summary.caution, "panel-note"))
         return [
-            _with_follower(evidence_sentence.long(strip, tokens)),
+            _with_follower(evidence_sentence.long(shown, tokens)),
             *(html.P(text, className=class_name) for text, class_name in notes if text),
         ]
-    reason = category["reason"]
+    reason = summary.reason
     sentence = html.P(f"{reason[:1].upper()}{reason[1:]}", className="strip-sentence")
     chips = chips_for(view, role)
     said = _with_follower(sentence)
@@ -104,24 +103,22 @@ def _with_follower(sentence: html.P) -> html.Div:
 
 def chips_for(view: RolesView, role: str) -> list[Component]:
     """Presses that may light a dark role: the student's own text twice, then prompts of the catalogue."""
-    category = view.analysis.categories[role]
-    if category["status"] == "no_heads":
+    if view.analysis.roles[role].status == "no_heads":
         return view.other_model_chips(role)
     chips: list[Component] = []
     if can_say_twice(view, role):
         chips.append(say_it_twice_chip(view.analysis.forward.prompt, view.question.model))
     for prompt in view.suggested_prompts(role):
-        chips.append(prompt_chip(None, prompt["text"], prompt["lights"], prompt["of"], view.question.model))
+        chips.append(prompt_chip(None, prompt, view.question.model))
     return chips[:MAX_CHIPS]
 
 
 def can_say_twice(view: RolesView, role: str) -> bool:
     """Whether the text, said twice, gives a grey repetition role something to work with."""
-    category = view.analysis.categories[role]
-    is_waiting = ROLES[role].requires_repetition and category["status"] == "not_applicable"
+    is_waiting = ROLES[role].requires_repetition and view.analysis.roles[role].status == "not_applicable"
     n_typed = sum(not token.is_start for token in view.analysis.forward.tokens)
     return is_waiting and not is_too_short(view.analysis) and 2 * n_typed + 2 <= view.max_tokens
 
 
-def _largest_excess(heads: Sequence[dict[str, Any]]) -> float:
-    return max((head["excess"] for head in heads if head["excess"] is not None), default=0.0)
+def _largest_excess(summary: RoleSummary) -> float:
+    return max((head.excess for head in summary.heads if head.excess is not None), default=0.0)

@@ -60,7 +60,7 @@ def sentence(view: ToyView, model: ToyModel, look: Look | None) -> Words:
     """What the drawn look is, with the student's own tokens; every claim in it was measured on this text."""
     tokens = model.analysis.forward.tokens
     if view.query_pos is None:
-        reason = view.two.analysis.categories["induction"]["reason"]
+        reason = view.two.analysis.roles["induction"].reason
         return [f"{reason[:1].upper()}{reason[1:]}"]
     if look is None:
         return _no_look(view.query_pos, tokens)
@@ -89,7 +89,7 @@ def best_caption(model: ToyModel, best: HeadLevels | None) -> str:
 
 
 def _head(model: ToyModel, title_id: str) -> html.Div:
-    status = model.analysis.categories["induction"]["status"]
+    status = model.analysis.roles["induction"].status
     names = html.Div([html.H2(model.title, id=title_id), html.P(heads_words(model), className="toy-size")])
     return html.Div([lamp("induction", status, "card"), names], className="toy-head")
 

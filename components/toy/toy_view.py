@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from utils.catalogue.building import roles_of_heads
-from utils.demonstration import Arc, StripView, strip_view
+from utils.demonstration import Demonstration, demonstrate
 from utils.heads import HeadId
 from utils.levels import HeadLevels, head_levels
+from utils.measures.attention_to import excess_over_chance
+from utils.measures.copies import after_earlier_copies, earlier_copies
+from utils.measures.measure import Look as ArcLook
+from utils.measures.measure import RoleScores
 from utils.models.files import local_model_dir
-from utils.roles import OTHER, after_earlier_copies, earlier_copies
-from utils.scoring import RoleScores, excess_over_chance
+from utils.roles import OTHER
 from utils.toy.dynamics import TrainingDynamics, load_dynamics
 
 if TYPE_CHECKING:
@@ -95,9 +98,9 @@ class ToyModel:
         """The main role of every head now, layer by layer; `other` without one."""
         return [entry.main_job for entry in self.levels]
 
-    def strip(self) -> StripView:
+    def strip(self) -> Demonstration:
         """What its strongest induction head does on this text."""
-        return strip_view(self.analysis, "induction")
+        return demonstrate(self.analysis, "induction")
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +170,7 @@ def induction_look(model: ToyModel) -> Look | None:
     return Look(strip.head, "induction", focus.query_pos, focus.key_pos, focus.weight, copy_pos, writer=writer)
 
 
-def last_look(model: ToyModel, head: HeadId) -> Arc | None:
+def last_look(model: ToyModel, head: HeadId) -> ArcLook | None:
     """Where a head looks most, from the last token, of what followed its copies; None below 20 %, or without any."""
     forward, evidence = model.analysis.forward, model.analysis.evidence.get("induction")
     query_pos = len(forward.tokens) - 1
@@ -176,7 +179,7 @@ def last_look(model: ToyModel, head: HeadId) -> Arc | None:
     keys = np.flatnonzero(after_earlier_copies(np.array(forward.token_ids))[query_pos])
     key_pos = int(keys[forward.patterns[head][query_pos, keys].argmax()])
     weight = float(forward.patterns[head][query_pos, key_pos])
-    return Arc(query_pos, key_pos, weight) if weight >= LEAST_LOOK else None
+    return ArcLook(query_pos, key_pos, weight) if weight >= LEAST_LOOK else None
 
 
 def note_writer(model: ToyModel, reader: HeadId, copy_pos: int) -> HeadId | None:
@@ -242,7 +245,7 @@ def _roles_at(dynamics: TrainingDynamics, catalogue: ModelCatalogue, step: int) 
         if role in chance:
             scores[role] = RoleScores(1, score, chance[role], excess_over_chance(score, chance[role]))
         else:
-            scores[role] = RoleScores(1, score, peak=np.zeros_like(score))
+            scores[role] = RoleScores(1, score)
     return roles_of_heads(scores)
 
 

@@ -1,18 +1,12 @@
-"""Which roles does each head have? From attention patterns on the catalogue's inputs to a `ModelCatalogue`.
+"""Which roles does each head have? From what heads do on the catalogue's inputs to a `ModelCatalogue`.
 
-Pure: it knows no engine and no model, only patterns and token ids, so every engine's results go through it.
+Pure: it knows no engine and no model, only readings, so every engine's results go through it.
 
-Selection, for each set role:
-
-- a head **holds** the role when its excess is over 0.4;
-- a layer in which none does may enter its best head when that is over 0.25: **weak**;
-- the card lists at most 8 of these, strongest first. Every head keeps all its scores, on a card or not.
-
-Diffuse is held when its score is at least 0.85 and its peak at most 0.35 (`activity.is_diffuse`, the same rule live);
-strongest means most even. It has no chance level and so no excess to compare. A head's **main role** is the one it
-holds with the largest excess, but for two: first-token, and then diffuse, are main only when no other role is held in
-full, because resting on the first token or spreading out is what a head does where it finds nothing to look at. Roles
-held weakly come last. Heads without a role are `other`.
+Which heads **hold** a role, in full or weakly, is for its measure to say (`utils/measures/`). The card lists at most 8
+of them, strongest first; every head keeps all its scores, on a card or not. A head's **main role** is the one it holds
+with the largest excess, but for roles that yield (first-token, and then diffuse): these are main only when no other
+role is held in full, because resting on the first token or spreading out is what a head does where it finds nothing to
+look at. Roles held weakly come last. Heads without a role are `other`.
 """
 
 from __future__ import annotations
@@ -22,21 +16,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from utils.activity import is_diffuse
 from utils.catalogue.schema import CataloguedHead, Category, ModelCatalogue, Provenance, SuggestedPrompt
-from utils.heads import HeadId
+from utils.heads import HeadId, Shape
+from utils.measures.measure import Reading, RoleScores
 from utils.reasons import number_word
-from utils.roles import OTHER, ROLES, SET_ROLES, Role
-from utils.scoring import RoleScores, ScorePool
+from utils.roles import OTHER, ROLES, Role, compared_roles
+from utils.scoring import ScorePool
 
-HOLD_EXCESS = 0.4
-WEAK_EXCESS = 0.25
 MAX_HEADS_ON_CARD = 8
-RESTING_ROLES = ("positional", "diffuse")
-REPETITION_ROLES = tuple(key for key, role in ROLES.items() if role.requires_repetition)
-SENTENCE_ROLES = tuple(key for key, role in ROLES.items() if not role.requires_repetition)
-
-PatternsAndIds = tuple[np.ndarray, np.ndarray]  # [layer, head, query_pos, key_pos] and the token ids of one sequence
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,59 +39,53 @@ class RoleHolders:
 
 
 def measure_roles(
-    repeated: Iterable[PatternsAndIds],
-    sentences: Iterable[PatternsAndIds],
-    after_each: Callable[[ScorePool, np.ndarray], object] = lambda _pool, _token_ids: None,
+    repeated: Iterable[Reading],
+    sentences: Iterable[Reading],
+    after_each: Callable[[ScorePool, Reading], object] = lambda _pool, _reading: None,
 ) -> dict[str, RoleScores]:
-    """Every head's scores per role, pooled over all evidence rows: repetition roles on the random repeated
-    sequences, the others on the sentences. `after_each` sees the pool after each sequence, with its ids."""
+    """Every head's scores per role, pooled over all evidence rows: roles that need repetition on the random repeated
+    sequences, the others on the sentences. `after_each` sees the pool after each sequence, with what was read."""
     pool = ScorePool()
-    for roles, sequences in ((REPETITION_ROLES, repeated), (SENTENCE_ROLES, sentences)):
-        for patterns, token_ids in sequences:
-            pool.add(patterns, token_ids, roles)
-            after_each(pool, token_ids)
+    for needs_repetition, readings in ((True, repeated), (False, sentences)):
+        roles = [key for key, role in ROLES.items() if role.requires_repetition is needs_repetition]
+        for reading in readings:
+            pool.add(reading, roles)
+            after_each(pool, reading)
     return pool.result()
 
 
-def holders_of(scores: RoleScores) -> RoleHolders:
+def holders_of(role: str, scores: RoleScores) -> RoleHolders:
     """The heads that hold a role, in full or weakly, from its scores [layer, head]."""
-    if scores.excess is None:
-        full = np.asarray(
-            is_diffuse(scores.score, scores.peak if scores.peak is not None else np.ones_like(scores.score))
-        )
-        return RoleHolders(full, np.zeros_like(full))
-    full = scores.excess > HOLD_EXCESS
-    is_best = np.arange(full.shape[1]) == scores.excess.argmax(axis=1)[:, None]
-    layer_has_none = ~full.any(axis=1, keepdims=True)
-    return RoleHolders(full, is_best & layer_has_none & (scores.excess > WEAK_EXCESS))
+    measure = ROLES[role].measure
+    return RoleHolders(np.asarray(measure.holds(scores)), np.asarray(measure.holds_weakly(scores)))
 
 
 def roles_of_heads(scores: Mapping[str, RoleScores]) -> list[list[list[str]]]:
     """For every [layer][head] the roles it has, main one first; an empty list means `other`."""
-    holders = {role: holders_of(role_scores) for role, role_scores in scores.items()}
-    n_layers, n_heads = next(iter(scores.values())).score.shape
+    holders = {role: holders_of(role, role_scores) for role, role_scores in scores.items()}
+    weakest = 1 + max(role.yields for role in ROLES.values())
 
-    def rank(role: str, layer: int, head: int) -> tuple[int, float]:
-        excess = scores[role].excess
-        if not holders[role].full[layer, head]:
-            return len(RESTING_ROLES) + 1, 0.0 if excess is None else -float(excess[layer, head])
-        if role in RESTING_ROLES:
-            return RESTING_ROLES.index(role) + 1, 0.0
-        return 0, 0.0 if excess is None else -float(excess[layer, head])
+    def rank(role: str, head: HeadId) -> tuple[int, float]:
+        yields, excess = ROLES[role].yields, scores[role].excess
+        if not holders[role].full[head]:
+            yields = weakest
+        elif yields:
+            return yields, 0.0
+        return yields, 0.0 if excess is None else -float(excess[head])
 
-    def roles(layer: int, head: int) -> list[str]:
-        held = [role for role in scores if holders[role].all[layer, head]]
-        return sorted(held, key=lambda role: rank(role, layer, head))
+    def roles(head: HeadId) -> list[str]:
+        held = [role for role in scores if holders[role].all[head]]
+        return sorted(held, key=lambda role: rank(role, head))
 
-    return [[roles(layer, head) for head in range(n_heads)] for layer in range(n_layers)]
+    shape = Shape(*next(iter(scores.values())).score.shape)
+    return [[roles(HeadId(layer, head)) for head in range(shape.n_heads)] for layer in range(shape.n_layers)]
 
 
-def card_heads(scores: RoleScores) -> list[CataloguedHead]:
+def card_heads(role: str, scores: RoleScores) -> list[CataloguedHead]:
     """The heads on a role's card: those that have it, strongest first, at most 8."""
-    holders = holders_of(scores)
-    strength = scores.score if scores.excess is None else scores.excess
-    held = [HeadId(*head) for head in np.argwhere(holders.all).tolist()]
-    held.sort(key=lambda head: -strength[head])
+    holders = holders_of(role, scores)
+    ranked = Shape(*scores.score.shape).ranked(ROLES[role].measure.strength(scores))
+    held = [head for head in ranked if holders.all[head]]
     return [_card_head(scores, head, weak=bool(holders.weak[head])) for head in held[:MAX_HEADS_ON_CARD]]
 
 
@@ -122,13 +103,13 @@ def _card_head(scores: RoleScores, head: HeadId, weak: bool, best_role: str | No
 
 
 def other_heads(scores: Mapping[str, RoleScores], head_roles: list[list[list[str]]]) -> list[CataloguedHead]:
-    """All heads without a role, in order, each with the set role that it comes nearest to."""
+    """All heads without a role, in order, each with the role that it comes nearest to, of those with a chance level."""
+    compared = {role: scores[role].excess for role in compared_roles()}
     entries = []
     for layer, row in enumerate(head_roles):
-        for head in (head for head, roles in enumerate(row) if not roles):
-            excess = {role: scores[role].excess[layer, head] for role in SET_ROLES}  # type: ignore[index]
-            best_role = max(excess, key=lambda role: excess[role])
-            entries.append(_card_head(scores[best_role], HeadId(layer, head), weak=False, best_role=best_role))
+        for head in (HeadId(layer, head) for head, roles in enumerate(row) if not roles):
+            best_role = max(compared, key=lambda role: compared[role][head])  # type: ignore[index]
+            entries.append(_card_head(scores[best_role], head, weak=False, best_role=best_role))
     return entries
 
 
@@ -152,8 +133,8 @@ def build_catalogue(model_name: str, scores: Mapping[str, RoleScores], provenanc
         categories=categories,
         head_roles=head_roles,
         all_scores={key: scores[key].score.tolist() for key in ROLES},
-        all_excess={key: scores[key].excess.tolist() for key in SET_ROLES},  # type: ignore[union-attr]
-        all_peaks={"diffuse": scores["diffuse"].peak.tolist()},  # type: ignore[union-attr]
+        all_excess={key: scores[key].excess.tolist() for key in compared_roles()},  # type: ignore[union-attr]
+        all_peaks={key: each.peak.tolist() for key, each in scores.items() if each.peak is not None},
         provenance=provenance,
     )
 
@@ -173,7 +154,7 @@ def with_suggestions(catalogue: ModelCatalogue, suggestions: Mapping[str, Sequen
 
 
 def describe_inputs(scores: Mapping[str, RoleScores]) -> dict[str, dict]:
-    """What the provenance says about the inputs: evidence rows of every role, and chance of the set roles."""
+    """What the provenance says about the inputs: evidence rows of every role, and chance of the roles that have one."""
     return {
         "evidence_rows": {role: role_scores.n_rows for role, role_scores in scores.items()},
         "chance": {role: role_scores.chance for role, role_scores in scores.items() if role_scores.chance is not None},
@@ -186,10 +167,10 @@ def _category(role: Role, scores: RoleScores) -> Category:
         description=role.sentence,
         icon=role.sign,
         requires_repetition=role.requires_repetition,
-        n_heads_holding=int(holders_of(scores).all.sum()),
+        n_heads_holding=int(holders_of(role.key, scores).all.sum()),
         suggested_prompt=None,
         suggested_prompts=[],
-        top_heads=card_heads(scores),
+        top_heads=card_heads(role.key, scores),
     )
 
 

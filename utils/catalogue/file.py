@@ -98,7 +98,7 @@ def save_catalogue(path: Path, catalogue: ModelCatalogue) -> None:
     """Put one model into a catalogue file, in place of its earlier entry; the other models stay as they are.
 
     The file is complete at every moment: the new one is written beside it, read back, and renamed. A lock lets
-    several analyses share one file. Raises: CatalogueError when the file there is damaged or stays locked.
+    several jobs share one file. Raises: CatalogueError when the file there is damaged or stays locked.
     """
     _rewrite(path, lambda catalogues: catalogues | {catalogue.model_name: catalogue})
 

@@ -42,7 +42,7 @@ class JobState(Enum):
 
 @dataclass(frozen=True, eq=False)
 class CatalogueJobStatus:
-    """How far one analysis is, or how it ended.
+    """How far one catalogue job is, or how it ended.
 
     Args: n_texts: 0 while the model is being loaded. share: of the work, in [0, 1], which goes by tokens and not by
     texts. remaining: in words, empty while it is too early to tell. had_catalogue: there was one before.
@@ -66,12 +66,12 @@ class CatalogueJobStatus:
 
 
 class _StoppedByUserError(Exception):
-    """Raised between two texts, to leave the analysis without a result."""
+    """Raised between two texts, to leave the job without a result."""
 
 
 @dataclass(eq=False)
 class _Job:
-    """A running analysis: what only its own thread changes, but for `stop`."""
+    """A running job: what only its own thread changes, but for `stop`."""
 
     status: CatalogueJobStatus
     stop: threading.Event = field(default_factory=threading.Event)
@@ -82,7 +82,7 @@ class _Job:
 
 
 class CatalogueJobs:
-    """The analyses of one server. Thread-safe.
+    """The catalogue jobs of one server. Thread-safe.
 
     Args: open_model: loads a model by name, from its files as they are now. choose_texts: what to read, from the
     model and the seed.
@@ -102,12 +102,12 @@ class CatalogueJobs:
         self._thread: threading.Thread | None = None
 
     def status(self) -> CatalogueJobStatus | None:
-        """The analysis that runs, or the one that ended last; None before the first."""
+        """The job that runs, or the one that ended last; None before the first."""
         job = self._job
         return job.status if job is not None else None
 
     def is_running(self, model: str | None = None) -> bool:
-        """Whether an analysis runs, of this model if one is named."""
+        """Whether a job runs, of this model if one is named."""
         status = self.status()
         return status is not None and status.is_running and model in (None, status.model)
 
@@ -131,18 +131,18 @@ class CatalogueJobs:
                     return running
                 raise _busy(running)
             self._job = _Job(CatalogueJobStatus(model, JobState.RUNNING, had_catalogue))
-            self._thread = threading.Thread(target=self._run, args=(self._job,), name="analysis", daemon=True)
+            self._thread = threading.Thread(target=self._run, args=(self._job,), name="catalogue", daemon=True)
             self._thread.start()
             return self._job.status
 
     def stop(self, model: str) -> None:
-        """Ask the analysis of this model to end after the text it is reading; nothing happens if none runs."""
+        """Ask the job of this model to end after the text it is reading; nothing happens if none runs."""
         with self._lock:
             if self._job is not None and self._job.status.model == model:
                 self._job.stop.set()
 
     def wait(self, timeout_s: float | None = None) -> CatalogueJobStatus | None:
-        """Wait until no analysis runs, or for `timeout_s`."""
+        """Wait until no job runs, or for `timeout_s`."""
         if self._thread is not None:
             self._thread.join(timeout_s)
         return self.status()
@@ -154,10 +154,10 @@ class CatalogueJobs:
         except _StoppedByUserError:
             _end(job, JobState.STOPPED)
         except UserError as problem:
-            log.warning("The analysis of %s stopped: %s", job.status.model, problem.sentence)
+            log.warning("The catalogue job of %s stopped: %s", job.status.model, problem.sentence)
             _end(job, JobState.FAILED, problem=problem)
         except Exception:
-            log.exception("The analysis of %s failed at text %d", job.status.model, job.status.n_read + 1)
+            log.exception("The catalogue job of %s failed at text %d", job.status.model, job.status.n_read + 1)
             _end(job, JobState.FAILED)
         else:
             _end(job, JobState.DONE, catalogue=catalogue, share=1.0)

@@ -1,11 +1,11 @@
-"""The steps of one analysis, from a model to its `ModelCatalogue`; the script and the running app take the same ones.
+"""The steps of one catalogue job, from a model to its `ModelCatalogue`; the script and the running app take the same.
 
 1. every head's scores on the catalogue's inputs (`inputs.py`), pooled over all texts (`building.py`);
 2. the roles that follow from them, with the provenance of the numbers;
 3. prompts that light each role, chosen by putting every candidate to the model (`suggestions.py`).
 
-An engine gives the patterns (`engines.py`). Nothing here writes a file. `progress` is called after every
-text and may raise to end the analysis there.
+An engine reads the texts (`engines.py`). Nothing here writes a file. `progress` is called after every text and may
+raise to end the job there.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from functools import partial
 
 import numpy as np
 
+from utils.activity import decide
 from utils.catalogue.building import (
     build_catalogue,
     describe_inputs,
@@ -28,12 +29,13 @@ from utils.catalogue.building import (
 from utils.catalogue.engines import PatternEngine, library_versions, read_sequences
 from utils.catalogue.inputs import CatalogueInputs, make_inputs, varied_texts
 from utils.catalogue.schema import ModelCatalogue, Provenance
-from utils.catalogue.suggestions import CANDIDATES, Candidate, choose_suggestions
+from utils.catalogue.suggestions import Candidate, candidates, choose_suggestions
 from utils.forward_pass import encode_prompt
-from utils.head_detection import summarise_roles
+from utils.head_detection import score_of, summarise_roles
+from utils.measures.measure import Reading, RoleScores
 from utils.models.loader import LoadedModel
 from utils.roles import ROLES
-from utils.scoring import RoleScores, ScorePool
+from utils.scoring import ScorePool
 from utils.tokens import Token, tokens_from_ids
 
 ENOUGH_ROWS = 100  # before so many evidence rows, "found so far" would come and go
@@ -52,7 +54,7 @@ Progress = Callable[[TextRead], object]
 
 @dataclass(frozen=True, eq=False)
 class CatalogueTexts:
-    """Everything that one analysis reads: the inputs that are scored, and candidates for suggested prompts."""
+    """Everything that one catalogue job reads: the inputs that are scored, and candidates for suggested prompts."""
 
     inputs: CatalogueInputs
     candidates: Mapping[str, tuple[Candidate, ...]]
@@ -68,26 +70,26 @@ class CatalogueTexts:
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
-    """One prompt as the live decision needs it: tokens, and patterns [layer, head, query_pos, key_pos]."""
+class _Prompt:
+    """One prompt as the live decision needs it."""
 
     tokens: tuple[Token, ...]
-    patterns: np.ndarray
+    reading: Reading
 
 
 def texts_for(loaded: LoadedModel, seed: int) -> CatalogueTexts:
-    """The texts on which a model is analysed. Raises UserError when it reads too few positions to be tested."""
+    """The texts on which a model is measured. Raises UserError when it reads too few positions to be tested."""
     adapter = loaded.adapter
     texts = varied_texts(adapter)
     inputs = make_inputs(loaded.tokenizer, loaded.start_ids, loaded.max_positions, seed, texts)
     if adapter is None or not adapter.prompts:
-        return CatalogueTexts(inputs, CANDIDATES)
+        return CatalogueTexts(inputs, candidates())
     own = tuple(map(Candidate, adapter.prompts))
     return CatalogueTexts(inputs, dict.fromkeys(ROLES, own))
 
 
 def count_tokens(loaded: LoadedModel, texts: CatalogueTexts, max_tokens: int) -> int:
-    """All tokens that the analysis will read, which is what its time goes by."""
+    """All tokens that the job will read, which is what its time goes by."""
     sequences = (*texts.inputs.repeated, *texts.inputs.sentences)
     return sum(map(len, sequences)) + sum(len(encode_prompt(loaded, text, max_tokens).ids) for text in texts.prompts)
 
@@ -120,15 +122,14 @@ def score_model(
     repeated = read_sequences(engine, inputs.repeated, batch_bytes)
     sentences = read_sequences(engine, inputs.sentences, batch_bytes)
     return measure_roles(
-        repeated, sentences, lambda pool, token_ids: progress(TextRead(len(token_ids), roles_found(pool)))
+        repeated, sentences, lambda pool, read: progress(TextRead(len(read.token_ids), roles_found(pool)))
     )
 
 
 def roles_found(pool: ScorePool) -> tuple[str, ...]:
     """The roles that some head holds by the rows pooled so far, once those are enough to tell."""
-    return tuple(
-        role for role, scores in pool.result().items() if scores.n_rows >= ENOUGH_ROWS and holders_of(scores).all.any()
-    )
+    enough = {role: scores for role, scores in pool.result().items() if scores.n_rows >= ENOUGH_ROWS}
+    return tuple(role for role, scores in enough.items() if holders_of(role, scores).all.any())
 
 
 def count_active(
@@ -138,10 +139,13 @@ def count_active(
     many."""
     ids = encode_prompt(engine.loaded, text, max_tokens).ids
     tokens = tokens_from_ids(engine.loaded.tokenizer, ids, has_start_mark=bool(engine.loaded.start_ids))
-    ((patterns, _),) = read_sequences(engine, [np.array(ids, dtype=np.int64)])
-    summary = summarise_roles(Reading(tokens, patterns), catalogue)
+    (reading,) = read_sequences(engine, [np.array(ids, dtype=np.int64)])
+    prompt = _Prompt(tokens, reading)
+    scored = score_of(prompt)
+    decisions = decide(scored, catalogue) if scored is not None else {}
+    summary = summarise_roles(prompt, catalogue, scored, decisions)
     progress(TextRead(len(ids), tuple(role for role in ROLES if catalogue.heads_of(role))))
-    return {role: (sum(h["is_active"] for h in summary[role]["heads"]), len(summary[role]["heads"])) for role in ROLES}
+    return {key: (role.n_active, len(role.heads)) for key, role in summary.items()}
 
 
 def describe_run(

@@ -13,8 +13,9 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, model_validator
 
-from utils.heads import HeadId
-from utils.roles import OTHER, ROLES, SET_ROLES
+from utils.heads import HeadId, Shape
+from utils.measures.measure import RoleScores
+from utils.roles import OTHER, ROLES, compared_roles
 
 Index = Annotated[int, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
@@ -43,8 +44,9 @@ class CataloguedHead(_Strict):
     """One head on a role's card.
 
     score: in [0, 1], on the catalogue's inputs. chance: the score of an even head there, excess: how far above it;
-    both null for diffuse. peak: diffuse only. weak: its layer has no head that holds the role in full.
-    best_role: under `other` only, the role that the head comes nearest to; the figures are then of that role.
+    both null for a measure without chance. peak: null for a measure without one. weak: its layer has no head that
+    holds the role in full. best_role: under `other` only, the role that the head comes nearest to; the figures are
+    then of that role.
     """
 
     layer: Index
@@ -109,8 +111,8 @@ class Provenance(_Strict):
 class ModelCatalogue(_Strict):
     """Every head of one model with all its scores, and the cards that are made from them.
 
-    all_excess has no diffuse, which has no chance level; all_peaks has diffuse only. head_roles[layer][head] lists
-    the roles that the head has, main one first; an empty list means `other`.
+    all_excess has the roles whose measure has a chance level, all_peaks those whose measure has a peak.
+    head_roles[layer][head] lists the roles that the head has, main one first; an empty list means `other`.
     """
 
     model_name: Annotated[str, Field(min_length=1)]
@@ -125,21 +127,18 @@ class ModelCatalogue(_Strict):
     provenance: Provenance
 
     @property
-    def n_layers(self) -> int:
-        return self.num_layers
+    def shape(self) -> Shape:
+        return Shape(self.num_layers, self.num_heads)
 
-    @property
-    def n_heads(self) -> int:
-        """Heads in each layer."""
-        return self.num_heads
-
-    def scores(self, role: str) -> np.ndarray:
-        """Catalogued scores [layer, head] in [0, 1]. Raises KeyError for a key that is not a role."""
-        return np.array(self.all_scores[role])
-
-    def excess(self, role: str) -> np.ndarray | None:
-        """Catalogued excess over chance [layer, head]; None for diffuse, which has no chance level."""
-        return np.array(self.all_excess[role]) if role in self.all_excess else None
+    def usual(self, role: str) -> RoleScores:
+        """What every head did for a role on the catalogue's texts. Raises KeyError for a key that is not a role."""
+        return RoleScores(
+            n_rows=self.provenance.evidence_rows.get(role, 0),
+            score=np.array(self.all_scores[role]),
+            chance=self.provenance.chance.get(role),
+            excess=np.array(self.all_excess[role]) if role in self.all_excess else None,
+            peak=np.array(self.all_peaks[role]) if role in self.all_peaks else None,
+        )
 
     def heads_of(self, role: str) -> list[CataloguedHead]:
         """The heads on a role's card, strongest first; empty where the model has none."""
@@ -150,10 +149,13 @@ class ModelCatalogue(_Strict):
 
         Raises: IndexError for a head that the model does not have.
         """
-        layer, head_index = head
-        if not (0 <= layer < self.num_layers and 0 <= head_index < self.num_heads):
+        if head not in self.shape:
             raise IndexError(f"{self.model_name} has no head {head}.")
-        return tuple(self.head_roles[layer][head_index])
+        return tuple(self.head_roles[head.layer][head.head])
+
+    def holders_of(self, role: str) -> tuple[HeadId, ...]:
+        """Every head that holds a role, on a card or not, by layer and head; for `other` those that hold none."""
+        return tuple(head for head in self.shape.all() if role in (self.roles_of(head) or (OTHER,)))
 
     @model_validator(mode="after")
     def _is_consistent(self) -> ModelCatalogue:
@@ -167,8 +169,8 @@ def _contradictions(catalogue: ModelCatalogue) -> Iterator[tuple[str, str]]:
     for name, found, wanted in (
         ("categories", catalogue.categories, {*ROLES, OTHER}),
         ("all_scores", catalogue.all_scores, set(ROLES)),
-        ("all_excess", catalogue.all_excess, set(SET_ROLES)),
-        ("all_peaks", catalogue.all_peaks, {"diffuse"}),
+        ("all_excess", catalogue.all_excess, set(compared_roles())),
+        ("all_peaks", catalogue.all_peaks, {key for key, role in ROLES.items() if role.measure.has_peak}),
     ):
         if set(found) != wanted:
             differing = sorted(set(found) ^ wanted)
@@ -198,9 +200,8 @@ def _wrong_heads(catalogue: ModelCatalogue) -> Iterator[tuple[str, str]]:
     for role, category in catalogue.categories.items():
         for index, entry in enumerate(category.top_heads):
             path = f"categories.{role}.top_heads[{index}]"
-            if entry.layer >= catalogue.num_layers or entry.head >= catalogue.num_heads:
+            if entry.id not in catalogue.shape:
                 yield path, f"{entry.id} is not a head of this model"
                 continue
-            roles = catalogue.head_roles[entry.layer][entry.head]
-            if (role not in roles) if role != OTHER else bool(roles):
+            if role not in (catalogue.roles_of(entry.id) or (OTHER,)):
                 yield path, f"head_roles does not list {entry.id} under this role"

@@ -55,7 +55,7 @@ def find_catalogue(model: str, folder: Path | None, settings: Settings) -> Found
 
 
 def require_writable(settings: Settings) -> None:
-    """Raises UserError when nothing can be kept in the data directory: better before an analysis than after it."""
+    """Raises UserError when nothing can be kept in the data directory: better before a job than after it."""
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         is_writable = os.access(settings.data_dir, os.W_OK | os.X_OK)

@@ -83,10 +83,12 @@ REPEATING_LISTS = _lists(
     "nine purple doors, four silver spoons, six chairs, nine purple doors, four silver spoons, six chairs",
 )
 
-CANDIDATES: dict[str, tuple[Candidate, ...]] = {
-    key: (*REPEATING_PROSE, *REPEATING_LISTS) if role.requires_repetition else PLAIN_PROSE
-    for key, role in ROLES.items()
-}
+
+def candidates() -> dict[str, tuple[Candidate, ...]]:
+    """For every role the texts to try."""
+    repeating = (*REPEATING_PROSE, *REPEATING_LISTS)
+    return {key: repeating if role.requires_repetition else PLAIN_PROSE for key, role in ROLES.items()}
+
 
 Lights = Mapping[str, tuple[int, int]]  # per role: how many of its card's heads are active, of how many
 
@@ -94,7 +96,7 @@ Lights = Mapping[str, tuple[int, int]]  # per role: how many of its card's heads
 def choose_suggestions(
     measure: Callable[[str], Lights],
     roles: Sequence[str],
-    candidates: Mapping[str, Sequence[Candidate]] = CANDIDATES,
+    candidates: Mapping[str, Sequence[Candidate]],
     per_role: int = SUGGESTIONS_PER_ROLE,
 ) -> dict[str, list[SuggestedPrompt]]:
     """The prompts that light the most of each role's heads, best first; ties go to prose, then to the shortest.

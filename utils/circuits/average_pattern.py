@@ -35,9 +35,9 @@ def mean_patterns(loaded: LoadedModel) -> tuple[np.ndarray, int]:
     inputs = texts_for(loaded, SEED).inputs
     texts = (*inputs.repeated, *inputs.sentences)
     n_positions = min(MOST_POSITIONS, *map(len, texts))
-    total = np.zeros((loaded.n_layers, loaded.n_heads, n_positions, n_positions))
-    for pattern, _ in read_sequences(PyVeneEngine(loaded), [text[:n_positions] for text in texts]):
-        total += pattern
+    total = np.zeros((*loaded.shape.as_tuple, n_positions, n_positions))
+    for reading in read_sequences(PyVeneEngine(loaded), [text[:n_positions] for text in texts]):
+        total += reading.patterns
     mean = (total / len(texts)).astype(np.float32)
     mean.setflags(write=False)
     return mean, len(texts)

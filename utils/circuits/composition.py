@@ -14,7 +14,7 @@ share one strong direction; the breadth of a pair, the effective rank of its pro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,11 +22,10 @@ import numpy as np
 from utils.circuits.baseline import RandomFit, random_fit
 from utils.circuits.pair_products import KINDS, pair_fits, reader_factors, writer_factors
 from utils.circuits.weights import HeadWeights
-from utils.heads import HeadId
+from utils.heads import HeadId, Shape
+from utils.result_cache import Progress
 
 BROAD_SHARE = 0.25  # a fit is broad from this share of d_head on; a choice, see docs/circuits.md
-
-Progress = Callable[[int, int], object]
 
 
 @dataclass(frozen=True)
@@ -44,10 +43,10 @@ class Fit:
 class Composition:
     """All pairs of an earlier and a later head of a model.
 
-    Args: kind: Q, K or V. scores, breadth: [writer, reader] over layer * n_heads + head, read-only, NaN where the
-    writer is not in an earlier layer; scores in [0, 1], breadth the effective rank of the product, at most d_head.
-    baseline, baseline_spread: mean and standard deviation of the scores of random heads of this size; random_breadth:
-    their mean breadth. broad_from: the breadth from which a fit counts as broad.
+    Args: kind: Q, K or V. scores, breadth: [writer, reader] over `Shape.index`, read-only, NaN where the writer is not
+    in an earlier layer; scores in [0, 1], breadth the effective rank of the product, at most d_head. baseline,
+    baseline_spread: mean and standard deviation of the scores of random heads of this size; random_breadth: their mean
+    breadth. broad_from: the breadth from which a fit counts as broad.
     """
 
     kind: str
@@ -61,17 +60,21 @@ class Composition:
     broad_from: float
 
     @property
+    def shape(self) -> Shape:
+        return Shape(self.n_layers, self.n_heads)
+
+    @property
     def n_pairs(self) -> int:
         """Pairs of heads of which one is in an earlier layer."""
-        return self.n_heads**2 * self.n_layers * (self.n_layers - 1) // 2
+        return _count_pairs(self.shape)
 
     def multiple(self, writer: tuple[int, int], reader: tuple[int, int]) -> float:
         """The score over that of random heads; 1 = fits as random heads do, NaN where the writer is not earlier."""
-        return float(self.scores[self._at(writer), self._at(reader)]) / self.baseline
+        return float(self.scores[self._pair(writer, reader)]) / self.baseline
 
     def fit(self, writer: tuple[int, int], reader: tuple[int, int]) -> Fit:
         """Everything about one pair; NaN where the writer is not in an earlier layer."""
-        pair = self._at(writer), self._at(reader)
+        pair = self._pair(writer, reader)
         score, breadth = float(self.scores[pair]), float(self.breadth[pair])
         return Fit(HeadId(*writer), HeadId(*reader), score, score / self.baseline, breadth)
 
@@ -82,7 +85,8 @@ class Composition:
     def readers_of(self, writer: tuple[int, int], n: int, broad_only: bool = True) -> list[Fit]:
         """The later heads that fit a head best, best first; at most n."""
         row = np.full_like(self.scores, np.nan)
-        row[self._at(writer)] = self._candidates(broad_only)[self._at(writer)]
+        place = self.shape.index(writer)
+        row[place] = self._candidates(broad_only)[place]
         return self._ranked(row, n)
 
     def rank_of(self, writer: tuple[int, int], reader: tuple[int, int]) -> tuple[int, int]:
@@ -90,8 +94,8 @@ class Composition:
 
         Raises: ValueError for a writer that is not in an earlier layer.
         """
-        column = self.scores[:, self._at(reader)]
-        own = column[self._at(writer)]
+        column = self.scores[:, self.shape.index(reader)]
+        own = column[self.shape.index(writer)]
         if np.isnan(own):
             raise ValueError(f"{HeadId(*writer)} is not in an earlier layer than {HeadId(*reader)}.")
         return int((column > own).sum()) + 1, int(np.isfinite(column).sum())
@@ -115,50 +119,45 @@ class Composition:
 
     def _ranked(self, scores: np.ndarray, n: int) -> list[Fit]:
         order = np.argsort(np.where(np.isnan(scores), np.inf, -scores), axis=None, kind="stable")
-        pairs = (divmod(int(index), scores.shape[1]) for index in order[: min(n, int(np.isfinite(scores).sum()))])
-        return [self.fit(self._head(writer), self._head(reader)) for writer, reader in pairs]
+        best = order[: min(n, int(np.isfinite(scores).sum()))]
+        pairs = zip(*np.unravel_index(best, scores.shape), strict=True)
+        return [self.fit(self.shape.at(writer), self.shape.at(reader)) for writer, reader in pairs]
 
-    def _at(self, head: tuple[int, int]) -> int:
-        layer, index = head
-        if not (0 <= layer < self.n_layers and 0 <= index < self.n_heads):
-            raise ValueError(f"{HeadId(*head)} is not one of {self.n_layers} x {self.n_heads} heads.")
-        return layer * self.n_heads + index
-
-    def _head(self, index: int) -> HeadId:
-        return HeadId(*divmod(index, self.n_heads))
+    def _pair(self, writer: tuple[int, int], reader: tuple[int, int]) -> tuple[int, int]:
+        return self.shape.index(writer), self.shape.index(reader)
 
 
-def compute_composition(heads: HeadWeights, n_layers: int, kind: str, progress: Progress | None = None) -> Composition:
+def compute_composition(heads: HeadWeights, shape: Shape, kind: str, progress: Progress | None = None) -> Composition:
     """All pairs of one kind.
 
-    Args: heads: all heads of a model. progress: called with pairs done and pairs in all, after each pair of layers.
+    Args: heads: all heads of a model of this shape, in the order of `Shape.index`. progress: called with pairs done and
+    pairs in all, after each pair of layers.
     Raises: ValueError for a kind that is not Q, K or V.
     """
     if kind not in KINDS:
         raise ValueError(f"A kind of composition is one of {', '.join(KINDS)}, not {kind!r}.")
-    n_all, per_layer = len(heads.W_Q), len(heads.W_Q) // n_layers
-    scores, breadth = (np.full((n_all, n_all), np.nan, dtype=np.float32) for _ in range(2))
+    scores, breadth = (np.full((shape.n_all, shape.n_all), np.nan, dtype=np.float32) for _ in range(2))
     writers, readers = writer_factors(heads.W_V, heads.W_O), reader_factors(heads, kind)
-    n_pairs_done, n_pairs = 0, per_layer**2 * n_layers * (n_layers - 1) // 2
-    for rows, columns in _layer_pairs(n_layers, per_layer):
+    n_pairs_done = 0
+    for rows, columns in _layer_pairs(shape):
         found = pair_fits(writers[rows], readers[columns])
         scores[rows, columns], breadth[rows, columns] = (part.numpy() for part in found)
-        n_pairs_done += per_layer**2
+        n_pairs_done += shape.n_heads**2
         if progress is not None:
-            progress(n_pairs_done, n_pairs)
-    return assemble(kind, n_layers, scores, breadth, random_fit(heads.d_model, heads.d_head), heads.d_head)
+            progress(n_pairs_done, _count_pairs(shape))
+    return assemble(kind, shape, scores, breadth, random_fit(heads.d_model, heads.d_head), heads.d_head)
 
 
 def assemble(
-    kind: str, n_layers: int, scores: np.ndarray, breadth: np.ndarray, random: RandomFit, d_head: int
+    kind: str, shape: Shape, scores: np.ndarray, breadth: np.ndarray, random: RandomFit, d_head: int
 ) -> Composition:
     """A Composition of these matrices, which become read-only."""
     for matrix in (scores, breadth):
         matrix.setflags(write=False)
     return Composition(
         kind=kind,
-        n_layers=n_layers,
-        n_heads=len(scores) // n_layers,
+        n_layers=shape.n_layers,
+        n_heads=shape.n_heads,
         scores=scores,
         baseline=random.mean,
         baseline_spread=random.spread,
@@ -168,9 +167,14 @@ def assemble(
     )
 
 
-def _layer_pairs(n_layers: int, per_layer: int) -> Iterator[tuple[slice, slice]]:
+def _count_pairs(shape: Shape) -> int:
+    return shape.n_heads**2 * shape.n_layers * (shape.n_layers - 1) // 2
+
+
+def _layer_pairs(shape: Shape) -> Iterator[tuple[slice, slice]]:
     """Rows of each layer, with the columns of each later one."""
-    layers = [slice(layer * per_layer, (layer + 1) * per_layer) for layer in range(n_layers)]
+    begins = [shape.index((layer, 0)) for layer in range(shape.n_layers)]
+    layers = [slice(begin, begin + shape.n_heads) for begin in begins]
     for layer, rows in enumerate(layers):
         for columns in layers[layer + 1 :]:
             yield rows, columns

@@ -18,8 +18,8 @@ def embed(loaded: LoadedModel, ids: torch.Tensor) -> torch.Tensor:
     """The stream before the first block without positions, [..., d_model]: Gemma's factor and BLOOM's norm included."""
     with torch.inference_mode():
         embedded = find_module(loaded.model, loaded.family.embedding_path)(ids).float()
-        if loaded.family.key == "bloom":
-            embedded = find_module(loaded.model, "transformer.word_embeddings_layernorm")(embedded)
+        if loaded.family.embedding_norm_path is not None:
+            embedded = find_module(loaded.model, loaded.family.embedding_norm_path)(embedded)
     return embedded.clone()
 
 

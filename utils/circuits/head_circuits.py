@@ -13,7 +13,7 @@ from utils.circuits.spectra import copying_score, copying_score_through, effecti
 from utils.circuits.weights import layer_weights, norm_note
 from utils.errors import UserError
 from utils.experiments.residual_parts import require_final_norm
-from utils.heads import HeadId
+from utils.heads import HeadId, Shape
 from utils.models.loader import LoadedModel
 
 
@@ -71,12 +71,8 @@ class ModelCircuits:
     position_note: str
 
     @property
-    def n_layers(self) -> int:
-        return int(self.copying_scores.shape[0])
-
-    @property
-    def n_heads(self) -> int:
-        return int(self.copying_scores.shape[1])
+    def shape(self) -> Shape:
+        return Shape(*self.copying_scores.shape)
 
     def of_head(self, head: HeadId, through_embedding: float | None) -> HeadCircuits:
         """One head of it. Args: through_embedding: its copying score from tokens to logits, where that is known."""

@@ -10,18 +10,12 @@ from __future__ import annotations
 import torch
 
 from utils.circuits.weights import HeadWeights, as_read
+from utils.errors import UserError
 from utils.experiments.residual_parts import find_module
 from utils.model_config import Positions
 from utils.models.loader import LoadedModel
 
 LONGEST_DISTANCE = 64
-# Where families with learned positions keep them, and how many rows at the front belong to no position.
-_EMBEDDINGS = {
-    "gpt2": ("transformer.wpe", 0),
-    "gpt_neo": ("transformer.wpe", 0),
-    "opt": ("model.decoder.embed_positions", 2),
-    "attention_only": ("positions", 0),
-}
 
 NOTES = {
     Positions.LEARNED: "Positions are embeddings that are added to those of the tokens, so one circuit reads both; "
@@ -36,12 +30,23 @@ NOTES = {
 
 
 def position_embeddings(loaded: LoadedModel) -> torch.Tensor | None:
-    """[position, d_model], None where the model has none, or keeps them where Headlight does not know."""
-    is_learned = loaded.family.positions in (Positions.LEARNED, Positions.SHORTFORMER)
-    if not is_learned or loaded.family.key not in _EMBEDDINGS:
+    """[position, d_model], None where the model has none, or nobody has said where it keeps them.
+
+    Raises: UserError where they are not at the family's path.
+    """
+    family = loaded.family
+    is_learned = family.positions in (Positions.LEARNED, Positions.SHORTFORMER)
+    if not is_learned or family.position_embedding_path is None:
         return None
-    path, n_before = _EMBEDDINGS[loaded.family.key]
-    return find_module(loaded.model, path).weight.detach().float()[n_before:]
+    try:
+        module = find_module(loaded.model, family.position_embedding_path)
+    except AttributeError as error:
+        raise UserError(
+            f"This model keeps no position embeddings at {family.position_embedding_path}, so Headlight cannot tell "
+            "how its heads look by position.",
+            "Its adapter.json can say where they are, as position_embedding_path, or null: see docs/adapters.md.",
+        ) from error
+    return module.weight.detach().float()[family.n_rows_before_positions :]
 
 
 def positional_kernel(loaded: LoadedModel, layer: int, heads: HeadWeights) -> torch.Tensor | None:

@@ -17,6 +17,7 @@ from utils.circuits.baseline import RandomFit
 from utils.circuits.composition import Composition, assemble
 from utils.circuits.head_circuits import ModelCircuits
 from utils.circuits.pair_products import KINDS
+from utils.heads import Shape
 
 FOLDER = Path(__file__).parent
 FILES = {"gpt2": "gpt2_circuits.npz"}
@@ -39,7 +40,7 @@ def shipped_circuits(model: str) -> ShippedCircuits | None:
 def save_shipped(path: Path, shipped: ShippedCircuits) -> None:
     """Write the file that `shipped_circuits` reads. Pairs whose writer is not earlier are left out."""
     circuits, first = shipped.circuits, shipped.compositions["Q"]
-    is_pair = _is_pair(circuits.n_layers, circuits.n_heads)
+    is_pair = _is_pair(circuits.shape)
     arrays = {
         "source": np.array(shipped.source),
         "norm_note": np.array(circuits.norm_note),
@@ -75,16 +76,16 @@ def _load(path: Path) -> ShippedCircuits:
 
 
 def _composition(kind: str, arrays: Mapping[str, np.ndarray], circuits: ModelCircuits) -> Composition:
-    is_pair = _is_pair(circuits.n_layers, circuits.n_heads)
+    is_pair = _is_pair(circuits.shape)
     scores, breadth = (np.full(is_pair.shape, np.nan, dtype=np.float32) for _ in range(2))
     scores[is_pair], breadth[is_pair] = arrays[f"scores_{kind}"], arrays[f"breadth_{kind}"]
     random = RandomFit(*map(float, arrays["random_fit"]))
-    return assemble(kind, circuits.n_layers, scores, breadth, random, circuits.qk_singular_values.shape[-1])
+    return assemble(kind, circuits.shape, scores, breadth, random, circuits.qk_singular_values.shape[-1])
 
 
-def _is_pair(n_layers: int, n_heads: int) -> np.ndarray:
-    """[writer, reader]: whether the writer is in an earlier layer."""
-    layer = np.arange(n_layers * n_heads) // n_heads
+def _is_pair(shape: Shape) -> np.ndarray:
+    """[writer, reader], over `Shape.index`: whether the writer is in an earlier layer."""
+    layer = np.array([head.layer for head in shape.all()])
     earlier: np.ndarray = layer[:, None] < layer[None, :]
     return earlier
 

@@ -7,8 +7,9 @@ and leaves out, further up, whatever earlier layers have added.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -44,7 +45,7 @@ class TokenCircuits:
     tokens: tuple[Token, ...]
     n_left_out: int
     looks_for: np.ndarray
-    writes: dict[int, tuple[Push, ...]]
+    writes: Mapping[int, tuple[Push, ...]]
     notices: tuple[Notice, ...] = field(default=())
 
 
@@ -64,7 +65,7 @@ def compute_token_circuits(
         tokens=tokens,
         n_left_out=n_left_out,
         looks_for=_looks_for(loaded, embedded, head, through),
-        writes=dict(enumerate(_pushes(loaded, _written(loaded, embedded, head)))),
+        writes=MappingProxyType(dict(enumerate(_pushes(loaded, _written(loaded, embedded, head))))),
         notices=read.notices,
     )
 

@@ -8,8 +8,8 @@ Folding (as TransformerLens does by default) moves into the weights whatever of 
 - norms of queries and keys (Qwen3, Gemma 3) put their gain into W_Q and W_K, a norm after the attention (Gemma 3) puts
   its gain into W_O.
 
-What is left of a norm is its scale, one number per token. Here stands also where each family keeps these weights; a
-family that is not named in `_LAYOUTS` has Llama's layout.
+What is left of a norm is its scale, one number per token. Where each family keeps these weights, its entry in
+`utils/model_config.py` says.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import torch
 from utils.errors import UserError
 from utils.experiments.frozen_norm import FrozenNorm
 from utils.experiments.residual_parts import find_module
-from utils.model_config import Family, Norm
+from utils.model_config import AttentionLayout, Family, Norm, Projections
 from utils.models.loader import LoadedModel
 
 
@@ -61,14 +61,14 @@ class _Projection(NamedTuple):
     bias: torch.Tensor
 
 
-Projections = tuple[_Projection, _Projection, _Projection]
-Reader = Callable[[Any, int, int], Projections]
+QueryKeyValue = tuple[_Projection, _Projection, _Projection]
+Reader = Callable[[Any, int, int], QueryKeyValue]
 
 
 def _separate(*names: str) -> Reader:
     """Queries, keys and values from three modules, of which keys and values may have fewer heads."""
 
-    def read(attention: Any, _n_heads: int, d_head: int) -> Projections:
+    def read(attention: Any, _n_heads: int, d_head: int) -> QueryKeyValue:
         query, key, value = (_by_head(*_weight_and_bias(attention.get_submodule(name)), d_head) for name in names)
         return query, key, value
 
@@ -78,7 +78,7 @@ def _separate(*names: str) -> Reader:
 def _fused_by_kind(name: str) -> Reader:
     """One module gives all queries, then all keys, then all values."""
 
-    def read(attention: Any, _n_heads: int, d_head: int) -> Projections:
+    def read(attention: Any, _n_heads: int, d_head: int) -> QueryKeyValue:
         weight, bias = _weight_and_bias(attention.get_submodule(name))
         parts = zip(weight.chunk(3, dim=1), bias.chunk(3), strict=True)
         query, key, value = (_by_head(*part, d_head) for part in parts)
@@ -90,7 +90,7 @@ def _fused_by_kind(name: str) -> Reader:
 def _fused_by_head(name: str) -> Reader:
     """One module gives query, key and value of head 0, then those of head 1, and so on."""
 
-    def read(attention: Any, n_heads: int, d_head: int) -> Projections:
+    def read(attention: Any, n_heads: int, d_head: int) -> QueryKeyValue:
         weight, bias = _weight_and_bias(attention.get_submodule(name))
         weights, biases = weight.unflatten(1, (n_heads, 3, d_head)), bias.unflatten(0, (n_heads, 3, d_head))
         query, key, value = (_Projection(weights[:, :, kind], biases[:, kind]) for kind in range(3))
@@ -99,24 +99,10 @@ def _fused_by_head(name: str) -> Reader:
     return read
 
 
-@dataclass(frozen=True)
-class _Layout:
-    """norm: the module of a block that the attention reads through, None without one. read: from the attention module.
-    is_scaled: whether query times key is scaled by 1/sqrt(d_head), where the module does not say."""
-
-    norm: str | None
-    read: Reader
-    is_scaled: bool = True
-
-
-_LLAMA_LIKE = _Layout("input_layernorm", _separate("q_proj", "k_proj", "v_proj"))
-_LAYOUTS = {
-    "gpt2": _Layout("ln_1", _fused_by_kind("c_attn")),
-    "gpt_neo": _Layout("ln_1", _separate("attention.q_proj", "attention.k_proj", "attention.v_proj"), is_scaled=False),
-    "gpt_neox": _Layout("input_layernorm", _fused_by_head("query_key_value")),
-    "bloom": _Layout("input_layernorm", _fused_by_head("query_key_value")),
-    "opt": _Layout("self_attn_layer_norm", _separate("q_proj", "k_proj", "v_proj")),
-    "attention_only": _Layout(None, _separate("query", "key", "value")),
+READERS: dict[Projections, Callable[..., Reader]] = {
+    Projections.SEPARATE: _separate,
+    Projections.BY_KIND: _fused_by_kind,
+    Projections.BY_HEAD: _fused_by_head,
 }
 _QUERY_NORMS, _KEY_NORMS = ("q_norm", "q_layernorm"), ("k_norm", "k_layernorm")
 
@@ -126,22 +112,20 @@ def layer_weights(loaded: LoadedModel, layer: int) -> HeadWeights:
     try:
         return _read_layer(loaded, layer)
     except (AttributeError, RuntimeError) as error:  # a module is not there, or its weights are of another shape
-        raise UserError(
-            "Headlight does not know how this model arranges its attention weights, so it cannot tell its circuits.",
-            "Choose another model. Here too, heads can be watched and switched off.",
-        ) from error
+        raise _unknown_layout() from error
 
 
 def _read_layer(loaded: LoadedModel, layer: int) -> HeadWeights:
     family, config = loaded.family, loaded.config
     n_heads, d_head = loaded.n_heads, family.d_head(config)
     attention = find_module(loaded.model, family.attention_path, layer)
-    query, key, value = _layout(family).read(attention, n_heads, d_head)
+    layout = _layout(family)
+    query, key, value = READERS[layout.projections](*layout.names)(attention, n_heads, d_head)
     norm = unscaled_norm(*reading_norm(loaded, layer), query.weight.shape[0])
     query = _through(_folded(query, norm), _own_norm(attention, _QUERY_NORMS, family.norm, d_head))
     key = _through(_folded(key, norm), _own_norm(attention, _KEY_NORMS, family.norm, d_head))
     value = _folded(value, norm)
-    default_scale = d_head**-0.5 if _layout(family).is_scaled else 1.0
+    default_scale = d_head**-0.5 if layout.is_scaled else 1.0
     W_Q, W_K, W_V = (_one_per_query_head(part.weight.transpose(0, 1), n_heads) for part in (query, key, value))
     return HeadWeights(
         W_Q=W_Q,
@@ -156,7 +140,7 @@ def _read_layer(loaded: LoadedModel, layer: int) -> HeadWeights:
 
 
 def model_weights(loaded: LoadedModel) -> HeadWeights:
-    """The folded weights of all heads: head = layer * n_heads + head of the layer. The scale is the first layer's.
+    """The folded weights of all heads, in the order of `Shape.index`. The scale is the first layer's.
 
     Raises: UserError as `layer_weights`.
     """
@@ -209,8 +193,18 @@ def _has_own_norms(loaded: LoadedModel) -> bool:
     return any(getattr(attention, name, None) is not None for name in _QUERY_NORMS)
 
 
-def _layout(family: Family) -> _Layout:
-    return _LAYOUTS.get(family.key, _LLAMA_LIKE)
+def _layout(family: Family) -> AttentionLayout:
+    """Raises UserError for a family of which nobody has said where its queries, keys and values stand."""
+    if family.attention_layout is None:
+        raise _unknown_layout()
+    return family.attention_layout
+
+
+def _unknown_layout() -> UserError:
+    return UserError(
+        "Headlight does not know how this model arranges its attention weights, so it cannot tell its circuits.",
+        "Choose another model. Here too, heads can be watched and switched off.",
+    )
 
 
 def _output(loaded: LoadedModel, layer: int) -> torch.Tensor:

@@ -13,7 +13,7 @@ from collections.abc import Collection
 import numpy as np
 
 from utils.catalogue.schema import ModelCatalogue
-from utils.heads import HeadId
+from utils.heads import HeadId, Shape
 
 HeadSet = tuple[HeadId, ...]
 
@@ -23,17 +23,13 @@ SEED = 0
 
 
 def draw_controls(
-    n_layers: int,
-    n_heads: int,
-    chosen: HeadSet,
-    excluded: Collection[HeadId] = frozenset(),
-    n_draws: int = N_DRAWS,
+    shape: Shape, chosen: HeadSet, excluded: Collection[HeadId] = frozenset(), n_draws: int = N_DRAWS
 ) -> list[HeadSet]:
     """Up to `n_draws` different sets of as many other heads; fewer, or none, where there are no more.
 
     Args: excluded: heads that may not be drawn, because they hold the role of the chosen ones.
     """
-    pool = _control_pool(n_layers, n_heads, chosen, excluded)
+    pool = _control_pool(shape, chosen, excluded)
     if math.comb(len(pool), len(chosen)) <= n_draws:
         return list(itertools.combinations(pool, len(chosen)))
     rng = np.random.default_rng(SEED)
@@ -44,13 +40,9 @@ def draw_controls(
     return list(draws)
 
 
-def _control_pool(n_layers: int, n_heads: int, chosen: HeadSet, excluded: Collection[HeadId]) -> list[HeadId]:
+def _control_pool(shape: Shape, chosen: HeadSet, excluded: Collection[HeadId]) -> list[HeadId]:
     layers = {head.layer for head in chosen}
-    everywhere = [
-        head
-        for head in itertools.starmap(HeadId, itertools.product(range(n_layers), range(n_heads)))
-        if head not in chosen and head not in excluded
-    ]
+    everywhere = [head for head in shape.all() if head not in chosen and head not in excluded]
     near = [head for head in everywhere if head.layer in layers]
     is_enough = len(near) >= FEWEST and math.comb(len(near), len(chosen)) >= FEWEST
     return near if is_enough else everywhere
@@ -61,9 +53,4 @@ def role_holders(catalogue: ModelCatalogue | None, chosen: HeadSet, role: str | 
     if catalogue is None:
         return frozenset()
     roles = {role} if role else {key for head in chosen for key in catalogue.roles_of(head)}
-    return frozenset(
-        HeadId(layer, head)
-        for layer, row in enumerate(catalogue.head_roles)
-        for head, held in enumerate(row)
-        if roles & set(held)
-    )
+    return frozenset(head for key in roles for head in catalogue.holders_of(key))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar, cast
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -20,8 +20,9 @@ from utils.experiments.direct_logits import DirectLogits, head_direct_logits
 from utils.experiments.later_patterns import LaterPatterns, measure_later_patterns
 from utils.experiments.logit_lens import LogitLens, read_lens
 from utils.experiments.questions import Method, check_heads, check_position, read_method
-from utils.experiments.reference_values import ReferenceMeans, reference_texts, replacement_values
-from utils.experiments.scan import Progress, Scan, scan_heads
+from utils.experiments.reference_values import reference_means, reference_texts, replacement_values
+from utils.experiments.scan import Scan, scan_heads
+from utils.experiments.scan_runs import ScanQuestion, ScanRuns, ScanStatus
 from utils.experiments.second_copy import (
     SHORTEST_SEGMENT,
     SecondCopy,
@@ -31,12 +32,13 @@ from utils.experiments.switch_off import SwitchOff, switch_off
 from utils.experiments.token_attribution import TokenAttribution, attribute_tokens
 from utils.forward_pass import EncodedPrompt, encode_prompt
 from utils.models.loader import LoadedModel, ModelStore
-from utils.result_cache import ResultCache
+from utils.result_cache import Progress, ResultCache, own_progress
 from utils.roles import ROLES
 from utils.settings import Settings
 
 CACHE_SHARE = 8  # experiments may keep one part in so many of the memory that prompts may
 AskedHeads = Iterable[tuple[int, int]]
+Value = TypeVar("Value")
 Result = TypeVar("Result", SwitchOff, SecondCopy, LaterPatterns, Scan, DirectLogits, LogitLens, TokenAttribution)
 
 
@@ -52,7 +54,7 @@ class _Question:
         return self.read.ids
 
     def heads(self, heads: AskedHeads) -> HeadSet:
-        return check_heads(heads, self.loaded.n_layers, self.loaded.n_heads)
+        return check_heads(heads, self.loaded.shape)
 
     def up_to(self, position: int) -> list[int]:
         """The ids up to a position; later ones cannot change what comes after it."""
@@ -69,12 +71,13 @@ class Experiments:
         self._models = models
         self._settings = settings
         self._catalogue = catalogue
-        self._means = ReferenceMeans(settings)
-        self._results: ResultCache[Any] = ResultCache(settings.cache_mb * 2**20 // CACHE_SHARE)
+        self._results = ResultCache(settings.cache_mb * 2**20 // CACHE_SHARE)
+        self._scans = ScanRuns(self.scan)
 
     def forget(self) -> None:
-        """Keep no results, since a model's files may have changed."""
+        """Keep no results, since a model's files may have changed; scans on their way begin again."""
         self._results.clear()
+        self._scans.forget()
 
     def switch_off(
         self,
@@ -98,8 +101,7 @@ class Experiments:
             values = self._replacement(question, way, len(ids))
             return switch_off(question.loaded, ids, chosen, draws, way, values)
 
-        key = ("switch_off", model, prompt, chosen, tuple(draws), way, len(ids))
-        return self._told(self._once(key, run), notices)
+        return self._told(self._once(question, ("switch_off", tuple(ids), chosen, tuple(draws), way), run), notices)
 
     def second_copy(
         self, model: str, prompt: str, heads: AskedHeads, method: str = Method.MEAN, role: str | None = None
@@ -118,8 +120,8 @@ class Experiments:
             values = self._replacement(question, way, n_start + 2 * len(segment))
             return measure_second_copy(question.loaded, np.array([segment]), chosen, draws, way, values)
 
-        key = ("second_copy", model, prompt, chosen, tuple(draws), way)
-        return self._told(self._once(key, run), notices + cut)
+        key = ("second_copy", tuple(segment), chosen, tuple(draws), way)
+        return self._told(self._once(question, key, run), notices + cut)
 
     def later_patterns(
         self, model: str, prompt: str, heads: AskedHeads, method: str = Method.MEAN, role: str | None = None
@@ -133,8 +135,8 @@ class Experiments:
             values = self._replacement(question, way, len(question.ids))
             return measure_later_patterns(question.loaded, question.ids, chosen, draws, way, values)
 
-        key = ("later_patterns", model, prompt, chosen, tuple(draws), way)
-        return self._told(self._once(key, run), notices)
+        key = ("later_patterns", tuple(question.ids), chosen, tuple(draws), way)
+        return self._told(self._once(question, key, run), notices)
 
     def scan(
         self,
@@ -146,47 +148,58 @@ class Experiments:
     ) -> Scan:
         """The effect of each head of the model, off by itself, on the next token after a position.
 
-        Args: progress: called with heads done and heads in all; not called when the answer is known already.
-        Raises: UserError as `switch_off`.
+        Args: progress: called with heads done and heads in all; not called when the answer is known already, or
+        somebody else is computing it. An exception of its own ends the scan for its asker only.
+        Raises: UserError as `switch_off`, and what `progress` raises.
         """
         question, way = self._ask(model, prompt), read_method(method)
         ids = question.up_to(position)
 
         def run() -> Scan:
             values = self._replacement(question, way, len(ids))
-            return scan_heads(question.loaded, ids, way, values, progress)
+            return scan_heads(question.loaded, ids, way, values, own_progress(progress))
 
-        return self._told(self._once(("scan", model, prompt, way, len(ids)), run), question.read.notices)
+        return self._told(self._once(question, ("scan", tuple(ids), way), run), question.read.notices)
+
+    def start_scan(self, question: ScanQuestion) -> ScanStatus:
+        """Begin a scan in the background, or join the one of the same question. Raises: as `ScanRuns.start`."""
+        return self._scans.start(question)
+
+    def scan_status(self, question: ScanQuestion) -> ScanStatus | None:
+        """How far a scan in the background is; None for one that was not asked for lately."""
+        return self._scans.status(question)
 
     def direct_logits(self, model: str, prompt: str, head: tuple[int, int], position: int = -1) -> DirectLogits:
         """What one head writes at a position. Raises: UserError as `switch_off`, and where it cannot be told apart."""
         question = self._ask(model, prompt)
         (chosen,), ids = question.heads([head]), question.up_to(position)
-        key = ("direct_logits", model, prompt, chosen, len(ids))
-        result = self._once(key, lambda: head_direct_logits(question.loaded, ids, chosen))
+        key = ("direct_logits", tuple(ids), chosen)
+        result = self._once(question, key, lambda: head_direct_logits(question.loaded, ids, chosen))
         return self._told(result, question.read.notices)
 
     def logit_lens(self, model: str, prompt: str) -> LogitLens:
         """What the model would say after each layer. Raises: UserError as `switch_off`, and without a final norm."""
         question = self._ask(model, prompt)
-        result = self._once(("logit_lens", model, prompt), lambda: read_lens(question.loaded, question.ids))
+        key = ("logit_lens", tuple(question.ids))
+        result = self._once(question, key, lambda: read_lens(question.loaded, question.ids))
         return self._told(result, question.read.notices)
 
     def token_attribution(self, model: str, prompt: str, position: int = -1) -> TokenAttribution:
         """What each token adds to the first guess after a position. Raises: UserError as `switch_off`."""
         question = self._ask(model, prompt)
         ids = question.up_to(position)
-        result = self._once(
-            ("token_attribution", model, prompt, len(ids)), lambda: attribute_tokens(question.loaded, ids)
-        )
+        key = ("token_attribution", tuple(ids))
+        result = self._once(question, key, lambda: attribute_tokens(question.loaded, ids))
         return self._told(result, question.read.notices)
 
     def _ask(self, model: str, prompt: str) -> _Question:
         loaded = self._models.get(model)
         return _Question(loaded, encode_prompt(loaded, prompt, self._settings.max_tokens))
 
-    def _once(self, key: Hashable, run: Callable[[], Result]) -> Result:
-        return cast(Result, self._results.remember(key, run))
+    def _once(self, question: _Question, key: tuple[Hashable, ...], run: Callable[[], Value]) -> Value:
+        """A result without notices, for they belong to one wording of the text. Args: key: all that it depends on
+        beside the model."""
+        return self._results.once((question.loaded.edition, *key), run)
 
     @staticmethod
     def _told(result: Result, notices: tuple[Notice, ...]) -> Result:
@@ -203,12 +216,13 @@ class Experiments:
         if catalogue is None:
             notices += (_no_catalogue(),)
         excluded = role_holders(catalogue, chosen, role)
-        return draw_controls(loaded.n_layers, loaded.n_heads, chosen, excluded), notices
+        return draw_controls(loaded.shape, chosen, excluded), notices
 
     def _replacement(self, question: _Question, method: Method, n_positions: int) -> torch.Tensor | None:
         loaded = question.loaded
         if method is Method.MEAN:
-            return self._means.get(loaded).at(n_positions)
+            means = self._once(question, ("means",), lambda: reference_means(loaded, self._settings))
+            return means.at(n_positions)
         texts = reference_texts(loaded) if method is Method.RESAMPLE else []
         return replacement_values(loaded, method, n_positions, texts)
 

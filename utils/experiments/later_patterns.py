@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -11,10 +12,11 @@ import torch
 from utils.errors import Notice
 from utils.experiments.controls import HeadSet
 from utils.experiments.questions import Method
-from utils.heads import HeadId
+from utils.heads import HeadId, Shape
+from utils.measures.measure import MIN_TOKENS, Reading
 from utils.models.loader import LoadedModel
 from utils.pyvene_engine import ablate_heads
-from utils.scoring import MIN_TOKENS, score_text
+from utils.scoring import score_text
 
 PATTERN_BYTES = 64 * 2**20
 
@@ -25,7 +27,8 @@ class PatternChange:
 
     moved: [layer, head], the share of its attention, in [0, 1], that a head puts elsewhere: the mean over queries of
     half the summed absolute difference (total variation distance). scores: role -> [layer, head], each head's score
-    now; NaN where the text has no evidence, no roles for a text of fewer than three tokens.
+    now; NaN where the text has no evidence, no roles for a text of fewer than three tokens, and no role that patterns
+    alone cannot tell.
     """
 
     heads: HeadSet
@@ -50,9 +53,8 @@ class LaterPatterns:
 
     def most_moved(self, count: int) -> list[HeadId]:
         """The later heads that look elsewhere most, the most moved one first."""
-        order = np.argsort(-self.after.moved, axis=None, kind="stable")
-        heads = [HeadId(*map(int, np.unravel_index(index, self.after.moved.shape))) for index in order]
-        return [head for head in heads if head.layer >= self.first_layer][:count]
+        ranked = Shape(*self.after.moved.shape).ranked(self.after.moved)
+        return [head for head in ranked if head.layer >= self.first_layer][:count]
 
 
 def measure_later_patterns(
@@ -90,8 +92,8 @@ def _moved(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     return np.abs(after - before).sum(axis=-1).mean(axis=-1) / 2
 
 
-def _scores(patterns: np.ndarray, ids: Sequence[int]) -> dict[str, np.ndarray]:
+def _scores(patterns: np.ndarray, ids: Sequence[int]) -> Mapping[str, np.ndarray]:
     if len(ids) < MIN_TOKENS:
-        return {}
-    roles = score_text(patterns, np.array(ids, dtype=np.int64)).roles
-    return {role: scores.score for role, scores in roles.items()}
+        return MappingProxyType({})
+    roles = score_text(Reading(np.array(ids, dtype=np.int64), patterns)).roles
+    return MappingProxyType({role: scores.score for role, scores in roles.items()})

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from utils.errors import UserError
-from utils.heads import HeadId
+from utils.heads import HeadId, Shape
 
 
 class Method(StrEnum):
@@ -34,18 +34,12 @@ def read_method(name: str) -> Method:
         ) from error
 
 
-def check_heads(heads: Iterable[tuple[int, int]], n_layers: int, n_heads: int) -> tuple[HeadId, ...]:
+def check_heads(heads: Iterable[tuple[int, int]], shape: Shape) -> tuple[HeadId, ...]:
     """The heads asked for, sorted, each once. Raises UserError for none, for all, and for one that is not there."""
-    chosen = tuple(sorted({HeadId(*head) for head in heads}))
+    chosen = tuple(sorted({shape.require(*head) for head in heads}))
     if not chosen:
         raise UserError("No head was chosen, so there is nothing to switch off.", "Choose one head or several.")
-    for layer, head in chosen:
-        if not (0 <= layer < n_layers and 0 <= head < n_heads):
-            raise UserError(
-                f"This model has no layer {layer}, head {head}.",
-                f"Its layers are 0 to {n_layers - 1}, each with heads 0 to {n_heads - 1}.",
-            )
-    if len(chosen) == n_layers * n_heads:
+    if len(chosen) == shape.n_all:
         raise UserError(
             f"These are all {len(chosen)} heads of the model; without any, there is none left to compare with.",
             "Choose fewer heads.",

@@ -5,7 +5,7 @@ first position is unlike all others: a head can look only at itself there, and m
 that no other has. The first position gets the mean over first positions, each later one the mean over all later ones.
 
 `scripts/build_reference_means.py` stores the means of a model; without that they are computed at the first question
-and kept in memory.
+and kept with the other results.
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import threading
-import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +59,7 @@ def reference_texts(loaded: LoadedModel) -> list[list[int]]:
 
 def mean_values(loaded: LoadedModel, texts: Sequence[TokenIds]) -> MeanValues:
     """The mean over texts; every position but the first counts the same. Args: texts: at least one of two positions."""
-    shape = (loaded.n_layers, loaded.n_heads, loaded.family.d_head(loaded.config))
+    shape = (*loaded.shape.as_tuple, loaded.family.d_head(loaded.config))
     first, later = torch.zeros(shape, dtype=torch.float64), torch.zeros(shape, dtype=torch.float64)
     ordered = sorted(texts, key=len)
     while ordered:
@@ -107,29 +105,13 @@ def replacement_values(
     return capture_head_values(loaded, torch.tensor([other]))[0]
 
 
-class ReferenceMeans:
-    """The means of all models of one server: from the data directory, else computed once. Thread-safe."""
-
-    def __init__(self, settings: Settings):
-        self._settings = settings
-        self._means: weakref.WeakKeyDictionary[LoadedModel, MeanValues] = weakref.WeakKeyDictionary()
-        self._lock = threading.Lock()
-
-    def get(self, loaded: LoadedModel) -> MeanValues:
-        """The means of a model in memory. A model that is loaded again after its files changed gets new ones."""
-        with self._lock:
-            means = self._means.get(loaded)
-            if means is None:
-                texts = reference_texts(loaded)
-                means = self._load(loaded, texts) or mean_values(loaded, texts)
-                self._means[loaded] = means
-            return means
-
-    def _load(self, loaded: LoadedModel, texts: Sequence[TokenIds]) -> MeanValues | None:
-        folder = local_model_dir(loaded.name, self._settings)
-        if folder is None:
-            return None
-        return load_means(means_path(loaded.name, self._settings), remembered_weights_name(folder), texts)
+def reference_means(loaded: LoadedModel, settings: Settings) -> MeanValues:
+    """The means of a model over the reference texts: from the data directory, else computed."""
+    texts, folder = reference_texts(loaded), local_model_dir(loaded.name, settings)
+    stored = None
+    if folder is not None:
+        stored = load_means(means_path(loaded.name, settings), remembered_weights_name(folder), texts)
+    return stored or mean_values(loaded, texts)
 
 
 def means_path(model: str, settings: Settings) -> Path:

@@ -6,7 +6,7 @@ texts. A head that others can replace looks unimportant here; heads that only ma
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,13 +16,12 @@ from utils.errors import Notice
 from utils.experiments.controls import HeadSet
 from utils.experiments.distribution import Guess, guesses, kl_nats, top_ids
 from utils.experiments.questions import Method
-from utils.heads import HeadId
+from utils.heads import HeadId, Shape
 from utils.models.loader import LoadedModel
 from utils.pyvene_engine import ablate_heads
+from utils.result_cache import Progress
 
 TOKENS_AT_ONCE = 1024  # rows x tokens of one pass; larger ones are no faster on a laptop, and others wait longer
-
-Progress = Callable[[int, int], object]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +38,11 @@ class Scan:
     kl_nats: np.ndarray
     prob_change: np.ndarray
     notices: tuple[Notice, ...] = field(default=())
+
+    @property
+    def strongest(self) -> list[HeadId]:
+        """All heads, the largest effect on the guesses first."""
+        return Shape(*self.kl_nats.shape).ranked(self.kl_nats)
 
 
 def scan_heads(
@@ -79,8 +83,7 @@ def measure_effects(
     text = torch.tensor([list(ids)])
     before = ablate_heads(loaded, text, [()], only_last_logits=True).logits[0, -1]
     first_id = top_ids(before, 1)[0]
-    shape = (loaded.n_layers, loaded.n_heads)
-    rows: list[HeadSet] = [(HeadId(*head),) for head in np.ndindex(shape)]
+    rows: list[HeadSet] = [(head,) for head in loaded.shape.all()]
     n_at_once = max(1, TOKENS_AT_ONCE // len(ids))
     kl, probs = np.empty(len(rows)), np.empty(len(rows))
     for begin in range(0, len(rows), n_at_once):
@@ -90,6 +93,7 @@ def measure_effects(
         kl[done] = kl_nats(before, logits).numpy()
         probs[done] = torch.softmax(logits.double(), dim=-1)[:, first_id].numpy()
         progress(done.stop, len(rows))
+    shape = loaded.shape.as_tuple
     return Effects(before, first_id, kl.reshape(shape), probs.reshape(shape))
 
 

@@ -1,7 +1,7 @@
 """Scans in the background: a few at a time, each asked once, with how far it is.
 
 A scan belongs to its question, not to a student: whoever asks the same meanwhile sees the same progress, and when
-nobody has asked for a while it ends by itself.
+nobody has asked for a while it ends by itself. When the model's files may have changed, a scan on its way begins again.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ class ScanStatus:
         return self.n_done / self.n_heads if self.n_heads else 0.0
 
 
-class _EverybodyLeftError(Exception):
-    """Raised between two batches, to end a scan that nobody waits for."""
+class _NotWantedError(Exception):
+    """Raised between two batches, to end a scan that nobody waits for, or that has begun again."""
 
 
 @dataclass(eq=False)
@@ -106,6 +106,16 @@ class ScanRuns:
             run = self._runs.get(question)
             return self._status_of(run) if run is not None else None
 
+    def forget(self) -> None:
+        """Keep no results; scans on their way end and begin again, before those that wait."""
+        with self._lock:
+            for run in reversed(list(self._runs.values())):
+                if run.has_ended:
+                    del self._runs[run.question]
+                elif run not in self._waiting:
+                    self._runs[run.question] = again = _Run(run.question, run.asked_at)
+                    self._waiting.appendleft(again)
+
     def _begin(self, question: ScanQuestion) -> _Run:
         if len(self._waiting) >= MOST_WAITING:
             raise UserError("Many people are trying every head at once.", "Try again in a minute.", status=503)
@@ -152,15 +162,16 @@ class ScanRuns:
     def _run(self, run: _Run) -> None:
         def progress(n_done: int, n_heads: int) -> None:
             run.n_done, run.n_heads = n_done, n_heads
-            if self._is_left(run):
-                raise _EverybodyLeftError
+            if self._is_left(run) or self._runs.get(run.question) is not run:
+                raise _NotWantedError
 
         asked = run.question
         try:
             result = self._scan(asked.model, asked.prompt, asked.method, asked.position, progress=progress)
-        except _EverybodyLeftError:
+        except _NotWantedError:
             with self._lock:
-                self._runs.pop(asked, None)
+                if self._runs.get(asked) is run:
+                    del self._runs[asked]
         except UserError as problem:
             run.problem = problem
         except Exception:

@@ -8,17 +8,25 @@ format and an example; models/classroom-tunes needs both parts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from utils.errors import Fix, UserError
-from utils.model_config import FAMILIES, Family, Norm, Positions, StartMark, family_of_type
+from utils.model_config import (
+    FAMILIES,
+    AttentionLayout,
+    Family,
+    Norm,
+    Positions,
+    StartMark,
+    family_of_type,
+)
 
 FILE_NAME = "adapter.json"
 SHOWN_LABELS = 6  # as many as a sentence can take
@@ -70,7 +78,12 @@ class Adapter(BaseModel):
             return family_of_type(model_type)
         described: dict[str, Any] = dict(self.family)
         like = FAMILIES.get(described.pop("like", ""))
-        kinds = {"norm": Norm, "positions": Positions, "start_mark": StartMark}
+        kinds: dict[str, Callable[[Any], Any]] = {
+            "norm": Norm,
+            "positions": Positions,
+            "start_mark": StartMark,
+            "attention_layout": _attention_layout,
+        }
         wrong = set(described) - {field.name for field in fields(Family)}
         if wrong or like is None:
             raise ValueError(f"family: {sorted(wrong) or 'like must name one of ' + ', '.join(FAMILIES)}")
@@ -109,9 +122,7 @@ def read_adapter(folder: Path) -> Adapter | None:
     try:
         return Adapter.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the file"
-        raise ValueError(f"{FILE_NAME}, {place}: {first['msg']}") from error
+        raise ValueError(f"{FILE_NAME}, {_first_problem(error, 'the file')}") from error
 
 
 def family_in(folder: Path, model_type: str) -> Family:
@@ -126,3 +137,22 @@ def family_in(folder: Path, model_type: str) -> Family:
         raise UserError(
             f"{FILE_NAME} of {folder.name} cannot be used: {error}.", "docs/adapters.md describes it.", status=503
         ) from error
+
+
+def _attention_layout(described: Any) -> AttentionLayout | None:
+    """The layout that a file describes, None for null. Raises ValueError, saying what is wrong in it."""
+    if described is None:
+        return None
+    known = {field.name for field in fields(AttentionLayout)}
+    if isinstance(described, dict) and not known >= set(described):
+        raise ValueError(f"attention_layout: {sorted(set(described) - known)}")
+    try:
+        return TypeAdapter(AttentionLayout).validate_python(described)
+    except ValidationError as error:
+        raise ValueError(f"attention_layout, {_first_problem(error, 'the whole')}") from error
+
+
+def _first_problem(error: ValidationError, whole: str) -> str:
+    """`labels: every label must be different`. Args: whole: how to call the place of what is wrong as a whole."""
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc'])) or whole}: {first['msg']}"

@@ -24,27 +24,6 @@ from utils.settings import SHIPPED_MODELS_DIR, Settings
 
 NEEDED_FILES = ("config.json", "tokenizer.json", "model.safetensors")
 
-# Layers, heads of each, and weights in millions, as the models' own configs and cards give them.
-PUBLISHED_SHAPES: dict[str, tuple[int, int, float]] = {
-    "callummcdougall/attn_only_2L_half": (2, 12, 84),
-    "gpt2": (12, 12, 124),
-    "gpt2-medium": (24, 16, 355),
-    "distilgpt2": (6, 12, 82),
-    "Qwen/Qwen2.5-0.5B": (24, 14, 494),
-    "Qwen/Qwen2.5-0.5B-Instruct": (24, 14, 494),
-    "Qwen/Qwen3-0.6B": (28, 16, 596),
-    "EleutherAI/pythia-70m": (6, 8, 70),
-    "EleutherAI/pythia-160m": (12, 12, 162),
-    "EleutherAI/pythia-410m": (24, 16, 405),
-    "facebook/opt-125m": (12, 12, 125),
-    "EleutherAI/gpt-neo-125M": (12, 12, 125),
-    "HuggingFaceTB/SmolLM2-135M": (30, 9, 135),
-    "meta-llama/Llama-3.2-1B": (16, 32, 1236),
-    "google/gemma-3-270m": (18, 4, 268),
-    "roneneldan/TinyStories-33M": (4, 16, 68),
-    "bigscience/bloom-560m": (24, 16, 559),
-}
-
 
 class Origin(Enum):
     """Where a model's files are."""
@@ -113,11 +92,6 @@ class ModelEntry:
             return Readiness.PUBLISHED_ONLY
         return Readiness.NEEDS_PERMISSION if self.is_gated else Readiness.NOT_HERE
 
-    @property
-    def has_own_catalogue(self) -> bool:
-        """Whether its catalogue was made on this computer."""
-        return self.catalogue is not None and self.catalogue.is_own
-
 
 def list_models(settings: Settings) -> list[ModelEntry]:
     """All models: those of the registry, then the operator's folders. Raises CatalogueError for a damaged catalogue."""
@@ -156,7 +130,7 @@ def _registered_entry(name: str, settings: Settings) -> ModelEntry:
     spec = MODELS[name]
     complete = local_model_dir(name, settings)
     folder = complete or next((path for path in named_folders(name, settings) if any(_needed_files(path))), None)
-    facts = _facts(folder, settings) if folder is not None else _published(name)
+    facts = _facts(folder, settings) if folder is not None else _published(spec)
     return ModelEntry(
         name=name,
         display_name=spec.display_name,
@@ -180,11 +154,12 @@ def _folder_entry(folder: Path, settings: Settings) -> ModelEntry:
     )
 
 
-def _published(name: str) -> dict[str, Any]:
-    if name not in PUBLISHED_SHAPES:
+def _published(spec: ModelSpec) -> dict[str, Any]:
+    """What is known of a model whose files are not here."""
+    if spec.shape is None or spec.millions is None:
         return {}
-    n_layers, n_heads, millions = PUBLISHED_SHAPES[name]
-    return {"n_layers": n_layers, "n_heads": n_heads, "n_parameters": int(millions * 1e6)}
+    n_parameters = int(spec.millions * 1e6)
+    return {"n_layers": spec.shape.n_layers, "n_heads": spec.shape.n_heads, "n_parameters": n_parameters}
 
 
 def _facts(folder: Path, settings: Settings) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import threading
@@ -17,6 +18,7 @@ from transformers.utils import logging as transformers_logging
 
 import utils.models.attention_only  # noqa: F401  # makes the toy family known to transformers' Auto classes
 from utils.errors import UserError
+from utils.heads import Shape
 from utils.model_config import MODELS, Family, ModelSpec, StartMark
 from utils.models.adapter import Adapter, family_in, read_adapter
 from utils.models.files import find_model_dir, incomplete_folder, local_model_dir, missing_files
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 RETRY_AFTER_S = 60.0  # a model that could not be fetched is not tried again before that
+_READING = threading.Lock()  # transformers changes its own functions while it reads weights: one model at a time
 
 LOG = logging.getLogger(__name__)
 
@@ -36,7 +39,8 @@ class LoadedModel:
 
     Args: name: as in the registry, or its folder's. start_mark_id: the id to put at position 0, or None. adapter: what
     its owner says about a model that is unlike others, or None. lock: held while PyVene's hooks are on the model,
-    since two passes at once would mix their patterns.
+    since two passes at once would mix their patterns. edition: a number that no other loading of any model has, by
+    which to remember results: files that have changed are loaded again.
     """
 
     name: str
@@ -47,6 +51,7 @@ class LoadedModel:
     start_mark_id: int | None
     adapter: Adapter | None = None
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    edition: int = field(default_factory=itertools.count().__next__, repr=False)
 
     @property
     def n_layers(self) -> int:
@@ -55,6 +60,10 @@ class LoadedModel:
     @property
     def n_heads(self) -> int:
         return self.family.n_heads(self.config)
+
+    @property
+    def shape(self) -> Shape:
+        return Shape(self.n_layers, self.n_heads)
 
     @property
     def start_ids(self) -> list[int]:
@@ -85,12 +94,16 @@ class ModelStore:
             return loaded
         if name not in MODELS:
             find_model_dir(name, self._settings)  # refuses unknown names, so that no lock is kept for them
-        with self._guard:
-            lock = self._locks.setdefault(name, threading.Lock())
+        lock = self._lock_of(name)
         with lock:
+            if self._lock_of(name) is not lock:  # forgotten while this one waited
+                return self.get(name)
             loaded = self._models.get(name)
             if loaded is None:
-                loaded = self._models[name] = self._load(name)
+                loaded = self._load(name)
+                with self._guard:
+                    if self._locks.get(name) is lock:  # else forgotten while it was read, and not to be kept
+                        self._models[name] = loaded
             return loaded
 
     def forget(self, name: str) -> None:
@@ -98,12 +111,18 @@ class ModelStore:
         with self._guard:
             self._models.pop(name, None)
             self._refusals.pop(name, None)
+            self._locks.pop(name, None)
+
+    def _lock_of(self, name: str) -> threading.Lock:
+        """Held while the model is loaded; another one after the model was forgotten."""
+        with self._guard:
+            return self._locks.setdefault(name, threading.Lock())
 
     def _load(self, name: str) -> LoadedModel:
         """Load a model; a room full of people who ask for one that cannot be fetched waits for the network once."""
         refused_at, refusal = self._refusals.get(name, (0.0, None))
         if refusal and time.monotonic() - refused_at < RETRY_AFTER_S and not local_model_dir(name, self._settings):
-            raise UserError(refusal.sentence, refusal.hint, refusal.status, refusal.fix)
+            raise refusal.again()
         try:
             return load_model(name, self._settings)
         except UserError as error:
@@ -135,15 +154,16 @@ def _load(folder: Path, name: str) -> LoadedModel:
     transformers_logging.disable_progress_bar()
     options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     config = AutoConfig.from_pretrained(folder, **options)
-    loading: Any = AutoModelForCausalLM.from_pretrained(
-        folder,
-        config=config,
-        dtype=torch.float32,
-        attn_implementation="eager",
-        use_safetensors=True,
-        output_loading_info=True,
-        **options,
-    )
+    with _READING:
+        loading: Any = AutoModelForCausalLM.from_pretrained(
+            folder,
+            config=config,
+            dtype=torch.float32,
+            attn_implementation="eager",
+            use_safetensors=True,
+            output_loading_info=True,
+            **options,
+        )
     model, info = loading
     if info["missing_keys"]:
         raise ValueError(f"weights without a value: {sorted(info['missing_keys'])[:5]}")

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from utils.errors import UserError
 from utils.heads import HeadId
 from utils.pyvene_engine.hooks import (
     Capture,
@@ -25,7 +24,7 @@ from utils.pyvene_engine.hooks import (
     replace_head_values,
     run_watched,
 )
-from utils.pyvene_engine.patterns import stack_patterns
+from utils.pyvene_engine.patterns import stack_head_values, stack_patterns
 
 if TYPE_CHECKING:
     from utils.models.loader import LoadedModel
@@ -77,30 +76,25 @@ def capture_head_values(
     with loaded.lock, torch.inference_mode():
         base = model_inputs(input_ids, attention_mask)
         collected, _ = run_watched(loaded, base, points, only_last_logits=True)
-    side_by_side = torch.stack(collected, dim=1).float()  # [batch, layer, query_pos, head * d_head]
-    return side_by_side.unflatten(-1, (loaded.n_heads, -1)).transpose(2, 3)
+    return stack_head_values(loaded, collected)
 
 
 def _is_off(loaded: LoadedModel, heads: Sequence[Sequence[HeadId]], batch: int) -> torch.Tensor:
     """Which heads are off, bool [batch, layer, head]."""
     if len(heads) != batch:
         raise ValueError(f"A batch of {batch} needs {batch} lists of heads, not {len(heads)}.")
-    is_off = torch.zeros(batch, loaded.n_layers, loaded.n_heads, dtype=torch.bool)
+    shape = loaded.shape
+    is_off = torch.zeros(batch, *shape.as_tuple, dtype=torch.bool)
     for row, chosen in enumerate(heads):
-        for layer, head in chosen:
-            if not (0 <= layer < loaded.n_layers and 0 <= head < loaded.n_heads):
-                raise UserError(
-                    f"This model has no layer {layer}, head {head}.",
-                    f"Its layers are 0 to {loaded.n_layers - 1}, each with heads 0 to {loaded.n_heads - 1}.",
-                )
-            is_off[row, layer, head] = True
+        for head in chosen:
+            is_off[row, *shape.require(*head)] = True
     return is_off
 
 
 def _as_batch(loaded: LoadedModel, replacement: torch.Tensor, input_ids: torch.Tensor) -> torch.Tensor:
     """Replacement values as [batch or 1, layer, query_pos or 1, head, d_head]. Raises ValueError for another shape."""
     batch, n_positions = input_ids.shape
-    one_head = (loaded.n_layers, loaded.n_heads)
+    one_head = loaded.shape.as_tuple
     d_head = loaded.family.d_head(loaded.config)
     allowed = [
         (*one_head, d_head),

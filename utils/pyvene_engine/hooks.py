@@ -31,10 +31,13 @@ class Capture:
 
     Args: patterns: [batch, layer, head, query_pos, key_pos]; no layers where the caller asked for none.
     logits: [batch, query_pos, vocabulary]; only the last query_pos where the caller asked for no more.
+    head_values: what each head hands to the output projection, [batch, layer, head, query_pos, d_head]; None where the
+    caller did not ask.
     """
 
     patterns: torch.Tensor
     logits: torch.Tensor
+    head_values: torch.Tensor | None = None
 
 
 class _WatchedModel(pyvene.IntervenableModel):

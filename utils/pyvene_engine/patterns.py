@@ -1,4 +1,4 @@
-"""All layers' attention patterns and the logits from one forward pass."""
+"""All layers' attention patterns, and what each head hands on where that is asked for, from one forward pass."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from utils.pyvene_engine.hooks import Capture, collect_pattern, model_inputs, run_watched
+from utils.pyvene_engine.hooks import Capture, collect_head_values, collect_pattern, model_inputs, run_watched
 
 if TYPE_CHECKING:
     from utils.models.loader import LoadedModel
@@ -17,16 +17,23 @@ def capture_patterns(
     input_ids: torch.Tensor,
     attention_mask: torch.Tensor | None = None,
     only_last_logits: bool = False,
+    with_head_values: bool = False,
 ) -> Capture:
     """Run a batch once and keep every attention pattern; safe to call from many threads.
 
     Args: input_ids: [batch, position]. attention_mask: the same shape, 1 for tokens and 0 for padding.
     only_last_logits: spare the unembedding of all positions but the last; a quarter of the work for a large vocabulary.
+    with_head_values: keep what each head hands to the output projection as well.
     """
-    points = [collect_pattern(loaded.family, layer) for layer in range(loaded.n_layers)]
+    layers = range(loaded.n_layers)
+    points = [collect_pattern(loaded.family, layer) for layer in layers]
+    if with_head_values:
+        points += [collect_head_values(loaded.family, layer) for layer in layers]
     with loaded.lock, torch.inference_mode():
         collected, logits = run_watched(loaded, model_inputs(input_ids, attention_mask), points, only_last_logits)
-    return Capture(stack_patterns(loaded, collected, input_ids), logits)
+    patterns, values = collected[: loaded.n_layers], collected[loaded.n_layers :]
+    head_values = stack_head_values(loaded, values) if with_head_values else None
+    return Capture(stack_patterns(loaded, patterns, input_ids), logits, head_values)
 
 
 def stack_patterns(loaded: LoadedModel, collected: list[torch.Tensor], input_ids: torch.Tensor) -> torch.Tensor:
@@ -39,3 +46,9 @@ def stack_patterns(loaded: LoadedModel, collected: list[torch.Tensor], input_ids
             f"Expected {loaded.n_layers} patterns of shape {expected}; PyVene gave {len(collected)} of {shapes}."
         )
     return torch.stack(collected, dim=1).float()
+
+
+def stack_head_values(loaded: LoadedModel, collected: list[torch.Tensor]) -> torch.Tensor:
+    """One tensor [batch, layer, head, query_pos, d_head], float32, of what all layers' heads hand on."""
+    side_by_side = torch.stack(collected, dim=1).float()  # [batch, layer, query_pos, head * d_head]
+    return side_by_side.unflatten(-1, (loaded.n_heads, -1)).transpose(2, 3)

@@ -16,11 +16,12 @@ from components.markup import aria
 from components.numbers import percent, plural
 from components.score_bar import two_decimals
 from components.token_chip import token_chip
-from utils.heads import HeadId
 from utils.roles import ROLES
 
 if TYPE_CHECKING:
     from utils.analysis import Analysis
+    from utils.heads import HeadId
+    from utils.summary import StandingOut, Unexplained
 
 NOTHING = "No head stands out on this text. Add a few words."
 
@@ -45,11 +46,11 @@ def layout(analysis: Analysis) -> html.Section:
     )
 
 
-def strong_note(entry: dict[str, Any], n_rows: int) -> str:
+def strong_note(entry: StandingOut, n_rows: int) -> str:
     """The figures behind a sentence: "First token, score 0.91 over 17 places. Known for this job." """
-    known = "Known for this job." if entry["catalogued"] else "Not known for this job."
-    name = ROLES[entry["role"]].display_name
-    return f"{name}, score {two_decimals(entry['score'])} over {plural(n_rows, 'place')}. {known}"
+    known = "Known for this job." if entry.is_catalogued else "Not known for this job."
+    name = ROLES[entry.role].display_name
+    return f"{name}, score {two_decimals(entry.score)} over {plural(n_rows, 'place')}. {known}"
 
 
 def _strong_list(rows: list[html.Li]) -> html.Div:
@@ -62,29 +63,28 @@ def _surprising_list(rows: list[html.Li]) -> html.Div:
     return html.Div([html.H3("Looking where no job says"), body])
 
 
-def _strong_row(analysis: Analysis, entry: dict[str, Any]) -> html.Li:
-    role = entry["role"]
-    sentence = html.P([_head_link(analysis, entry), f" {ROLES[role].habit}."])
+def _strong_row(analysis: Analysis, entry: StandingOut) -> html.Li:
+    role = entry.role
+    sentence = html.P([_head_link(analysis, entry.id), f" {ROLES[role].habit}."])
     note = html.P(strong_note(entry, analysis.live[role].n_rows), className="now-note")
-    state = "active" if entry["catalogued"] else "below_usual"
+    state = "active" if entry.is_catalogued else "below_usual"
     return html.Li([lamp(role, state, "row"), html.Div([sentence, note])])
 
 
-def _surprising_row(analysis: Analysis, entry: dict[str, Any]) -> html.Li:
+def _surprising_row(analysis: Analysis, entry: Unexplained) -> html.Li:
     tokens = analysis.forward.tokens
-    query_pos, key_pos = entry["query_pos"], entry["key_pos"]
+    query_pos, key_pos = entry.look.query_pos, entry.look.key_pos
     words: list[Any] = [
         "At ",
         token_chip(tokens[query_pos], query_pos, "other", "query"),
         " ",
-        _head_link(analysis, entry),
+        _head_link(analysis, entry.id),
         " looks at ",
         token_chip(tokens[key_pos], key_pos, "other", "key"),
-        f" with {percent(entry['weight'])} of its attention.",
+        f" with {percent(entry.look.weight)} of its attention.",
     ]
     return html.Li([lamp("other", None, "row"), html.Span(words)])
 
 
-def _head_link(analysis: Analysis, entry: dict[str, Any]) -> dcc.Link:
-    head = HeadId(entry["layer"], entry["head"])
+def _head_link(analysis: Analysis, head: HeadId) -> dcc.Link:
     return dcc.Link(str(head), href=head_href(analysis.forward.model_name, analysis.forward.prompt, *head))

@@ -1,0 +1,142 @@
+"""Evenness: how evenly a head spreads its attention over all that it can see.
+
+**Score**: the mean over rows of entropy / log(q + 1), which is 1 for an even head at every length. **Peak**: the mean
+over rows of (largest weight - 1/(q+1)) / (1 - 1/(q+1)), 0 for an even row and 1 when one key has all.
+
+Held, and active on a text, when the score is at least 0.85 and the peak at most 0.35: a head with standard-normal
+logits has .80 to .85, and a peak of .37 at 6 tokens, .20 at 40. There is no chance level, since an even head is what is
+looked for, and no luck limit: a head with weak random logits honestly is diffuse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from utils import reasons
+from utils.measures.measure import (
+    ROUNDING,
+    Decision,
+    Evidence,
+    EvidenceRow,
+    HeadFigures,
+    Look,
+    Measure,
+    Reading,
+    RoleScores,
+    RowSums,
+)
+
+if TYPE_CHECKING:
+    from utils.roles import Role
+    from utils.tokens import Token
+
+MIN_SCORE = 0.85
+MAX_PEAK = 0.35
+
+
+@dataclass(frozen=True)
+class Evenness(Measure):
+    """Evenness of whole rows; see the module."""
+
+    has_peak: ClassVar[bool] = True
+    is_about_rows: ClassVar[bool] = True
+    shows_percent: ClassVar[bool] = False
+    score_means: ClassVar[str] = "how even its attention is"
+
+    def evidence(self, token_ids: np.ndarray) -> Evidence:
+        return Evidence.every_row(len(token_ids))
+
+    def row_shares(self, reading: Reading, evidence: Evidence) -> np.ndarray:
+        return normalised_entropy(reading.patterns)
+
+    @classmethod
+    def sum_rows(cls, reading: Reading, asked: Mapping[str, tuple[Measure, Evidence]]) -> Mapping[str, RowSums]:
+        """Score and peak of every row; the same for all roles, since the measure has no choice."""
+        entropy = normalised_entropy(reading.patterns).sum(axis=-1, dtype=np.float64)
+        peaks = row_peaks(reading.patterns).sum(axis=-1, dtype=np.float64)
+        return {key: RowSums(len(evidence.rows), entropy, peaks=peaks) for key, (_, evidence) in asked.items()}
+
+    def holds(self, scores: RoleScores) -> np.ndarray:
+        return is_even(scores.score, scores.peak)
+
+    def decide(self, live: RoleScores, evidence: Evidence, usual: RoleScores | None) -> Decision:
+        return Decision(
+            threshold=np.full(live.score.shape, MIN_SCORE),
+            usual=None if usual is None else usual.score,
+            is_active=is_even(live.score, live.peak),
+        )
+
+    def strongest_looks(self, reading: Reading, evidence: Evidence, most: int) -> tuple[Look, ...]:
+        """The most even row, with its largest weight."""
+        return (_most_even(reading.patterns, 1),)
+
+    def focus(self, reading: Reading, evidence: Evidence, looks: Sequence[Look]) -> Look:
+        """The most even row in the second half of the text: the later, the more there was to choose."""
+        return _most_even(reading.patterns, max(1, len(reading.token_ids) // 2))
+
+    def arcs(self, reading: Reading, focus: Look, looks: Sequence[Look], most: int) -> tuple[Look, ...]:
+        """All that the focused row sees."""
+        row = reading.patterns[focus.query_pos, : focus.query_pos + 1]
+        order = np.argsort(-row, kind="stable")[:most]
+        return tuple(Look(focus.query_pos, int(key), float(row[key])) for key in order)
+
+    def counted_cells(self, evidence: Evidence) -> np.ndarray:
+        counted = np.zeros_like(evidence.targets)
+        counted[evidence.rows] = True
+        return counted
+
+    def evidence_rows(self, reading: Reading, evidence: Evidence) -> list[EvidenceRow]:
+        shares = self.row_shares(reading, evidence)
+        return [EvidenceRow(*row) for row in zip(evidence.rows.tolist(), shares.tolist(), strict=True)]
+
+    def yardsticks(self, reading: Reading, chance: float | None) -> tuple[tuple[str, float | None], ...]:
+        peak = float(row_peaks(reading.patterns).mean())
+        return (
+            (f"An even head has 1.00; diffuse from {MIN_SCORE:.2f}", None),
+            (f"Largest weight above even, at most {MAX_PEAK:.2f}", peak),
+        )
+
+    def why_grey(self, role: Role, tokens: Sequence[Token]) -> str:
+        return reasons.TOO_SHORT_TO_TELL
+
+    def why_below(self, role: Role, figures: HeadFigures, reading: Reading, evidence: Evidence, has_start: bool) -> str:
+        return (
+            "Here these heads put most weight on few tokens, so they spread less than usual: "
+            f"{figures.name} scores {figures.score:.2f}, usually {figures.usual:.2f}."
+        )
+
+
+def is_even(score: np.ndarray, peak: np.ndarray | None) -> np.ndarray:
+    """Whether rows are even enough (score) and no weight stands out (peak); both limits must hold.
+
+    Without peaks, as in the records of a training, the score alone tells.
+    """
+    is_spread = np.asarray(score) >= MIN_SCORE - ROUNDING
+    return is_spread if peak is None else is_spread & (np.asarray(peak) <= MAX_PEAK + ROUNDING)
+
+
+def normalised_entropy(patterns: np.ndarray) -> np.ndarray:
+    """Entropy of each row divided by log(q + 1), what row q can see: [..., query_pos - 1], without row 0.
+
+    Not divided by log(n): an even head scores 1 at every length.
+    """
+    rows = patterns[..., 1:, :]
+    entropy = -(rows * np.log(np.maximum(rows, np.finfo(rows.dtype).tiny))).sum(axis=-1)
+    return entropy / np.log(np.arange(2, patterns.shape[-1] + 1)).astype(rows.dtype)
+
+
+def row_peaks(patterns: np.ndarray) -> np.ndarray:
+    """How far each row's largest weight stands above even: 0 for an even row, 1 when one key has all; without row 0."""
+    even = (1 / np.arange(2, patterns.shape[-1] + 1)).astype(patterns.dtype)
+    return (patterns[..., 1:, :].max(axis=-1) - even) / (1 - even)
+
+
+def _most_even(pattern: np.ndarray, start: int) -> Look:
+    """The most even row of one head from a row on, at the key it gives most. Args: start: 1 or more."""
+    query_pos = start + int(normalised_entropy(pattern)[start - 1 :].argmax())
+    key_pos = int(pattern[query_pos].argmax())
+    return Look(query_pos, key_pos, float(pattern[query_pos, key_pos]))

@@ -1,0 +1,204 @@
+"""What one text says of every role, typed: the summary of a role, its heads, and the heads that hold none.
+
+The pages read these; `as_json` gives the dicts of `POST /api/analyze` (README, "The API").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from utils.heads import HeadId
+from utils.measures.measure import Look
+
+if TYPE_CHECKING:
+    from utils.catalogue.schema import SuggestedPrompt
+
+Status = Literal["active", "below_usual", "not_applicable", "no_heads"]
+
+
+@dataclass(frozen=True)
+class HeadEntry:
+    """A catalogued head of a role on one text.
+
+    score: catalogued, on the catalogue's texts. activation_score: on this text, 0.0 where it cannot show the role;
+    then all other figures are None. chance, excess, threshold, usual: the yardsticks on this text; chance and excess
+    are None for a measure without chance, peak for one without. held: every role that the head holds, main one first.
+    evidence: what proves it, strongest first.
+    """
+
+    id: HeadId
+    role: str
+    score: float
+    weak: bool
+    held: tuple[str, ...]
+    activation_score: float = 0.0
+    chance: float | None = None
+    excess: float | None = None
+    threshold: float | None = None
+    usual: float | None = None
+    peak: float | None = None
+    is_active: bool = False
+    evidence: tuple[Look, ...] = ()
+
+    @property
+    def main_role(self) -> str:
+        return self.held[0] if self.held else self.role
+
+    @property
+    def is_main(self) -> bool:
+        return self.main_role == self.role
+
+    @property
+    def also(self) -> tuple[str, ...]:
+        """The head's other roles."""
+        return tuple(key for key in self.held if key != self.role)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "layer": self.id.layer,
+            "head": self.id.head,
+            "score": self.score,
+            "weak": self.weak,
+            "is_main": self.is_main,
+            "main_role": self.main_role,
+            "also": list(self.also),
+            "activation_score": self.activation_score,
+            "chance": self.chance,
+            "excess": self.excess,
+            "threshold": self.threshold,
+            "usual": self.usual,
+            "peak": self.peak,
+            "is_active": self.is_active,
+            "evidence": [
+                {"query_pos": look.query_pos, "key_pos": look.key_pos, "weight": look.weight} for look in self.evidence
+            ],
+        }
+
+
+@dataclass(frozen=True)
+class RoleSummary:
+    """One role on one text: what its card says.
+
+    is_applicable: the text has evidence rows; is_catalogued: the model's heads were analysed. reason: why the card is
+    grey or weaker than usual, else empty. caution: where one or two rows decide. n_holding: heads of the model that
+    hold the role; `heads` has the strongest of them, at most eight.
+    """
+
+    role: str
+    display_name: str
+    sentence: str
+    status: Status
+    is_applicable: bool
+    is_catalogued: bool
+    reason: str
+    caution: str
+    n_evidence: int
+    suggested_prompt: SuggestedPrompt | None
+    n_holding: int
+    heads: tuple[HeadEntry, ...]
+
+    @property
+    def n_active(self) -> int:
+        return sum(head.is_active for head in self.heads)
+
+    @property
+    def strongest(self) -> HeadEntry | None:
+        """The active head with the highest score on this text, else the head with the highest score."""
+        return strongest_entry(self.heads)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "display_name": self.display_name,
+            "sentence": self.sentence,
+            "status": self.status,
+            "is_applicable": self.is_applicable,
+            "is_catalogued": self.is_catalogued,
+            "reason": self.reason,
+            "caution": self.caution,
+            "n_evidence": self.n_evidence,
+            "suggested_prompt": self.suggested_prompt.model_dump() if self.suggested_prompt else None,
+            "n_holding": self.n_holding,
+            "heads": [head.as_json() for head in self.heads],
+        }
+
+
+@dataclass(frozen=True)
+class OtherHead:
+    """A head that holds no role, with the role that it comes nearest to on this text; None without evidence."""
+
+    id: HeadId
+    best_role: str | None = None
+    best_score: float | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "layer": self.id.layer,
+            "head": self.id.head,
+            "best_role": self.best_role,
+            "best_score": self.best_score,
+        }
+
+
+@dataclass(frozen=True)
+class OtherSummary:
+    """The heads that hold no role."""
+
+    display_name: str
+    sentence: str
+    heads: tuple[OtherHead, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "display_name": self.display_name,
+            "sentence": self.sentence,
+            "status": None,
+            "is_applicable": True,
+            "reason": "",
+            "suggested_prompt": None,
+            "heads": [head.as_json() for head in self.heads],
+        }
+
+
+@dataclass(frozen=True)
+class StandingOut:
+    """A head that does a role strongly on this text, catalogued for it or not."""
+
+    id: HeadId
+    role: str
+    score: float
+    excess: float
+    is_catalogued: bool
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "layer": self.id.layer,
+            "head": self.id.head,
+            "role": self.role,
+            "score": self.score,
+            "excess": self.excess,
+            "catalogued": self.is_catalogued,
+        }
+
+
+@dataclass(frozen=True)
+class Unexplained:
+    """A head's strongest look that no role predicts."""
+
+    id: HeadId
+    look: Look
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "layer": self.id.layer,
+            "head": self.id.head,
+            "query_pos": self.look.query_pos,
+            "key_pos": self.look.key_pos,
+            "weight": self.look.weight,
+        }
+
+
+def strongest_entry(heads: Sequence[HeadEntry]) -> HeadEntry | None:
+    """The active head with the highest score on this text, else the head with the highest score; None of none."""
+    return max(heads, key=lambda head: (head.is_active, head.activation_score), default=None)
