@@ -16,8 +16,9 @@ from components.address import TOY_PATH, TOY_PROMPT, Question, circuits_href, to
 from components.chip import DOUBLED, said_twice, suggestion_chip
 from components.lamp import sign
 from components.toy import detector_lists, toy_card, training_plot, why_two_layers
-from components.toy.toy_view import ToyView, missing_models, toy_view
+from components.toy.toy_view import ToyView, toy_view
 from utils.errors import UserError
+from utils.toy.pair import INDUCTION, missing_models
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
@@ -37,7 +38,7 @@ NEXT_MODEL = "gpt2"
 
 def layout(service: Headlight, question: Question, _search: str = "") -> html.Div:
     """The page for one text. Raises UserError as `service.analyze` does; a missing pair is told on the page."""
-    missing = missing_models(service)
+    missing = missing_models(service.settings)
     if missing:
         return _page(question, [html.P(LEAD, className="lead"), messages.error(not_here(missing), question)])
     view = toy_view(service, question)
@@ -80,7 +81,7 @@ def register(app: Dash, service: Headlight) -> None:
 def lead(view: ToyView) -> str:
     """Why it takes two layers; and, if this pair does not show it, that."""
     catalogue = view.two.catalogue
-    has_grown = catalogue is None or bool(catalogue.heads_of("induction"))
+    has_grown = catalogue is None or bool(catalogue.heads_of(INDUCTION))
     return LEAD if has_grown else f"{LEAD} {NOT_GROWN}"
 
 

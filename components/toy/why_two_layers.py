@@ -14,10 +14,12 @@ from components.address import Ids as AddressIds
 from components.address import Question, circuits_href
 from components.markup import aria
 from components.numbers import percent, times
-from components.toy.toy_view import TWO_LAYERS, Look, ToyView, induction_look, note_pair
+from components.toy.toy_view import ToyView
 from utils.circuits.readers import is_clear
 from utils.errors import UserError
 from utils.heads import HeadId
+from utils.toy.looks import HeadLook, induction_look, note_pair
+from utils.toy.pair import TWO_LAYERS
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
@@ -103,7 +105,7 @@ def _steps(view: ToyView, writer: HeadId, reader: HeadId) -> list[html.Li]:
     ]
 
 
-def _guessed(view: ToyView, look: Look | None) -> str:
+def _guessed(view: ToyView, look: HeadLook | None) -> str:
     """What the model made of it, where the text ends at the token that reads."""
     forward = view.two.analysis.forward
     if look is None or look.query_pos != len(forward.tokens) - 1:
