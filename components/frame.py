@@ -23,9 +23,8 @@ if TYPE_CHECKING:
 THIS_COMPUTER = ("127.0.0.1", "localhost", "::1")
 HEADER, DRAWER = "header", "drawer"
 TOY_PAIR = "Classroom toy pair"
-Toast = ToastIds(
-    "toast"
-)  # opened and closed by assets/page.js: a duration would let an earlier clock close a later one
+# assets/page.js closes it: with a duration the clock of an earlier toast would close a later one.
+Toast = ToastIds("toast")
 
 
 class Ids:

@@ -177,6 +177,14 @@ class TestAtOnce:
 
 
 class TestForgetting:
+    def test_nothing_is_left_in_memory(self, service):
+        for asked in QUESTIONS.values():
+            asked.ask(service, PROMPT)
+        caches = (service._passes, service.experiments._results, service.circuits._results)
+        assert all(cache.n_bytes > 0 for cache in caches)
+        service._forget(MODEL)
+        assert [cache.n_bytes for cache in caches] == [0, 0, 0]
+
     @every_question
     def test_whoever_asks_after_it_does_not_get_what_began_before(self, service, monkeypatch, asked):
         gate = Gate(lambda: None)
