@@ -552,7 +552,7 @@ class TestHeadPage:
         [
             (7, 0, "This model has layers 0 to 3, each with heads 0 to 7. There is no layer 7, head 0."),
             (-1, 0, "There is no layer −1, head 0."),
-            (99, -1, "There is no layer 99, head -1."),
+            (99, -1, "There is no layer 99, head −1."),
             (0, 9, "There is no layer 0, head 9."),
             ("x", 0, "The link names no layer."),
         ],
@@ -575,7 +575,7 @@ class TestHeadPage:
             ("?layer=2", "The link names no head.", (2, 0)),
             ("", "The link names no layer and no head.", (0, 0)),
             ("?layer=-1&head=5", "There is no layer −1, head 5.", (0, 5)),
-            ("?layer=1&head=-2", "There is no layer 1, head -2.", (1, 0)),
+            ("?layer=1&head=-2", "There is no layer 1, head −2.", (1, 0)),
         ],
     )
     def test_every_fault_is_named_and_the_nearest_head_offered(self, service, search, sentence, nearest):
