@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
 
 from tests.tiny_models import save_tiny_model
@@ -74,6 +75,15 @@ QUESTIONS = {
 READ_TEXT = [name for name in QUESTIONS if name not in {"means", *list(QUESTIONS)[-5:]} or name == "token circuits"]
 
 every_question = pytest.mark.parametrize("asked", QUESTIONS.values(), ids=QUESTIONS)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_processor_for_each():
+    """Eight askers on a tiny model would only get in each other's way with several processors each."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(n_threads)
 
 
 @pytest.fixture(autouse=True)
