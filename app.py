@@ -22,6 +22,7 @@ from components import (
     not_found_page,
     prompt_bar,
     themed_graph,
+    toast,
     token_strip,
 )
 from components.address import Question
@@ -87,7 +88,7 @@ def create_app(service: Headlight | None = None) -> Dash:
     for page in PAGES:
         dash.register_page(page.name, path=page.path, title=page.title, layout=_guarded(page.module, service))
     app.layout = lambda: frame.layout(service)
-    for part in (prompt_bar, token_strip, head_map, themed_graph):
+    for part in (toast, prompt_bar, token_strip, head_map, themed_graph):
         part.register(app)
     for asking in (frame, *(page.module for page in PAGES)):
         asking.register(app, service)

@@ -81,16 +81,24 @@
     lastFocus = event.target.closest("#_pages_content") ? { id: event.target.id } : null;
   });
 
-  // --- Toast
+  // --- Toast. Its Undo is a link to undoHref, or tells the server to undo what is named by `undoes`.
   window.headlightToast = {
     openMs: 8000,
     timer: null,
-    show(text, undoHref) {
+    undoes: null,
+    show(text, undoHref, undoes) {
+      this.undoes = undoes || null;
       setProps("toast-text", { children: text });
-      setProps("toast-undo", { href: undoHref || "", class_name: undoHref ? "toast-undo" : "d-none" });
+      setProps("toast-undo", { href: undoHref || "", class_name: undoHref || undoes ? "toast-undo" : "d-none" });
       setProps("toast", { is_open: true });
       clearTimeout(this.timer); // each toast has its whole time, also when it follows another
       this.timer = setTimeout(() => setProps("toast", { is_open: false }), this.openMs);
+    },
+    undo() {
+      if (this.undoes !== null) {
+        setProps("toast-undone", { data: this.undoes });
+        setProps("toast", { is_open: false });
+      }
     },
     replaced(oldText, text) {
       const before = question();
@@ -123,6 +131,9 @@
       copyLink();
       from.focus();
     }
+    if (target.closest("#toast-undo")) {
+      window.headlightToast.undo();
+    }
     if (target.closest(".theme-switch")) {
       window.headlightTheme.toggle();
     }
@@ -151,6 +162,12 @@
     toggleDrawer() {
       const context = window.dash_clientside.callback_context;
       return context.triggered_id === "frame-menu";
+    },
+    // What the server tells; see components/toast.py.
+    tell(told) {
+      if (told) {
+        window.headlightToast.show(told.text, "", told.undoes);
+      }
     },
     // Style sheets show the prompt bar by the path; only some pages are about a text one can change there.
     followPath(path) {

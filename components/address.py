@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 DEFAULT_PROMPT = "The cat sat on the mat. The cat sat on the"
 TOY_PROMPT = "The old king lost his ring in the river. The old king lost his ring in the"  # shows the toy page's title
 CIRCUITS_PATH, TOY_PATH = "/circuits", "/circuits/toy"
+MODELS_PATH = "/models"
 
 
 class Ids:
@@ -67,7 +68,7 @@ def toy_href(model: str, prompt: str) -> str:
 
 def models_href(model: str, prompt: str | None = None, **others: str | None) -> str:
     """The address of the Models page; `others` are open, ask and show."""
-    return _address("/models", model=model, prompt=prompt, **others)
+    return _address(MODELS_PATH, model=model, prompt=prompt, **others)
 
 
 def learn_href(model: str, prompt: str, lesson: str = "") -> str:

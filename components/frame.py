@@ -12,7 +12,6 @@ from components import address, messages, prompt_bar, toast
 from components.address import Question, circuits_href, heads_href, learn_href, models_href, roles_href
 from components.lamp import sign
 from components.markup import aria, classes
-from components.toast import ToastIds
 from utils.model_config import FAMILIES
 
 if TYPE_CHECKING:
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 THIS_COMPUTER = ("127.0.0.1", "localhost", "::1")
 HEADER, DRAWER = "header", "drawer"
 TOY_PAIR = "Classroom toy pair"
-# assets/page.js closes it: with a duration the clock of an earlier toast would close a later one.
-Toast = ToastIds("toast")
 
 
 class Ids:
@@ -59,7 +56,7 @@ def layout(service: Headlight) -> html.Div:
             html.Main(dash.page_container, id="content", tabIndex=-1),
             _footer(is_here=service.settings.host in THIS_COMPUTER),
             html.Div(id=Ids.announcer, role="status", className="visually-hidden"),
-            toast.layout(Toast, dbc.Button("Undo", id=Toast.undo, href="/", className="toast-undo")),
+            toast.layout(),
         ],
         className="frame",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import dash_bootstrap_components as dbc
 from dash import html, set_props
@@ -51,7 +51,8 @@ def refused(refusal: UserError) -> Component:
 
 def offer(sentence: str, hint: str, words: str, href: str, class_name: str = "") -> Component:
     """Something to know before reading on, and the link that changes it. words: what the link says."""
-    return message("info", sentence, hint, dbc.Button(words, href=href, className=classes("btn-quiet", class_name)))
+    link = dbc.Button(words, href=href, className=classes("btn-quiet", class_name))
+    return message("info", sentence, hint, link, role=None)
 
 
 def error_page(refusal: UserError, question: Question) -> html.Div:
@@ -87,21 +88,23 @@ def _fix(fix: Fix | None, question: Question) -> Component | None:
 def message(
     icon: str,
     sentence: str,
-    hint: str,
+    hint: str = "",
     button: Component | None = None,
     heading: bool = False,
     is_error: bool = False,
-) -> Component:
-    """A message: its sentence, what to do next, and perhaps a button. Args: icon: the name of a sign. heading: the
-    sentence is the page's h1."""
-    title: Component
-    if heading:
-        title = html.H1(sentence, id="headline", tabIndex=-1, className="message-sentence")
-    else:
-        title = html.P(sentence, className="message-sentence")
-    words = [title, html.P(hint, className="message-hint"), button]
-    return dbc.Alert(
-        [sign(icon), html.Div([part for part in words if part is not None])],
-        className="message message--error" if is_error else "message",
-        color="",
-    )
+    role: Literal["alert", "status"] | None = "alert",
+) -> html.Div:
+    """A message: its sentence, what to do next, and perhaps a button.
+
+    Args: icon: the name of a sign. heading: the sentence is the page's h1. role: whether a screen reader breaks off for
+    it (alert), says it when there is a pause (status), or leaves it to be found (None).
+    """
+    words = [
+        html.H1(sentence, id="headline", tabIndex=-1, className="message-sentence")
+        if heading
+        else html.P(sentence, className="message-sentence"),
+        html.P(hint, className="message-hint") if hint else None,
+        button,
+    ]
+    body = html.Div([part for part in words if part is not None])
+    return html.Div([sign(icon), body], role=role, className=classes("message", is_error and "message--error"))

@@ -1,41 +1,43 @@
 """The toast: says what just happened, with a way back; never the only place of a message.
 
-The frame has one, which assets/page.js opens and closes, and the Models page one of its own, since what is undone there
-happens on the server.
+assets/page.js opens and closes it, so that each toast has its whole time, also when it follows another. The way back is
+an address, or something that the server undoes: a callback writes `told(…, undoes=…)` into `Ids.told`, and another
+reads `undoes` from `Ids.undone` once Undo was pressed, on whatever page that was.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dash_bootstrap_components as dbc
-from dash import html
-
-if TYPE_CHECKING:
-    from dash.development.base_component import Component
+from dash import ClientsideFunction, Dash, Input, dcc, html
 
 
-@dataclass(frozen=True)
-class ToastIds:
-    """The ids of one toast, all beginning with its name."""
-
-    name: str
-
-    @property
-    def toast(self) -> str:
-        return self.name
-
-    @property
-    def text(self) -> str:
-        return f"{self.name}-text"
-
-    @property
-    def undo(self) -> str:
-        return f"{self.name}-undo"
+class Ids:
+    toast = "toast"
+    text = "toast-text"
+    undo = "toast-undo"
+    told = "toast-told"
+    undone = "toast-undone"
 
 
-def layout(ids: ToastIds, undo: Component, **timing: Any) -> dbc.Toast:
-    """The toast, closed. Args: undo: its way back, with the id `ids.undo`. timing: `duration` in milliseconds for one
-    that closes by itself."""
-    return dbc.Toast([html.Span(id=ids.text), undo], id=ids.toast, is_open=False, className="toast-ink", **timing)
+def layout() -> html.Div:
+    """The toast, closed."""
+    undo = dbc.Button("Undo", id=Ids.undo, href="/", className="toast-undo")
+    return html.Div(
+        [
+            dbc.Toast([html.Span(id=Ids.text), undo], id=Ids.toast, is_open=False, className="toast-ink"),
+            dcc.Store(id=Ids.told),
+            dcc.Store(id=Ids.undone),
+        ]
+    )
+
+
+def told(text: str, undoes: str | None = None) -> dict[str, Any]:
+    """What to write into `Ids.told` to open the toast. Args: undoes: what Undo is for; without it there is no Undo."""
+    return {"text": text, "undoes": undoes}
+
+
+def register(app: Dash) -> None:
+    """What is told on the server is shown."""
+    app.clientside_callback(ClientsideFunction("headlight", "tell"), Input(Ids.told, "data"), prevent_initial_call=True)

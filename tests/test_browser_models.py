@@ -115,10 +115,51 @@ def test_removing_asks_once_and_can_be_undone(page, service):
     page.press("Remove", page.find(".models-card"))
     page.until(lambda: page.row() is None)
     assert not (service.settings.models_dir / MODEL).exists()
-    page.until(lambda: page.find("#models-toast-undo").is_displayed())
-    page.find("#models-toast-undo").click()
+    page.until(lambda: page.find("#toast-undo").is_displayed())
+    page.find("#toast-undo").click()
     page.until(lambda: page.row() is not None)
     assert (service.settings.models_dir / MODEL / "model.safetensors").is_file()
+    assert page.errors() == []
+
+
+def remove(page):
+    page.open("/models")
+    page.press("Remove", page.row())
+    page.until(lambda: page.says(f"Remove {MODEL} from this computer?"))
+    page.press("Remove", page.find(".models-card"))
+    page.until(lambda: page.find_all("#toast-undo") and page.find("#toast-undo").is_displayed())
+
+
+def test_a_removal_can_be_undone_from_another_page(page, service):
+    remove(page)
+    page.find(".header .nav-link[href^='/learn']").click()
+    page.until(lambda: page.run("return location.pathname") == "/learn" and page.find("#content h1"))
+    page.find("#toast-undo").click()
+    page.until(lambda: (service.settings.models_dir / MODEL / "model.safetensors").is_file())
+    page.until(lambda: not any(toast.is_displayed() for toast in page.find_all("#toast")))
+    assert page.errors() == []
+
+
+def test_after_another_toast_undo_no_longer_brings_a_model_back(page, service):
+    remove(page)
+    page.run("headlightToast.show('Text replaced by an example.', location.href)")
+    page.until(lambda: page.text_of("#toast-text") == "Text replaced by an example.")
+    page.find("#toast-undo").click()
+    time.sleep(0.5)
+    assert not (service.settings.models_dir / MODEL).exists()
+    assert page.errors() == []
+    service.undo_removal(MODEL)
+
+
+def test_what_is_told_twice_in_the_same_words_is_shown_twice(page, service):
+    (service.settings.models_dir / MODEL / "model.safetensors").unlink()
+    page.open("/models")
+    page.run("headlightToast.openMs = 500")
+    for _ in range(2):
+        page.press("Look again", page.row())
+        page.until(lambda: page.text_of("#toast-text") == "Still missing: 1 file.")
+        assert not page.find("#toast-undo").is_displayed()
+        page.until(lambda: not any(toast.is_displayed() for toast in page.find_all("#toast")))
     assert page.errors() == []
 
 

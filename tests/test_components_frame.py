@@ -80,6 +80,7 @@ class TestMessages:
         shown = messages.error(UserError("Type something to read.", ""), Question(MODEL, "  "))
         assert "message--error" not in shown.className
         assert "sign-bulb" in every(shown, "sign")[0].className
+        assert every(shown, "message-hint") == []
 
     def test_unexpected_trouble_is_logged_and_told_in_one_sentence(self, caplog, monkeypatch):
         told = {}

@@ -200,6 +200,12 @@ class TestTheRunningAnalysis:
         assert models_running.outcome_sentence(done).startswith("Pythia 70M is ready: ")
         assert words(models_running.outcome(view(entry(), status=done))).endswith("of 32 heads have a job.")
 
+    def test_a_failure_says_why_and_a_screen_reader_waits_for_a_pause(self):
+        failed = running(state=JobState.FAILED, problem=UserError("The files are gone.", "Add them again."))
+        (told,) = models_running.outcome(view(entry(), status=failed))
+        assert words(told).endswith("The old catalogue is untouched.The files are gone. Add them again.Try again")
+        assert (told.role, told.className) == ("status", "message message--error")
+
     def test_a_stopped_one_can_be_started_again_but_not_without_its_files(self):
         stopped = running(state=JobState.STOPPED)
         assert "Start again" in words(models_running.outcome(view(entry(), status=stopped)))
@@ -239,18 +245,14 @@ class TestWhoMayRemove:
         outputs = [
             {"id": "models-body", "property": "children"},
             {"id": "models-tick", "property": "disabled"},
-            {"id": "models-toast", "property": "is_open"},
-            {"id": "models-toast-text", "property": "children"},
-            {"id": "models-removed", "property": "data"},
-            {"id": "models-toast-undo", "property": "hidden"},
+            {"id": "toast-told", "property": "data"},
         ]
         pressed = {"action": "remove", "name": "school-model", "type": "models-act"}
         client.get("/")
         answer = client.post(
             "/_dash-update-component",
             json={
-                "output": "..models-body.children...models-tick.disabled...models-toast.is_open..."
-                "models-toast-text.children...models-removed.data...models-toast-undo.hidden..",
+                "output": "..models-body.children...models-tick.disabled...toast-told.data..",
                 "outputs": outputs,
                 "inputs": [[{"id": pressed, "property": "n_clicks", "value": 1}]],
                 "state": [{"id": "address", "property": "search", "value": ""}],
@@ -277,6 +279,39 @@ class TestWhoMayRemove:
         assert "only at the computer that runs Headlight" in self.remove(client, **request_from)
         assert (service.settings.models_dir / "school-model").is_dir()
 
+    def undo(self, client, **request) -> str:
+        """Press Undo in the toast as a browser does. Returns what the page draws then."""
+        (callback,) = [
+            callback
+            for callback in json.loads(client.get("/_dash-dependencies").data)
+            if callback["inputs"] == [{"id": "toast-undone", "property": "data"}]
+        ]
+        answer = client.post(
+            "/_dash-update-component",
+            json={
+                "output": callback["output"],
+                "outputs": [],
+                "inputs": [{"id": "toast-undone", "property": "data", "value": "school-model"}],
+                "state": [
+                    {"id": "address", "property": "pathname", "value": "/models"},
+                    {"id": "address", "property": "search", "value": ""},
+                ],
+                "changedPropIds": ["toast-undone.data"],
+            },
+            **request,
+        )
+        return answer.get_data(as_text=True)
+
+    def test_what_was_removed_can_be_brought_back_but_not_from_elsewhere(self, client, service):
+        self.remove(client)
+        self.undo(client, headers={"X-Forwarded-For": "192.168.1.20"})
+        assert not (service.settings.models_dir / "school-model").exists()
+        assert "school-model" in self.undo(client)
+        assert (service.settings.models_dir / "school-model").is_dir()
+
+    def test_an_undo_that_comes_too_late_is_a_sentence(self, client):
+        assert "It is too late to undo that." in self.undo(client)
+
     def test_outside_a_request_nobody_may(self):
         assert not asked_from_this_computer()
 
@@ -285,6 +320,7 @@ class TestOffer:
     def test_a_model_without_a_catalogue_offers_to_be_analyzed(self):
         offer = analyze_offer.layout(Question("school-model", "a b c"), is_catalogued=False)
         assert "Analyze this model" in words(offer)
+        assert offer[0].role is None, "an offer is no alarm"
         assert every(offer, "analyze-offer")[0].href == "/models?model=school-model&prompt=a+b+c&open=school-model"
 
     def test_a_catalogued_model_offers_nothing(self):

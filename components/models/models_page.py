@@ -13,15 +13,14 @@ from urllib.parse import parse_qsl, urlencode
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update, set_props
 
 from components import frame, messages, toast
+from components.address import MODELS_PATH, Question
 from components.address import Ids as AddressIds
-from components.address import Question
 from components.models import models_running, models_table
 from components.models.models_details import Ids as DetailsIds
 from components.models.models_running import Ids as RunningIds
 from components.models.models_view import ModelsView, asked_from_this_computer, models_view
 from components.models.models_words import title
 from components.numbers import plural
-from components.toast import ToastIds
 from utils.catalogue.file import catalogues_as_json
 from utils.errors import UserError
 from utils.model_config import display_name_of
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from utils.service import Headlight
 
 TICK_MS = 1000
-UNDO_MS = 8000
 LEAD = (
     "A model is ready when its weights are on this computer and its heads are catalogued: tested once, so that we "
     "know their usual levels."
@@ -40,13 +38,9 @@ LEAD = (
 WHO_LOADS = "Only models of this list, or folders that whoever runs Headlight has added, can be loaded."
 
 
-Toast = ToastIds("models-toast")
-
-
 class Ids:
     body = "models-body"
     tick = "models-tick"
-    removed = "models-removed"
     json = "models-json"
 
 
@@ -57,9 +51,7 @@ def layout(service: Headlight, question: Question, search: str) -> html.Div:
         [
             html.Div(body(view), id=Ids.body),
             dcc.Interval(id=Ids.tick, interval=TICK_MS, disabled=view.running is None),
-            dcc.Store(id=Ids.removed),
             dcc.Download(id=Ids.json),
-            _toast(),
         ],
         className="models-page",
     )
@@ -71,9 +63,7 @@ def skeleton() -> html.Div:
         [
             html.Div(html.Div(id=RunningIds.progress), id=Ids.body),
             dcc.Interval(id=Ids.tick, disabled=True),
-            dcc.Store(id=Ids.removed),
             dcc.Download(id=Ids.json),
-            _toast(),
         ]
     )
 
@@ -124,46 +114,40 @@ def _do_what_is_pressed(app: Dash, service: Headlight) -> None:
     @app.callback(
         Output(Ids.body, "children"),
         Output(Ids.tick, "disabled"),
-        Output(Toast.toast, "is_open"),
-        Output(Toast.text, "children"),
-        Output(Ids.removed, "data"),
-        Output(Toast.undo, "hidden"),
+        Output(toast.Ids.told, "data"),
         Input(RunningIds.act(ALL, ALL), "n_clicks"),
         State(AddressIds.location, "search"),
         prevent_initial_call=True,
     )
     def act(_presses: Any, search: str | None) -> Any:
         if not _is_press():
-            return [no_update] * 6
+            return [no_update] * 3
         action, name = ctx.triggered_id["action"], ctx.triggered_id["name"]
-        refusal, told = None, ""
+        refusal, words = None, ""
         try:
-            told = do(service, action, name, Question.from_search(search, service.settings.default_model).model)
+            words = do(service, action, name, Question.from_search(search, service.settings.default_model).model)
         except UserError as error:
             refusal = error
         view = _view_after_press(service, search)
-        removed = name if action == "remove" and told else None
-        return body(view, refusal), view.running is None, bool(told), told, removed, removed is None
+        told = toast.told(words, undoes=name if action == "remove" else None) if words else no_update
+        return body(view, refusal), view.running is None, told
 
 
 def _undo_removal(app: Dash, service: Headlight) -> None:
+    """Undo can be pressed wherever somebody went meanwhile; the page is drawn again only if it is still there."""
+
     @app.callback(
-        Output(Ids.body, "children", allow_duplicate=True),
-        Output(Toast.toast, "is_open", allow_duplicate=True),
-        Input(Toast.undo, "n_clicks"),
-        State(Ids.removed, "data"),
+        Input(toast.Ids.undone, "data"),
+        State(AddressIds.location, "pathname"),
         State(AddressIds.location, "search"),
         prevent_initial_call=True,
     )
-    def undo(presses: int | None, removed: str | None, search: str | None) -> Any:
-        if not presses or not removed or not asked_from_this_computer():
-            return no_update, False
-        refusal = None
-        try:
-            service.undo_removal(removed)
-        except UserError as error:
-            refusal = error
-        return body(_view_after_press(service, search), refusal), False
+    def undo(removed: str | None, path: str | None, search: str | None) -> None:
+        if not removed or not asked_from_this_computer():
+            return
+        service.undo_removal(removed)
+        if path == MODELS_PATH:
+            set_props(Ids.body, {"children": body(_view_after_press(service, search))})
 
 
 def _follow_job(app: Dash, service: Headlight) -> None:
@@ -251,9 +235,3 @@ def _looked(service: Headlight, name: str) -> str:
 def _is_press() -> bool:
     """Buttons that have only just appeared trigger a callback too; nobody pressed those."""
     return bool(ctx.triggered_id and ctx.triggered[0]["value"])
-
-
-def _toast() -> Component:
-    """Says what just happened; after a removal with a way back."""
-    undo = html.Button("Undo", id=Toast.undo, type="button", className="btn toast-undo", hidden=True)
-    return toast.layout(Toast, undo, duration=UNDO_MS)

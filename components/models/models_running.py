@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from dash import html
 
-from components.lamp import role_sign, sign
-from components.markup import aria, classes
+from components import messages
+from components.lamp import role_sign
+from components.markup import aria
 from components.models.models_view import ModelsView, heads_with_job
 from components.models.models_words import family_line, megabytes, shape
 from components.numbers import plural
@@ -74,20 +75,24 @@ def outcome(view: ModelsView) -> list[Component]:
     status = view.status
     if status is None or status.is_running:
         return []
-    again = {JobState.STOPPED: "Start again", JobState.FAILED: "Try again"}.get(status.state)
-    can_start = view.analyzed_entry is not None and view.analyzed_entry.is_here
-    button = (
-        [html.Button(again, id=Ids.act("again", status.model), type="button", className="btn btn-quiet")]
-        if again and can_start
-        else []
+    problem, is_failure = status.problem, status.state is JobState.FAILED
+    told = messages.message(
+        "warning" if is_failure else "info",
+        outcome_sentence(status),
+        f"{problem.sentence} {problem.hint}" if problem is not None else "",
+        _start_again(view, status),
+        is_error=is_failure,
+        role="status",
     )
-    words = [html.P(outcome_sentence(status), className="message-sentence")]
-    if status.problem is not None:
-        words.append(html.P(f"{status.problem.sentence} {status.problem.hint}", className="message-hint"))
-    is_failure = status.state is JobState.FAILED
-    icon = sign("warning" if is_failure else "info")
-    body = [icon, html.Div([*words, *button])]
-    return [html.Div(body, role="status", className=classes("message", is_failure and "message--error"))]
+    return [told]
+
+
+def _start_again(view: ModelsView, status: CatalogueJobStatus) -> html.Button | None:
+    """The button for one that gave no result, where the model's files are here."""
+    words = {JobState.STOPPED: "Start again", JobState.FAILED: "Try again"}.get(status.state)
+    if words is None or view.analyzed_entry is None or not view.analyzed_entry.is_here:
+        return None
+    return html.Button(words, id=Ids.act("again", status.model), type="button", className="btn btn-quiet")
 
 
 def outcome_sentence(status: CatalogueJobStatus) -> str:
