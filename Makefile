@@ -5,8 +5,14 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime-ready
 TESTING := $(VENV)/.testing-ready
 SOURCES := app.py components utils scripts tests
+NUMERIC := $(wildcard $(addprefix tests/test_,activity.py analyze_heads.py api_ablate.py attention_only_model.py \
+	catalogue_jobs.py circuits_*.py experiments_*.py forward_pass.py models_adapter.py processors.py pyvene_*.py \
+	scoring.py service.py shipped_models.py token_attribution.py training_dynamics.py transformer_lens_toy.py tunes.py \
+	write_model_card.py))
+OLDEST := ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_CBWR=COMPATIBLE OPENBLAS_CORETYPE=Nehalem \
+	NPY_DISABLE_CPU_FEATURES=X86_V3,X86_V4,AVX512_ICL,AVX512_SPR
 
-.PHONY: run serve test lint browser analyze benchmark calibrate clean
+.PHONY: run serve test processors lint browser analyze benchmark calibrate clean
 
 run: $(RUNTIME)
 	$(BIN)/python app.py
@@ -18,6 +24,14 @@ serve: $(RUNTIME)
 
 test: $(TESTING) browser lint
 	$(BIN)/python -m pytest --headless $(PYTEST_ARGS)
+
+# The tests of numbers as other processors would do them: fewer instructions, one thread and two, one after another.
+processors: $(TESTING)
+	@failed=; for setting in ATEN_CPU_CAPABILITY=default ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 \
+		OMP_NUM_THREADS=1 OMP_NUM_THREADS=2 "$(OLDEST)"; do \
+		echo "== $$setting"; \
+		env $$setting $(BIN)/python -m pytest -q -m "not browser" $(NUMERIC) $(PYTEST_ARGS) || failed="$$failed [$$setting]"; \
+	done; test -z "$$failed" || { echo "Tests failed with:$$failed"; exit 1; }
 
 lint: $(TESTING)
 	$(BIN)/ruff check $(SOURCES)

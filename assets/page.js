@@ -52,7 +52,11 @@
   function watch(content) {
     new MutationObserver((changes) => {
       if (changes.some((change) => change.type === "attributes")) {
-        (content.hasAttribute("data-dash-is-loading") ? startBusy : stopBusy)(content);
+        const isLoading = content.hasAttribute("data-dash-is-loading");
+        (isLoading ? startBusy : stopBusy)(content);
+        if (!isLoading) {
+          announce(); // a headline that came later than its page
+        }
       }
       if (changes.some((change) => change.type === "childList")) {
         announce();

@@ -1,7 +1,8 @@
 """The address is the state worth sharing: what a page shows follows from its path and parameters alone.
 
-`/?model=&prompt=`, `/head?model=&prompt=&layer=&head=`, `/heads?model=&prompt=&role=&tab=&sort=`, and likewise `/learn`
-and `/models`: every page carries the question, so that no way through the pages loses the text.
+`/?model=&prompt=`, `/head?model=&prompt=&layer=&head=`, `/heads?model=&prompt=&role=&tab=&sort=`, and likewise
+`/circuits`, `/circuits/toy`, `/learn` and `/models`: every page carries the question, so that no way through the pages
+loses the text.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from utils.errors import Fix
 
 DEFAULT_PROMPT = "The cat sat on the mat. The cat sat on the"
+TOY_PROMPT = "The old king lost his ring in the river. The old king lost his ring in the"  # shows the toy page's title
+CIRCUITS_PATH, TOY_PATH = "/circuits", "/circuits/toy"
 MODELS_PATH = "/models"
 
 
@@ -51,6 +54,16 @@ def head_href(model: str, prompt: str, layer: int, head: int) -> str:
 def heads_href(model: str, prompt: str, **others: str | None) -> str:
     """The address of the All heads page; `others` are role, tab and sort."""
     return _address("/heads", model=model, prompt=prompt, **others)
+
+
+def circuits_href(model: str, prompt: str, **others: str | None) -> str:
+    """The address of the Circuits page; `others` are its choices, such as writer and head."""
+    return _address(CIRCUITS_PATH, model=model, prompt=prompt, **others)
+
+
+def toy_href(model: str, prompt: str) -> str:
+    """The address of the toy page, which has its own example in place of the default prompt."""
+    return _address(TOY_PATH, model=model, prompt=TOY_PROMPT if prompt == DEFAULT_PROMPT else prompt)
 
 
 def models_href(model: str, prompt: str | None = None, **others: str | None) -> str:

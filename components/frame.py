@@ -9,8 +9,7 @@ import dash_bootstrap_components as dbc
 from dash import ClientsideFunction, Dash, Input, Output, dcc, html
 
 from components import address, messages, prompt_bar, toast
-from components.address import Question, heads_href, learn_href, models_href, roles_href
-from components.circuits import circuits_tabs
+from components.address import Question, circuits_href, heads_href, learn_href, models_href, roles_href
 from components.lamp import sign
 from components.markup import aria, classes
 from utils.model_config import display_name_of
@@ -78,7 +77,7 @@ def register(app: Dash, service: Headlight) -> None:
     def follow_address(path: str | None, search: str | None) -> tuple[Any, ...]:
         question = Question.from_search(search, service.settings.default_model)
         links, models = nav_links(path or "/", question), service.models()
-        shown = TOY_PAIR if path == circuits_tabs.TOY else None
+        shown = TOY_PAIR if path == address.TOY_PATH else None
         menus = (model_menu(place, models, question.model, question.prompt, shown) for place in (HEADER, DRAWER))
         return roles_href(question.model, question.prompt), links, links, *menus
 
@@ -97,7 +96,7 @@ def nav_links(path: str, question: Question) -> list[Component]:
     pages = (
         ("Roles", roles_href(question.model, question.prompt), path in ("/", "/head")),
         ("All heads", heads_href(question.model, question.prompt), path == "/heads"),
-        ("Circuits", circuits_tabs.href(question), path.startswith("/circuits")),
+        ("Circuits", circuits_href(question.model, question.prompt), path.startswith(address.CIRCUITS_PATH)),
         ("Learn", learn_href(question.model, question.prompt), path == "/learn"),
     )
     return [

@@ -20,6 +20,22 @@ def in_words(number: int) -> str:
     return number_word(number).lower() if number else "none"
 
 
+def with_minus(text: str) -> str:
+    """Numbers in a text with a real minus sign, `−0.71`."""
+    return text.replace("-", "−")
+
+
+def signed(value: float) -> str:
+    """A logit, `+3.1`, `−0.4`; `0.0` for what rounds to nothing."""
+    written = f"{value:+.1f}"
+    return "0.0" if written in ("+0.0", "-0.0") else with_minus(written)
+
+
+def times(multiple: float) -> str:
+    """A multiple, `2.9 ×`."""
+    return f"{multiple:.1f} ×"
+
+
 def plural(number: int, noun: str) -> str:
     """`1 head`, `3 heads`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import dash_bootstrap_components as dbc
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, dcc, html
 
-from components.address import DEFAULT_PROMPT
+from components.address import DEFAULT_PROMPT, TOY_PROMPT
 from components.address import Ids as AddressIds
 from components.lamp import sign
 from components.markup import aria, data
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     ("Said twice", "The cat sat on the mat. The cat sat on the"),
-    ("The old king", "The old king lost his ring in the river. The old king lost his ring in the"),
+    ("The old king", TOY_PROMPT),
     ("Two friends", "When Mary and John went to the shop, John gave the apple to"),
     ("Words without sense", "pearl lamp frog stone pearl lamp frog stone pearl lamp"),
     ("Nothing repeats", "A lonely sailor watched dark clouds gather over his boat"),

@@ -6,6 +6,7 @@ is markup to Plotly: escape tokens. assets/figure-theme.js paints, again when th
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import plotly.graph_objects as go
@@ -24,6 +25,7 @@ AXIS = {
 }
 NOTHING_YET = {"data": [], "layout": {"xaxis": {"visible": False}, "yaxis": {"visible": False}}}
 NO_TOOLS: Any = {"displayModeBar": False, "doubleClick": False}
+N_TICKS = 5
 
 
 class Ids:
@@ -75,6 +77,15 @@ def house_figure(
         "dragmode": False,
     }
     return go.Figure(list(traces), layout=house | {"xaxis": AXIS | xaxis, "yaxis": AXIS | yaxis} | layout)
+
+
+def ticks(low: float, high: float) -> list[float]:
+    """About five round values between two ends, for the marks of an axis."""
+    rough = (high - low) / N_TICKS
+    size = 10.0 ** math.floor(math.log10(rough))
+    step = next(size * factor for factor in (1, 2, 5, 10) if size * factor >= rough)
+    first, last = math.ceil(low / step), math.floor(high / step)
+    return [round(step * number, 10) for number in range(first, last + 1)]
 
 
 def role_colour(role: str) -> str:

@@ -10,6 +10,7 @@ import torch
 
 import scripts.analyze_heads as analysis
 import scripts.transformer_lens_engine as detector
+from tests.precision import MEAN_WEIGHT, WEIGHT
 from utils.analysis import analyze
 from utils.catalogue.engines import PyVeneEngine, read_sequences
 from utils.catalogue.file import load_catalogues, save_catalogue
@@ -69,7 +70,7 @@ def test_transformer_lens_and_pyvene_give_the_same_patterns(pyvene, transformer_
         assert np.array_equal(our.token_ids, their.token_ids)
         ours, theirs = our.patterns, their.patterns
         assert ours.shape == theirs.shape
-        assert np.abs(ours - theirs).max() < 3e-5
+        assert np.abs(ours - theirs).max() < WEIGHT
 
 
 @pytest.mark.parametrize("name", ["pyvene", "transformer_lens"])
@@ -79,8 +80,8 @@ def test_a_sequence_gives_the_same_patterns_alone_and_in_a_padded_batch(name, in
     assert len({len(sequence) for sequence in sequences}) > 1
     for reading in read_sequences(engine, sequences):
         alone = patterns_of(engine, reading.token_ids)
-        assert np.abs(reading.patterns - alone).max() < 1e-5
-        assert np.abs(reading.patterns.sum(axis=-1) - 1).max() < 1e-5
+        assert np.abs(reading.patterns - alone).max() < WEIGHT
+        assert np.abs(reading.patterns.sum(axis=-1) - 1).max() < MEAN_WEIGHT
 
 
 def test_no_sequence_is_lost_between_batches(pyvene, inputs, monkeypatch):
@@ -97,7 +98,7 @@ def test_our_formula_agrees_with_detect_head_on_its_own_forward_pass(transformer
         patterns = patterns_of(transformer_lens, token_ids)
         ours = detector.share_on_targets(patterns, token_ids, role)
         theirs = detector.detector_scores(transformer_lens, text, role)
-        assert np.abs(ours - theirs).max() < 1e-5
+        assert np.abs(ours - theirs).max() < MEAN_WEIGHT
         assert theirs.max() > 0.01  # two zeros would agree as well
 
 

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from app import create_app
+from tests.precision import PROB
 from utils.service import Headlight
 from utils.settings import Settings
 
@@ -47,7 +48,7 @@ def test_before_is_what_analyze_predicts(client):
     predictions = client.post("/api/analyze", json=QUESTION).get_json()["predictions"]
     before = ablate(client).get_json()["before"]
     assert [guess["token"] for guess in before] == [guess["token"] for guess in predictions]
-    assert [guess["prob"] for guess in before] == pytest.approx([guess["prob"] for guess in predictions], abs=1e-5)
+    assert [guess["prob"] for guess in before] == pytest.approx([guess["prob"] for guess in predictions], abs=PROB)
 
 
 def test_method_and_position_may_be_left_out(client):

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
 
 from tests.tiny_models import save_tiny_model
@@ -74,6 +75,15 @@ QUESTIONS = {
 READ_TEXT = [name for name in QUESTIONS if name not in {"means", *list(QUESTIONS)[-5:]} or name == "token circuits"]
 
 every_question = pytest.mark.parametrize("asked", QUESTIONS.values(), ids=QUESTIONS)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_processor_for_each():
+    """Eight askers on a tiny model would only get in each other's way with several processors each."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(n_threads)
 
 
 @pytest.fixture(autouse=True)
@@ -177,6 +187,14 @@ class TestAtOnce:
 
 
 class TestForgetting:
+    def test_nothing_is_left_in_memory(self, service):
+        for asked in QUESTIONS.values():
+            asked.ask(service, PROMPT)
+        caches = (service._passes, service.experiments._results, service.circuits._results)
+        assert all(cache.n_bytes > 0 for cache in caches)
+        service._forget(MODEL)
+        assert [cache.n_bytes for cache in caches] == [0, 0, 0]
+
     @every_question
     def test_whoever_asks_after_it_does_not_get_what_began_before(self, service, monkeypatch, asked):
         gate = Gate(lambda: None)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+from tests.precision import WEIGHT, of_size
 from tests.tiny_models import D_MODEL, N_HEADS, N_LAYERS, random_model
 
 IDS = torch.tensor([[1, 5, 9, 5, 9, 7]])
@@ -44,8 +45,8 @@ def test_logits_and_patterns_are_those_of_the_formula(model):
     with torch.inference_mode():
         result = model(IDS, output_attentions=True)
         logits, patterns = logits_by_hand(model, IDS[0])
-    assert torch.allclose(result.logits[0], logits, atol=1e-4)
-    assert torch.allclose(torch.stack(result.attentions)[:, 0], patterns, atol=1e-5)
+    assert torch.allclose(result.logits[0], logits, rtol=0, atol=of_size(logits))
+    assert torch.allclose(torch.stack(result.attentions)[:, 0], patterns, rtol=0, atol=WEIGHT)
 
 
 def test_a_head_cannot_write_positions(model):
@@ -54,7 +55,7 @@ def test_a_head_cannot_write_positions(model):
         stream = model.embed(torch.full((1, 5), 7))
         hidden = torch.ones(5, 5, dtype=torch.bool).triu(1)[None, None]
         written, pattern = model.layers[0].attention(stream, model.positions.weight[:5], hidden)
-    assert torch.allclose(written, written[:, :1].expand_as(written), atol=1e-4)
+    assert torch.allclose(written, written[:, :1].expand_as(written), rtol=0, atol=of_size(written))
     assert (pattern[0, :, 4] - 0.2).abs().max() > 0.1, "the heads do look by position"
 
 
@@ -63,7 +64,7 @@ def test_padding_on_the_right_and_later_tokens_change_nothing(model):
     mask = torch.tensor([[1] * 6 + [0] * 2])
     with torch.inference_mode():
         alone, padded = model(IDS).logits, model(longer, attention_mask=mask).logits[:, :6]
-    assert torch.allclose(alone, padded, atol=1e-5)
+    assert torch.allclose(alone, padded, rtol=0, atol=of_size(alone))
 
 
 def test_embeddings_may_be_given_in_place_of_ids(model):
@@ -71,7 +72,7 @@ def test_embeddings_may_be_given_in_place_of_ids(model):
         by_ids, by_embeddings = model(IDS).logits, model(inputs_embeds=model.embed(IDS)).logits
         last = model(IDS, logits_to_keep=1).logits
     assert torch.equal(by_ids, by_embeddings)
-    assert torch.allclose(last, by_ids[:, -1:], atol=1e-5)
+    assert torch.allclose(last, by_ids[:, -1:], rtol=0, atol=of_size(by_ids))
 
 
 def test_the_loss_is_the_mean_surprise_of_each_next_token(model):

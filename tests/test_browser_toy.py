@@ -8,11 +8,11 @@ import pytest
 from selenium.webdriver.common.keys import Keys
 
 from app import create_app
-from components.toy.toy_view import ONE_LAYER, TWO_LAYERS
 from tests.test_browser_heads import HeadsPages
 from utils.models.files import missing_files
 from utils.service import Headlight
 from utils.settings import SHIPPED_MODELS_DIR, Settings
+from utils.toy.pair import ONE_LAYER, TWO_LAYERS
 
 PATH = "/circuits/toy"
 TWO = f'.toy-card[data-model="{TWO_LAYERS}"]'

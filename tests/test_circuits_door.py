@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.precision import MEAN_WEIGHT, WEIGHT, of_size
 from tests.test_circuits_weights import watch
 from tests.tiny_models import readable_tiny_model
 from utils.catalogue.run import texts_for
@@ -167,7 +168,7 @@ def test_a_previous_token_head_looks_one_step_back_on_average(service, circuits)
     assert 15 <= n_positions <= 24
     assert average.n_texts == 80
     assert average.has_start_mark
-    np.testing.assert_allclose(average.pattern.sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(average.pattern.sum(axis=1), 1, atol=MEAN_WEIGHT)
     assert not np.triu(average.pattern, 1).any()
     assert np.diagonal(average.pattern, -1)[1:].mean() > 0.9
 
@@ -178,7 +179,7 @@ def test_the_average_pattern_is_the_mean_over_the_catalogue_s_texts(service, cir
     inputs = texts_for(loaded, 0).inputs
     texts = [torch.from_numpy(text[: len(average)]) for text in (*inputs.repeated, *inputs.sentences)]
     patterns = capture_patterns(loaded, torch.stack(texts)).patterns[:, 1, 5].numpy()
-    np.testing.assert_allclose(average, patterns.mean(axis=0), atol=1e-5)
+    np.testing.assert_allclose(average, patterns.mean(axis=0), atol=WEIGHT)
 
 
 def test_tokens_stand_once_in_order_of_first_appearance_without_the_start_mark(circuits):
@@ -187,7 +188,7 @@ def test_tokens_stand_once_in_order_of_first_appearance_without_the_start_mark(c
     assert len({token.id for token in result.tokens}) == len(result.tokens) == 11
     assert result.n_left_out == 0
     assert result.looks_for.shape == (11, 11)
-    assert np.abs(result.looks_for.mean(axis=1)).max() < 1e-4
+    assert np.abs(result.looks_for.mean(axis=1)).max() < of_size(result.looks_for)
     assert sorted(result.writes) == list(range(11))
     assert all(len(pushes) == 5 for pushes in result.writes.values())
 
@@ -270,4 +271,4 @@ def test_through_an_earlier_head_the_key_is_what_that_head_writes():
     queries = embedded @ reader.W_Q[3] + reader.query_bias[3]
     keys = written @ reader.W_K[3] + reader.key_bias[3]
     scores = queries @ keys.T / 8**0.5
-    np.testing.assert_allclose(result.looks_for, scores - scores.mean(1, keepdim=True), atol=1e-4)
+    np.testing.assert_allclose(result.looks_for, scores - scores.mean(1, keepdim=True), atol=of_size(scores))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.precision import RATIO, of_size
 from tests.tiny_models import TINY_CONFIGS, tiny_model
 from utils.circuits.embeddings import VOCABULARY_PART, embed, vocabulary_parts
 from utils.circuits.head_circuits import compute_model_circuits, copying_through_embedding
@@ -31,12 +32,13 @@ def test_singular_values_are_those_of_the_whole_product():
     whole = torch.linalg.svdvals((left @ right).double())
     computed = singular_values(left, right)
     assert computed.shape == (3, D_HEAD)
-    torch.testing.assert_close(computed.double(), whole[:, :D_HEAD], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(computed.double(), whole[:, :D_HEAD], atol=of_size(whole), rtol=0)
 
 
 def test_singular_values_where_a_head_is_wider_than_the_model():
     left, right = drawn(D_HEAD, D_MODEL), drawn(D_MODEL, D_HEAD, seed=1)
-    torch.testing.assert_close(singular_values(left, right), torch.linalg.svdvals(left @ right), atol=1e-5, rtol=1e-5)
+    whole = torch.linalg.svdvals(left @ right)
+    torch.testing.assert_close(singular_values(left, right), whole, atol=of_size(whole), rtol=0)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +53,7 @@ def test_copying_score_of_the_small_matrix_is_that_of_the_whole_circuit():
     W_V, W_O = drawn(D_MODEL, D_HEAD), drawn(D_HEAD, D_MODEL, seed=1)
     eigenvalues = np.linalg.eigvals((W_V @ W_O).double().numpy())
     whole = eigenvalues.sum().real / np.abs(eigenvalues).sum()
-    assert float(copying_score(W_O @ W_V)) == pytest.approx(whole, abs=1e-5)
+    assert float(copying_score(W_O @ W_V)) == pytest.approx(whole, abs=RATIO)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +67,7 @@ def test_copying_score_of_the_small_matrix_is_that_of_the_whole_circuit():
     ],
 )
 def test_copying_scores_that_can_be_told_by_hand(small, score):
-    assert float(copying_score(torch.tensor(small))) == pytest.approx(score, abs=1e-6)
+    assert float(copying_score(torch.tensor(small))) == pytest.approx(score, abs=RATIO)
 
 
 def test_copying_score_through_the_embedding_is_that_of_tokens_to_logits():
@@ -74,7 +76,7 @@ def test_copying_score_through_the_embedding_is_that_of_tokens_to_logits():
     eigenvalues = np.linalg.eigvals((W_E @ W_V @ W_O @ W_U).double().numpy())
     whole = eigenvalues.sum().real / np.abs(eigenvalues).sum()
     parts = [(W_E[:5], W_U[:, :5]), (W_E[5:], W_U[:, 5:])]
-    assert copying_score_through(W_V, W_O, parts) == pytest.approx(whole, abs=1e-5)
+    assert copying_score_through(W_V, W_O, parts) == pytest.approx(whole, abs=RATIO)
 
 
 @pytest.mark.parametrize("model_type", TINY_CONFIGS)
@@ -97,7 +99,7 @@ def test_the_vocabulary_comes_in_parts_that_fit_in_memory():
     ((W_E, W_U),) = vocabulary_parts(tiny_model("bloom"))
     assert W_E.shape == (97, 32)
     assert W_U.shape == (32, 97)
-    assert W_U.mean(1).abs().max() < 1e-6
+    assert W_U.mean(1).abs().max() < of_size(W_U)
 
 
 def test_a_stream_without_a_final_norm_has_no_score_through_the_embedding():
@@ -143,7 +145,7 @@ def test_the_kernel_is_the_mean_score_at_each_distance(model_type):
     keys = embeddings @ heads.W_K[2] + heads.key_bias[2]
     scores = (heads.score_scale * queries @ keys.T).detach().numpy()
     by_distance = np.array([np.mean([scores[q, q - d] for q in range(31, 64)]) for d in range(32)])
-    np.testing.assert_allclose(kernel, by_distance - by_distance.mean(), atol=1e-4)
+    np.testing.assert_allclose(kernel, by_distance - by_distance.mean(), atol=of_size(scores))
 
 
 def test_positions_that_are_not_where_the_family_says_are_a_sentence_and_turned_ones_are_not_looked_for():

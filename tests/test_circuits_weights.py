@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from tests.precision import WEIGHT, of_size
 from tests.tiny_models import D_MODEL, N_HEADS, N_LAYERS, TINY_CONFIGS, tiny_model
 from utils.circuits.weights import as_read, layer_weights, model_weights, norm_note
 from utils.errors import UserError
@@ -92,7 +93,7 @@ def test_the_folded_qk_circuit_gives_the_patterns_of_the_model(model_type, layer
     hidden = torch.ones(len(IDS), len(IDS), dtype=torch.bool).triu(1)
     computed = scores.masked_fill(hidden, -torch.inf).softmax(-1)
     assert (pattern[:, -1].max(-1).values > 0.3).any(), "patterns that are nearly even would prove nothing"
-    torch.testing.assert_close(computed, pattern, atol=2e-4, rtol=0)
+    torch.testing.assert_close(computed, pattern, atol=WEIGHT, rtol=0)
 
 
 @pytest.mark.parametrize("model_type", TINY_CONFIGS)
@@ -110,7 +111,7 @@ def test_the_folded_ov_circuit_writes_what_the_head_writes(model_type):
         if loaded.family.attention_norm_path is not None:
             written = written * parts.attention[layer].norm.scale
         assert expected.abs().max() > 0.01
-        torch.testing.assert_close(written, expected, atol=1e-3, rtol=1e-3)
+        torch.testing.assert_close(written, expected, atol=of_size(expected), rtol=0)
 
 
 def _as_usual(loaded: LoadedModel, layer: int) -> tuple[torch.Tensor, torch.Tensor]:

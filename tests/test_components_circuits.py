@@ -13,7 +13,8 @@ import pytest
 from dash import no_update
 
 from app import create_app
-from components.address import DEFAULT_PROMPT, Question
+from components import circuits_tabs
+from components.address import CIRCUITS_PATH, DEFAULT_PROMPT, Question, circuits_href, toy_href
 from components.circuits import (
     circuit_average,
     circuit_close_up,
@@ -22,18 +23,17 @@ from components.circuits import (
     circuit_writes,
     circuits_csv,
     circuits_page,
-    circuits_tabs,
     circuits_words,
     composition_map,
     fit_bars,
     path_experiment,
-    path_outcome,
 )
-from components.circuits.circuits_view import best_named_pair, best_writer, circuits_view, jobs_of, multiples_between
+from components.circuits.circuits_view import circuits_view
 from tests.fake_circuits import BASELINE, NARROW, READER, WRITER, CircuitsService
 from tests.fake_service import MISSING_MODEL, MODEL, PLAIN, REPEATING
 from tests.test_components_frame import ask, open_page
 from tests.test_components_heads import nodes, text_of, with_class
+from utils.circuits.readers import best_named_pair
 from utils.errors import UserError
 from utils.heads import HeadId
 
@@ -97,9 +97,10 @@ class TestState:
         assert odd.layers == (2, 3)
 
     def test_a_head_that_is_not_there_is_refused_with_the_range(self, service):
-        with pytest.raises(UserError, match="layers 0 to 3 and heads 0 to 7") as refused:
+        with pytest.raises(UserError, match="layers 0 to 3, each with heads 0 to 7") as refused:
             view_of(service, writer="4.0")
         assert refused.value.status == 404
+        assert refused.value.sentence.endswith("There is no layer 4, head 0.")
 
     def test_the_second_layer_of_the_map_is_always_the_later_one(self, service):
         assert view_of(service, **{"from": "2", "to": "1"}).layers == (2, 3)
@@ -110,24 +111,6 @@ class TestState:
         again = circuits_view(service, view.question, view.search())
         assert again.search() == view.search()
         assert (again.kind, again.broad_only, again.writer, again.is_alone) == ("Q", False, HeadId(0, 2), True)
-
-    def test_published_scores_name_heads_where_there_is_no_catalogue(self, service):
-        jobs = jobs_of(service, MISSING_MODEL, (12, 12))
-        assert jobs.source == "published"
-        assert jobs.main(HeadId(4, 11)) == "previous_token"
-        assert jobs.main(HeadId(5, 5)) == "induction"
-        assert jobs.main(HeadId(4, 7)) == "other"
-
-    def test_the_best_writer_is_broad_unless_all_fits_are_asked_for(self, service):
-        fits = service.circuits.composition(MODEL, "K")
-        assert best_writer(fits, NARROW[1], broad_only=False) == NARROW[0]
-        assert best_writer(fits, NARROW[1], broad_only=True) != NARROW[0]
-        assert best_writer(fits, HeadId(0, 3), broad_only=False) is None
-
-    def test_fits_between_two_layers_are_writers_down_and_readers_across(self, service):
-        block = multiples_between(service.circuits.composition(MODEL, "K"), 1, 2)
-        assert block[WRITER.head, READER.head] == pytest.approx(2.8)
-        assert block[READER.head, WRITER.head] == pytest.approx(1, abs=0.2)
 
 
 class TestWords:
@@ -293,27 +276,6 @@ class TestUpClose:
         assert "The diagonal is induction." not in alone_text
         assert "In 1 of" in alone_text
 
-    def test_the_example_is_a_place_in_the_students_own_text(self, service):
-        forward = service.analyze(MODEL, REPEATING).forward
-        place = circuit_looks.text_place(forward)
-        assert place is not None
-        ids = forward.token_ids
-        assert ids[place.query_pos] == ids[place.key_pos - 1]
-        assert forward.tokens[place.key_pos].word == "river"
-        assert circuit_looks.text_place(service.analyze(MODEL, PLAIN).forward) is None
-
-    @pytest.mark.parametrize(
-        ("matrix", "share"),
-        [
-            (np.eye(3), 1.0),
-            (np.roll(np.eye(3), 1, axis=1), 0.0),
-            (np.diag([1, 1, -1]), 2 / 3),
-            ([[1, 0, 0], [5, 1, 0], [5, 0, 1]], 1 / 3),
-        ],
-    )
-    def test_the_diagonal_share_counts_rows_whose_best_match_is_themselves(self, matrix, share):
-        assert circuit_looks.diagonal_share(np.asarray(matrix, dtype=float)) == pytest.approx(share)
-
     def test_equal_copying_scores_are_stacked(self):
         x, y = circuit_writes.stacked(np.array([0.5, -1.0, 0.5, 0.5, 1.0]))
         assert y.tolist() == [0, 0, 1, 2, 0]
@@ -394,56 +356,6 @@ class TestUpClose:
 
 
 class TestPathTest:
-    def figures(self, after: float, controls: list[float], before: float = 0.9) -> path_outcome.PathExperiment:
-        readers = (HeadId(2, 3), HeadId(2, 6))
-        return path_outcome.PathExperiment(
-            writer=WRITER,
-            role="induction",
-            readers=readers,
-            before=np.full(2, before),
-            after=np.full(2, after),
-            controls=np.array([[value, value] for value in controls]).reshape(-1, 2),
-            control_names=tuple(f"L1H{number}" for number in range(len(controls))),
-        )
-
-    @pytest.mark.parametrize(
-        ("after", "controls", "sentence"),
-        [
-            (
-                0.1,
-                [0.88, 0.9],
-                "Without L1H4 the induction heads lose most of their stripe; a random head changes little.",
-            ),
-            (
-                0.1,
-                [0.88, 0.9, 0.89, 0.4],
-                "lose most of their stripe; none of 4 other heads takes as much. "
-                "The strongest of them, L1H3, takes 0.50 of 0.90 on average; L1H4 takes 0.80.",
-            ),
-            (0.1, [0.71], "a random head changes little."),
-            (0.1, [0.69], "The strongest of them, L1H0, takes 0.21 of 0.90 on average; L1H4 takes 0.80."),
-            (0.7, [0.88, 0.9], "lose some of their stripe, more than without any of 2 other heads."),
-            (0.7, [0.5, 0.9], "lose part of their stripe, but 1 of 2 other heads takes as much."),
-            (0.89, [0.88, 0.9], "L1H4 hardly matters here. Other heads may do its work."),
-            (0.1, [], "there is no other head to compare with."),
-        ],
-    )
-    def test_the_verdict_says_only_what_was_measured(self, after, controls, sentence):
-        assert path_outcome.verdict(self.figures(after, controls)).endswith(sentence)
-
-    def test_heads_that_do_not_do_their_job_cannot_lose_it(self):
-        assert "nothing can be said" in path_outcome.verdict(self.figures(0.0, [0.1], before=0.1))
-
-    def test_readers_are_followed_through_all_three_conditions(self, service):
-        view = view_of(service)
-        result = service.experiments.later_patterns(MODEL, REPEATING, [WRITER])
-        test = path_outcome.path_experiment(result, "induction", view.readers)
-        assert test.readers == (READER, HeadId(3, 1), HeadId(2, 6))
-        assert test.controls.shape == (len(result.controls), 3)
-        live = service.analyze(MODEL, REPEATING).live["induction"].score
-        assert test.before.tolist() == [live[head] for head in test.readers]
-        assert test.same_layer
-
     def test_the_answer_is_a_sentence_a_plot_and_a_table(self, service):
         answer = path_experiment.answer(service, search_for(test="1"))
         words = text_of(answer)
@@ -476,7 +388,7 @@ class TestPage:
         assert change("head", None, shown, search_for()) is no_update
 
     def test_both_tabs_carry_the_question(self):
-        tabs = circuits_tabs.layout(Question(MODEL, "a & b"), circuits_tabs.IN_MODEL)
+        tabs = circuits_tabs.layout(Question(MODEL, "a & b"), CIRCUITS_PATH)
         links = with_class(tabs, "circuits-tab")
         assert [link["props"]["href"] for link in links] == [
             f"/circuits?model={MODEL}&prompt=a+%26+b",
@@ -485,10 +397,9 @@ class TestPage:
         assert ["is-here" in link["props"]["className"] for link in links] == [True, False]
 
     def test_the_toy_has_its_own_example_and_keeps_a_text_that_was_typed(self):
-        default, own = Question(MODEL, DEFAULT_PROMPT), Question(MODEL, "my own")
-        assert "The+old+king" in circuits_tabs.href(default, circuits_tabs.TOY)
-        assert "The+cat" in circuits_tabs.href(default)
-        assert "my+own" in circuits_tabs.href(own, circuits_tabs.TOY)
+        assert "The+old+king" in toy_href(MODEL, DEFAULT_PROMPT)
+        assert "The+cat" in circuits_href(MODEL, DEFAULT_PROMPT)
+        assert "my+own" in toy_href(MODEL, "my own")
 
     def test_a_page_that_takes_long_waits_with_a_line(self, service, monkeypatch):
         monkeypatch.setattr(circuits_page, "soon", lambda _build: None)

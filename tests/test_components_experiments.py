@@ -25,6 +25,7 @@ from components.head import (
 from components.head import switch_off_words as words
 from components.head.head_view import off_text, view_of_search
 from components.head.switch_off_plot import DotPlot
+from components.numbers import signed
 from tests.fake_experiments import COST, FIRST_PROB
 from tests.fake_service import MODEL, OTHER_MODEL, REPEATING
 from tests.test_components_heads import (
@@ -372,7 +373,7 @@ class TestResult:
         assert text_of(controls).startswith(str(result.controls[0].heads[0]))
 
     def test_several_heads_have_outputs(self, service):
-        view, result = off(service, [(2, 3), (3, 1)])
+        view, result = off(service, [HeadId(2, 3), HeadId(3, 1)])
         assert "Off means: their outputs are replaced by their averages" in text_of(
             switch_off_result.content(view, result)
         )
@@ -477,7 +478,7 @@ class TestWords:
         assert words.outlier_words(replace(result, controls=(usual[0], outlier))) == ""
 
     def test_an_outlying_set_names_its_heads(self, service):
-        _view, result = off(service, [(2, 3), (3, 1)])
+        _view, result = off(service, [HeadId(2, 3), HeadId(3, 1)])
         usual = [ControlDraw((HeadId(0, head), HeadId(1, head)), 0.01, 0.5) for head in range(2, 8)]
         outlier = ControlDraw((HeadId(0, 1), HeadId(1, 0)), 2.0, 0.1)
         told = words.outlier_words(replace(result, kl_nats=0.5, controls=(*usual, outlier)))
@@ -493,7 +494,7 @@ class TestWords:
 
     @pytest.mark.parametrize(("value", "text"), [(3.14, "+3.1"), (-0.4, "−0.4"), (-0.04, "0.0"), (0.0, "0.0")])
     def test_a_sign_is_written_unless_nothing_is_left(self, value, text):
-        assert words.signed(value) == text
+        assert signed(value) == text
 
     def test_a_small_change_is_not_written_as_none(self):
         assert (words.nats(0.001), words.nats(0.0), words.nats(0.444)) == ("<0.01 nats", "0.00 nats", "0.44 nats")
@@ -535,7 +536,7 @@ class TestPlot:
 
     @pytest.mark.parametrize(("low", "high"), [(0.3, 0.7), (-0.02, 1.02), (0.0, 0.01), (0, 9.3), (-0.1, 0.4)])
     def test_ticks_are_round_and_few(self, low, high):
-        places = switch_off_plot.ticks(low, high)
+        places = themed_graph.ticks(low, high)
         assert 3 <= len(places) <= 8
         assert all(low <= place <= high for place in places)
 

@@ -221,6 +221,18 @@ class TestScanRuns:
         assert len(gate.asked) == 1 + 2 + 4
         assert gate.most_running == 2
 
+    def test_a_forgotten_scan_goes_no_further_than_the_batch_that_it_is_in(self):
+        gate = Gate(4)
+        runs = ScanRuns(gate.scan)
+        runs.start(QUESTION)
+        until(lambda: gate.n_running == 1)
+        runs.forget()
+        gate.let_go()
+        until(lambda: len(gate.asked) == 2)
+        assert runs.status(QUESTION).n_done == 0
+        gate.let_go(4)
+        until(lambda: runs.status(QUESTION).result is not None)
+
     def test_a_failure_is_a_sentence_and_a_second_press_tries_again(self):
         attempts: list[int] = []
 

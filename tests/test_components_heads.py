@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from dash._utils import to_json
 
-from components import csv_download, head_map
+from components import csv_download, head_map, right_now
 from components.address import Question
 from components.all_heads import all_heads_page, heads_csv, heads_table
 from components.all_heads.all_heads_view import Sort, heads_view, lead, sorted_heads, title
@@ -19,8 +19,8 @@ from components.head import head_evidence, head_page, pattern_grid
 from components.head.head_view import head_view
 from components.job_words import jobs_sentence
 from components.learn import learn_page, learn_strip
-from components.roles import right_now
 from tests.fake_service import JOBS, MISSING_MODEL, MODEL, PLAIN, REPEATING, FakeHeadlight
+from tests.precision import MEAN_WEIGHT
 from utils.analysis import analyze
 from utils.errors import UserError
 from utils.heads import HeadId
@@ -310,7 +310,8 @@ class TestPressesOnAllHeads:
 
     def test_the_search_box_names_the_range_of_the_model(self, service):
         assert (
-            all_heads_page.found_head(view_of(service), "L9H1")[1] == "This model has layers 0 to 3 and heads 0 to 7."
+            all_heads_page.found_head(view_of(service), "L9H1")[1]
+            == "This model has layers 0 to 3, each with heads 0 to 7. There is no layer 9, head 1."
         )
         assert "Write a head as" in all_heads_page.found_head(view_of(service), "induction")[1]
 
@@ -360,7 +361,7 @@ class TestEvidence:
     def test_the_average_of_the_rows_is_the_score(self, service, role):
         view = head_view_of(service, role=role)
         rows = head_evidence.evidence_rows(view)
-        assert np.mean([row.share for row in rows]) == pytest.approx(view.levels.levels[role].score, abs=1e-6)
+        assert np.mean([row.share for row in rows]) == pytest.approx(view.levels.levels[role].score, abs=MEAN_WEIGHT)
 
     def test_it_ends_in_the_score_and_its_chance(self, service):
         view = head_view_of(service)
@@ -550,8 +551,8 @@ class TestHeadPage:
         ("layer", "head", "sentence"),
         [
             (7, 0, "This model has layers 0 to 3, each with heads 0 to 7. There is no layer 7, head 0."),
-            (-1, 0, "There is no layer -1, head 0."),
-            (99, -1, "There is no layer 99, head -1."),
+            (-1, 0, "There is no layer −1, head 0."),
+            (99, -1, "There is no layer 99, head −1."),
             (0, 9, "There is no layer 0, head 9."),
             ("x", 0, "The link names no layer."),
         ],
@@ -573,8 +574,8 @@ class TestHeadPage:
             ("?head=-4", "The link names no layer, and this model has no head -4.", (0, 0)),
             ("?layer=2", "The link names no head.", (2, 0)),
             ("", "The link names no layer and no head.", (0, 0)),
-            ("?layer=-1&head=5", "There is no layer -1, head 5.", (0, 5)),
-            ("?layer=1&head=-2", "There is no layer 1, head -2.", (1, 0)),
+            ("?layer=-1&head=5", "There is no layer −1, head 5.", (0, 5)),
+            ("?layer=1&head=-2", "There is no layer 1, head −2.", (1, 0)),
         ],
     )
     def test_every_fault_is_named_and_the_nearest_head_offered(self, service, search, sentence, nearest):

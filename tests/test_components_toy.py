@@ -11,78 +11,24 @@ import pytest
 
 from app import create_app
 from components import frame
-from components.address import Question
-from components.circuits import circuits_tabs
+from components.address import TOY_PROMPT, Question
 from components.learn import learn_page
 from components.toy import detector_lists, toy_card, toy_page, toy_strip, training_plot, why_two_layers
-from components.toy.toy_view import (
-    ONE_LAYER,
-    TWO_LAYERS,
-    Look,
-    ToyModel,
-    ToyView,
-    best_at_steps,
-    induction_look,
-    note_pair,
-    roles_at_steps,
-    strongest_look,
-    toy_view,
-)
+from components.toy.toy_view import ToyView, toy_view
 from components.toy.training_figure import Line, training_figure
-from tests.catalogues import catalogue_of
-from tests.fake_service import MODEL, PLAIN, REPEATING, FakeHeadlight, fake_forward
-from tests.patterns import even_pattern, ideal_pattern
+from tests.fake_service import MODEL, PLAIN, REPEATING, FakeHeadlight
+from tests.fake_toy import ANCHOR, COPY, QUERY, READER, RIVER, STEPS, WRITER, toy_model
 from tests.test_components_heads import nodes, text_of, with_class
-from utils.analysis import analyze
 from utils.circuits.composition import Composition
-from utils.forward_pass import ForwardPass
 from utils.heads import HeadId
 from utils.models.files import missing_files
 from utils.service import Headlight
 from utils.settings import SHIPPED_MODELS_DIR, Settings
 from utils.toy.dynamics import TrainingDynamics
+from utils.toy.looks import HeadLook, note_pair
+from utils.toy.pair import ONE_LAYER, TWO_LAYERS, ToyModel
 
-QUERY, COPY, RIVER = 17, 7, 8  # the last "the" of REPEATING, the earlier one, and what followed that
-WRITER, READER, ANCHOR = HeadId(0, 1), HeadId(1, 2), HeadId(0, 3)
-LONG = f"{REPEATING} river. {PLAIN}. One day {REPEATING} river again"
 HOSTILE = "<b>x</b> & <script> said, <b>x</b> & <script> said, <b>x</b>"
-JOBS = {
-    ONE_LAYER: {ANCHOR: "positional"},
-    TWO_LAYERS: {WRITER: "previous_token", READER: "induction", ANCHOR: "positional"},
-}
-STEPS = np.array([0, 100, 200, 300])
-
-
-def toy_forward(name: str, prompt: str, jobs: dict[HeadId, str]) -> ForwardPass:
-    """A forward pass of four heads in each layer that do these jobs perfectly; the others attend evenly."""
-    forward = fake_forward(name, prompt, 512)
-    ids = forward.token_ids
-    n_layers = 1 if name == ONE_LAYER else 2
-    patterns = np.stack([[even_pattern(len(ids))] * 4] * n_layers).astype(np.float32)
-    for head, role in jobs.items():
-        patterns[head] = ideal_pattern(role, ids, split=False)
-    return replace(forward, patterns=patterns)
-
-
-def toy_dynamics(name: str) -> TrainingDynamics:
-    """Four steps; in the two-layer model the reader's induction score goes from chance to 0.9."""
-    shape = (1 if name == ONE_LAYER else 2, 4)
-    scores = {role: np.zeros((4, *shape)) for role in ("previous_token", "induction", "positional", "diffuse")}
-    if name == TWO_LAYERS:
-        scores["induction"][:, READER.layer, READER.head] = [0.01, 0.02, 0.6, 0.9]
-        scores["previous_token"][1:, WRITER.layer, WRITER.head] = 0.95
-        second = np.array([8.3, 8.2, 3.0, 0.1])
-    else:
-        second = np.array([8.3, 8.3, 8.2, 8.2])
-    return TrainingDynamics(STEPS, np.array([8.3, 6.0, 5.0, 4.5]), second, 0.01, scores)
-
-
-def toy_model(name: str, prompt: str = REPEATING, jobs: dict[HeadId, str] | None = None, kept: bool = True) -> ToyModel:
-    jobs = JOBS[name] if jobs is None else jobs
-    long = toy_forward(name, LONG, jobs)
-    catalogue = catalogue_of(long.patterns, np.array(long.token_ids), name)
-    analysis = analyze(toy_forward(name, prompt, jobs), catalogue)
-    return ToyModel(name, analysis, catalogue, toy_dynamics(name) if kept else None)
 
 
 def toy_pair(prompt: str = REPEATING, kept: bool = True, **jobs: dict[HeadId, str]) -> ToyView:
@@ -101,52 +47,6 @@ def view() -> ToyView:
 
 
 class TestLook:
-    def test_the_induction_head_reads_the_note_of_the_head_one_layer_before(self, view):
-        assert induction_look(view.two) == Look(READER, "induction", QUERY, RIVER, 1.0, COPY, writer=WRITER)
-
-    def test_without_a_previous_token_head_there_is_no_note(self):
-        look = induction_look(toy_model(TWO_LAYERS, jobs={READER: "induction"}))
-        assert look is not None
-        assert look.writer is None
-
-    def test_a_previous_token_head_of_the_same_layer_cannot_have_left_it(self):
-        look = induction_look(toy_model(TWO_LAYERS, jobs={READER: "induction", HeadId(1, 0): "previous_token"}))
-        assert look is not None
-        assert look.writer is None
-
-    def test_one_layer_shows_its_duplicate_token_head_at_the_same_token(self):
-        view = toy_pair(one={HeadId(0, 2): "duplicate_token"})
-        look = view.look(view.one)
-        assert look == Look(HeadId(0, 2), "duplicate_token", QUERY, COPY, 1.0, COPY)
-        assert look.colour == "duplicate_token"
-
-    def test_the_last_token_goes_before_a_stronger_look_elsewhere(self, view):
-        patterns = view.two.analysis.forward.patterns.copy()
-        patterns[READER][QUERY] = np.eye(18)[0] * 0.7 + np.eye(18)[RIVER] * 0.3
-        forward = replace(view.two.analysis.forward, patterns=patterns)
-        look = induction_look(replace(view.two, analysis=analyze(forward, view.two.catalogue)))
-        assert (look.query_pos, look.key_pos, look.copy_pos) == (QUERY, RIVER, COPY)
-        patterns[READER][QUERY] = np.eye(18)[0] * 0.9 + np.eye(18)[RIVER] * 0.1
-        forward = replace(view.two.analysis.forward, patterns=patterns)
-        look = induction_look(replace(view.two, analysis=analyze(forward, view.two.catalogue)))
-        assert look.query_pos < QUERY
-
-    def test_even_heads_look_nowhere(self, view):
-        assert strongest_look(view.one, QUERY) is None
-
-    def test_a_look_that_is_no_job_of_the_head_has_no_roles_colour(self, view):
-        patterns = view.one.analysis.forward.patterns.copy()
-        patterns[0, 0, QUERY] = np.eye(18)[RIVER]
-        forward = replace(view.one.analysis.forward, patterns=patterns)
-        look = strongest_look(replace(view.one, analysis=analyze(forward, view.one.catalogue)), QUERY)
-        assert look is not None
-        assert (look.head, look.key_pos, look.copy_pos, look.role) == (HeadId(0, 0), RIVER, COPY, "induction")
-        assert look.colour == "other"
-
-    def test_the_token_before_proves_nothing(self):
-        view = toy_pair("one two two", one={HeadId(0, 1): "previous_token"})
-        assert strongest_look(view.one, 2) is None
-
     @pytest.mark.parametrize("prompt", [PLAIN, "one two two two two", "Hi"])
     def test_both_cards_give_the_reason_where_induction_cannot_show(self, prompt):
         view = toy_pair(prompt)
@@ -219,7 +119,7 @@ class TestCards:
         assert "layer=1&head=2" in cells[6]["props"]["href"]
 
     def test_the_strip_leaves_out_the_middle_and_keeps_what_the_sentence_names(self):
-        look = Look(READER, "induction", QUERY, RIVER, 0.9, COPY, writer=WRITER)
+        look = HeadLook(READER, "induction", QUERY, RIVER, 0.9, COPY, writer=WRITER)
         places = toy_strip.shown_places(18, look)
         assert places == [6, 7, 8, 9, 10, 11, 12, None, 16, 17]
         assert toy_strip.shown_places(5, replace(look, query_pos=4, key_pos=2, copy_pos=1)) == [0, 1, 2, 3, 4]
@@ -227,7 +127,7 @@ class TestCards:
 
     @pytest.mark.parametrize(("writer", "class_name"), [(WRITER, "toy-back"), (None, "toy-note--none")])
     def test_the_note_stands_there_only_if_somebody_left_it(self, view, writer, class_name):
-        look = Look(READER, "induction", QUERY, RIVER, 0.9, COPY, writer=writer)
+        look = HeadLook(READER, "induction", QUERY, RIVER, 0.9, COPY, writer=writer)
         strip = toy_strip.layout(view.two.analysis.forward.tokens, look)
         found = {name: bool(with_class(strip, name)) for name in ("toy-back", "toy-note--none")}
         assert found == {"toy-back": class_name == "toy-back", "toy-note--none": class_name == "toy-note--none"}
@@ -270,27 +170,13 @@ class TestTraining:
         lines = (Line("one layer", np.zeros(4), False), Line("two layers", np.arange(4.0), True))
         assert "--role" not in training_figure(lines, STEPS.tolist(), 1, change=(100, 300)).to_json()
 
-    def test_heads_have_the_jobs_that_they_had_then(self, view):
-        roles = roles_at_steps(view.two, STEPS.tolist())
-        writer, reader = WRITER.head, 4 + READER.head
-        assert [held[reader] for held in roles] == ["other", "other", "induction", "induction"]
-        assert [held[writer] for held in roles] == ["other", "previous_token", "previous_token", "previous_token"]
-
-    def test_the_last_step_is_the_finished_model_as_the_catalogue_has_it(self, view):
-        assert roles_at_steps(view.two, STEPS.tolist())[-1] == view.two.main_roles()
-        assert view.two.main_roles()[ANCHOR.head] == "positional"  # which these dynamics do not say
-
-    def test_the_best_head_and_its_score_at_every_step(self, view):
-        best = best_at_steps(view.two.dynamics, STEPS.tolist())
-        assert best[-1] == (READER, 0.9)
-
     def test_the_browser_gets_every_step_of_both_models(self, view):
         data = training_plot.step_data(view)
         assert data["steps"] == STEPS.tolist()
         assert [card["title"] for card in data["cards"]] == ["one layer", "two layers"]
         for card, model in zip(data["cards"], view.models, strict=True):
             assert len(card["best"]) == len(card["roles"]) == 4
-            assert len(card["names"]) == len(card["roles"][0]) == model.shape[0] * 4
+            assert len(card["names"]) == len(card["roles"][0]) == model.shape.n_all
         assert len(str(training_plot.step_data(view))) < 5000
 
     def test_only_steps_that_both_have_are_offered(self, view):
@@ -332,12 +218,6 @@ class TestWhy:
         scores[1, 6] = score
         return Composition("K", 2, 4, scores, 0.05, 0.001, np.full((8, 8), 20.0), 25.0, 8.0)
 
-    def test_the_pair_is_the_one_of_the_drawn_look(self, view):
-        assert note_pair(view.two) == (WRITER, READER)
-
-    def test_on_a_text_without_repeats_it_is_the_strongest_of_the_catalogue(self):
-        assert note_pair(toy_pair(PLAIN).two) == (WRITER, READER)
-
     def test_without_a_pair_the_page_says_so(self):
         section = why_two_layers.layout(toy_pair(two={ANCHOR: "positional"}))
         assert why_two_layers.NO_PAIR in text_of(section)
@@ -369,9 +249,9 @@ class TestPage:
         assert toy_page.TITLE in words
 
     def test_all_parts_stand_in_order(self, view, monkeypatch):
-        monkeypatch.setattr(toy_page, "missing_models", lambda _service: [])
+        monkeypatch.setattr(toy_page, "missing_models", lambda _settings: [])
         monkeypatch.setattr(toy_page, "toy_view", lambda _service, _question: view)
-        page = toy_page.layout(SimpleNamespace(), view.question)
+        page = toy_page.layout(SimpleNamespace(settings=Settings()), view.question)
         titles = [text_of(node) for node in nodes(page) if node["type"] in ("H1", "H2")]
         assert titles == [
             toy_page.TITLE,
@@ -389,7 +269,7 @@ class TestPage:
         answer = client.get("/circuits/toy?model=gpt2")
         assert answer.status_code == 302
         asked = parse_qs(urlsplit(answer.location).query)
-        assert asked == {"model": ["gpt2"], "prompt": [circuits_tabs.TOY_PROMPT]}
+        assert asked == {"model": ["gpt2"], "prompt": [TOY_PROMPT]}
         assert client.get("/circuits/toy?prompt=").status_code == 200
         assert client.get("/circuits").status_code == 200
 

@@ -35,7 +35,7 @@ def test_heads_come_back_sorted_and_each_once():
         ([], "nothing to switch off", 400),
         ([(4, 0)], "no layer 4, head 0", 404),
         ([(0, 8)], "no layer 0, head 8", 404),
-        ([(0, 0), (-1, 0)], "no layer -1", 404),
+        ([(0, 0), (-1, 0)], "no layer −1", 404),
         (ALL_HEADS, "all 32 heads", 400),
     ],
 )

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from scripts import build_reference_means
+from tests.precision import of_size
 from tests.tiny_models import N_HEADS, N_LAYERS, readable_tiny_model, save_tiny_model
 from utils.catalogue.inputs import read_sentences
 from utils.experiments import reference_values
@@ -40,8 +41,10 @@ def test_the_first_position_has_its_own_mean_and_every_later_one_counts_the_same
     loaded = readable_tiny_model("gpt2")
     long, short = (capture_head_values(loaded, torch.tensor([ids]))[0] for ids in TEXTS)
     means = mean_values(loaded, TEXTS)
-    torch.testing.assert_close(means.first, (long[:, :, 0] + short[:, :, 0]) / 2)
-    torch.testing.assert_close(means.later, (long[:, :, 1:].sum(2) + short[:, :, 1:].sum(2)) / 5)
+    torch.testing.assert_close(means.first, (long[:, :, 0] + short[:, :, 0]) / 2, rtol=0, atol=of_size(long))
+    torch.testing.assert_close(
+        means.later, (long[:, :, 1:].sum(2) + short[:, :, 1:].sum(2)) / 5, rtol=0, atol=of_size(long)
+    )
     at = means.at(4)
     assert at.shape == (N_LAYERS, N_HEADS, 4, 8)
     assert torch.equal(at[:, :, 0], means.first)
@@ -52,7 +55,7 @@ def test_the_first_position_has_its_own_mean_and_every_later_one_counts_the_same
 def test_the_mean_of_one_text_of_equal_tokens_is_that_text():
     loaded = readable_tiny_model("bloom")  # knows order only by distance, so equal tokens have equal values
     own = capture_head_values(loaded, torch.tensor([[40] * 6]))[0]
-    torch.testing.assert_close(mean_values(loaded, [[40] * 6]).at(6), own, rtol=0, atol=1e-6)
+    torch.testing.assert_close(mean_values(loaded, [[40] * 6]).at(6), own, rtol=0, atol=of_size(own))
 
 
 def test_reference_texts_are_the_catalogue_s_sentences_after_the_start_mark():

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from scripts.measure_induction_ablation import N_DRAWS, measure_method, table_row
+from tests.precision import KL, PROB
 from tests.tiny_models import classroom_model
 from utils.errors import UserError
 from utils.experiments import experiments as laboratory
@@ -52,7 +53,7 @@ def test_switching_off_is_the_same_question_for_the_page_and_for_the_model(servi
     forward = service.forward(MODEL, PROMPT)
     assert [guess.token.id for guess in result.before] == [guess.token.id for guess in forward.predictions]
     assert [guess.prob for guess in result.before] == pytest.approx(
-        [guess.prob for guess in forward.predictions], abs=1e-5
+        [guess.prob for guess in forward.predictions], abs=PROB
     )
     assert result.position == len(forward.tokens) - 1
     assert result.heads == (HeadId(1, 2), HeadId(2, 5))
@@ -70,7 +71,7 @@ def test_a_position_within_the_text_is_asked_as_if_the_text_ended_there(lab):
     inside = lab.switch_off(MODEL, PROMPT, [(1, 2)], "zero", position=8)
     cut = lab.switch_off(MODEL, "The old king lost his ring in the", [(1, 2)], "zero")
     assert inside.position == cut.position == 8
-    assert inside.kl_nats == pytest.approx(cut.kl_nats, abs=1e-6)
+    assert inside.kl_nats == pytest.approx(cut.kl_nats, **KL)
 
 
 def test_the_same_question_is_answered_once_and_progress_reaches_the_end(lab, monkeypatch):
@@ -118,7 +119,7 @@ def test_the_lens_on_the_page_ends_with_the_page_s_predictions(lab, service):
     assert len(lens.tokens) == 5
     assert len(lens.tokens[0]) == len(forward.tokens)
     assert lens.tokens[-1][-1][0] == forward.predictions[0].token
-    assert lens.probs[-1, -1, 0] == pytest.approx(forward.predictions[0].prob, abs=1e-5)
+    assert lens.probs[-1, -1, 0] == pytest.approx(forward.predictions[0].prob, abs=PROB)
 
 
 def test_what_a_head_writes_passes_the_identity_on_real_weights(lab):

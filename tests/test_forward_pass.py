@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.precision import PROB, WEIGHT
 from tests.tiny_models import TINY_CONFIGS, classroom_model, save_tiny_model
 from utils.errors import UserError
 from utils.forward_pass import LONGEST_TEXT, run_forward_pass
@@ -55,11 +56,11 @@ def test_every_family_answers_with_the_bare_model_s_patterns_and_probabilities(t
     forward = run_forward_pass(loaded, SENTENCE, 60)
     with torch.inference_mode():
         bare = loaded.model(torch.tensor([forward.token_ids]), output_attentions=True)
-    np.testing.assert_allclose(forward.patterns, torch.cat(bare.attentions).numpy(), atol=1e-6)
+    np.testing.assert_allclose(forward.patterns, torch.cat(bare.attentions).numpy(), atol=WEIGHT)
     probs = torch.softmax(bare.logits[0, -1], dim=-1)
     assert len(forward.predictions) == 10
     assert [prediction.token.id for prediction in forward.predictions] == probs.topk(10).indices.tolist()
-    assert forward.predictions[0].prob == pytest.approx(float(probs.max()), abs=1e-5)
+    assert forward.predictions[0].prob == pytest.approx(float(probs.max()), abs=PROB)
 
 
 def test_the_patterns_cannot_be_changed_by_a_reader(without_start):

@@ -38,7 +38,8 @@ def test_a_head_that_is_not_there_is_never_another_one(head):
     assert refusal.value.fix is not None
     assert (refusal.value.fix.layer, refusal.value.fix.head) in shape
     assert refusal.value.sentence.startswith("This model has layers 0 to 2, each with heads 0 to 3.")
-    assert f"no layer {head[0]}, head {head[1]}" in refusal.value.sentence
+    asked = f"There is no layer {head[0]}, head {head[1]}."
+    assert refusal.value.sentence.endswith(asked.replace("-", "−"))
 
 
 @pytest.mark.parametrize("index", [-1, 12])
@@ -48,7 +49,7 @@ def test_a_place_beyond_either_end_has_no_head(index):
 
 
 def test_a_model_of_one_layer_and_one_head_says_so():
-    with pytest.raises(UserError, match="one layer, 0, each with one head, 0"):
+    with pytest.raises(UserError, match="one layer, layer 0, with one head, head 0"):
         Shape(1, 1).require(0, 1)
 
 

@@ -73,6 +73,7 @@ def test_a_model_forgotten_while_it_is_read_is_read_again_by_those_who_ask_later
     load.wait_until_begun()
     load.let_go()
     new = after.result()
+    assert before.result().name == new.name == "tiny"
     assert before.result() is not new
     assert joined.result() in (before.result(), new)
     assert store.get("tiny") is new

@@ -10,6 +10,7 @@ import torch
 from transformers import AutoModelForCausalLM, StableLmConfig
 
 from scripts.training_tunes import LOWEST, TuneSampler, make_tune, note_labels, tune_texts
+from tests.precision import WEIGHT
 from tests.tiny_models import save_tiny_model
 from utils.catalogue.engines import PyVeneEngine
 from utils.catalogue.run import measure_catalogue, texts_for
@@ -71,7 +72,7 @@ def test_patterns_are_the_bare_models(folder):
     loaded = load_model_from(folder)
     forward = run_forward_pass(loaded, PROMPT, 64)
     bare = loaded.model(torch.tensor([forward.token_ids]), output_attentions=True).attentions
-    assert np.allclose(forward.patterns, torch.stack(bare)[:, 0].detach().numpy(), atol=1e-6)
+    assert np.allclose(forward.patterns, torch.stack(bare)[:, 0].detach().numpy(), rtol=0, atol=WEIGHT)
 
 
 def test_a_word_that_is_no_label_is_refused_with_an_example_that_works(folder):

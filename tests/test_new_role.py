@@ -13,12 +13,14 @@ import utils.catalogue.store
 from app import PAGES
 from components.address import Question
 from components.all_heads import all_heads_page
+from components.circuits import circuits_page
 from components.head import head_page
 from components.learn import learn_page
 from components.roles import roles_page, stage
 from components.roles.roles_view import roles_view
 from components.score_bar import two_decimals
 from tests import fake_service
+from tests.fake_circuits import WRITER, CircuitsService
 from tests.fake_service import HALF_WRITER, MODEL, PLAIN, FakeHeadlight
 from tests.made_up_roles import FIRST_HALF, FLAT, MADE_UP, TWO_BACK
 from tests.model_folders import few_texts
@@ -240,3 +242,18 @@ def test_every_page_of_a_real_model_opens(real_service, page, prompt):
     for layer, place in ((0, 0), (head.n_layers - 1, 1)):
         search = head_search(HeadId(layer, place), model=REAL_MODELS[0], prompt=prompt)
         assert page.module.layout(real_service, Question(REAL_MODELS[0], prompt), search) is not None
+
+
+def test_the_circuits_page_says_what_it_notes_and_who_reads_that(made_up, monkeypatch):
+    """Its head in the place of the best writer: a job that nobody wrote circuit words for."""
+    monkeypatch.setitem(fake_service.JOBS, WRITER, {TWO_BACK.key: 6.0})
+    for made in (fake_service.fake_forward, fake_service.fake_catalogue):
+        made.cache_clear()
+    try:
+        service = CircuitsService()
+        words = text_of(circuits_page.layout(service, Question(MODEL, fake_service.REPEATING), ""))
+        assert f"{WRITER} looks two tokens back and notes what it finds." in words
+        assert "Together that is the recipe of induction" not in words
+    finally:
+        for made in (fake_service.fake_forward, fake_service.fake_catalogue):
+            made.cache_clear()

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 
+from tests.precision import WEIGHT, of_size
 from tests.test_pyvene_capture import VOCABULARY, bare_attentions, count_hooks, padded_batch
 from tests.tiny_models import N_HEADS, N_LAYERS, TINY_CONFIGS, classroom_model, tiny_model
 from utils.errors import UserError
@@ -88,11 +89,11 @@ def test_other_heads_off_in_each_padded_row_equal_hooks_written_by_hand(model_ty
         batch["attention_mask"],
         collect_patterns=True,
     )
-    torch.testing.assert_close(ablated.logits, logits, rtol=0, atol=1e-6)
-    torch.testing.assert_close(ablated.patterns, patterns, rtol=0, atol=1e-6)
+    torch.testing.assert_close(ablated.logits, logits, rtol=0, atol=of_size(logits))
+    torch.testing.assert_close(ablated.patterns, patterns, rtol=0, atol=WEIGHT)
     bare = capture_patterns(loaded, **batch)
     assert (ablated.logits - bare.logits).abs().amax((1, 2))[:2].min() > 1e-2
-    torch.testing.assert_close(ablated.logits[2], bare.logits[2], rtol=0, atol=1e-6)
+    torch.testing.assert_close(ablated.logits[2], bare.logits[2], rtol=0, atol=of_size(logits))
 
 
 @pytest.mark.parametrize("model_type", TINY_CONFIGS)
@@ -150,7 +151,7 @@ def test_without_any_head_the_last_token_knows_nothing_of_the_others(model_type)
     loaded, ids = tiny_model(model_type), padded_batch()["input_ids"][:1]
     other = torch.cat([ids[:, :-1].flip(1), ids[:, -1:]], dim=1)
     one, two = (ablate_heads(loaded, text, [ALL_HEADS], only_last_logits=True).logits for text in (ids, other))
-    torch.testing.assert_close(one, two, rtol=0, atol=1e-6)
+    torch.testing.assert_close(one, two, rtol=0, atol=of_size(one))
     with_heads = [capture_patterns(loaded, text, only_last_logits=True).logits for text in (ids, other)]
     assert (with_heads[0] - with_heads[1]).abs().max() > 1e-2
 
@@ -170,7 +171,7 @@ def test_a_head_s_values_are_its_pattern_times_the_values_of_its_key_head(model_
     for layer, head in ALL_HEADS:
         key_head = head // (N_HEADS // n_kv_heads)
         value = v_outputs[layer][0, :, key_head * d_head : (key_head + 1) * d_head]
-        torch.testing.assert_close(own[layer, head], patterns[layer, head] @ value, rtol=0, atol=1e-5)
+        torch.testing.assert_close(own[layer, head], patterns[layer, head] @ value, rtol=0, atol=of_size(value))
 
 
 def test_a_head_that_is_off_leaves_patterns_up_to_its_layer_alone_and_changes_later_ones():

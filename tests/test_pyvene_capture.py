@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
+from tests.precision import MEAN_WEIGHT, WEIGHT, of_size
 from tests.tiny_models import FAMILY_OF_TYPE, N_HEADS, N_LAYERS, TINY_CONFIGS, classroom_model, tiny_model
 from utils.pyvene_engine import capture_patterns
 
@@ -46,8 +47,8 @@ def test_pyvene_gives_the_same_patterns_and_logits_as_the_bare_model(model_type)
     patterns, logits = bare_attentions(tiny.model, **batch)
     capture = capture_patterns(tiny, batch["input_ids"], batch["attention_mask"])
     assert capture.patterns.shape == (3, N_LAYERS, N_HEADS, 12, 12)
-    torch.testing.assert_close(capture.patterns, patterns, rtol=0, atol=1e-6)
-    torch.testing.assert_close(capture.logits, logits, rtol=0, atol=1e-6)
+    torch.testing.assert_close(capture.patterns, patterns, rtol=0, atol=WEIGHT)
+    torch.testing.assert_close(capture.logits, logits, rtol=0, atol=of_size(logits))
 
 
 @pytest.mark.parametrize("model_type", TINY_CONFIGS)
@@ -55,7 +56,7 @@ def test_patterns_of_a_real_sequence_are_causal_distributions_that_differ_betwee
     tiny = tiny_model(model_type)
     patterns = capture_patterns(tiny, padded_batch()["input_ids"][:1]).patterns[0]
     assert not patterns.triu(1).any()
-    torch.testing.assert_close(patterns.sum(-1), torch.ones(N_LAYERS, N_HEADS, 12))
+    torch.testing.assert_close(patterns.sum(-1), torch.ones(N_LAYERS, N_HEADS, 12), rtol=0, atol=MEAN_WEIGHT)
     flat = patterns.reshape(N_LAYERS * N_HEADS, -1)
     assert torch.pdist(flat).min() > 1e-3
 
@@ -67,7 +68,7 @@ def test_a_padded_sequence_has_the_patterns_it_has_alone(model_type):
     together = capture_patterns(tiny, batch["input_ids"], batch["attention_mask"]).patterns
     for row, length in enumerate([12, 9, 5]):
         alone = capture_patterns(tiny, batch["input_ids"][row : row + 1, :length]).patterns
-        torch.testing.assert_close(together[row, ..., :length, :length], alone[0], rtol=0, atol=1e-5)
+        torch.testing.assert_close(together[row, ..., :length, :length], alone[0], rtol=0, atol=WEIGHT)
 
 
 @pytest.mark.parametrize("model_type", TINY_CONFIGS)
@@ -93,7 +94,7 @@ def test_the_last_logits_alone_are_the_last_of_all_logits(model_type):
     ids = padded_batch()["input_ids"]
     last = capture_patterns(tiny, ids, only_last_logits=True).logits
     assert last.shape == (3, 1, VOCABULARY)
-    torch.testing.assert_close(last[:, 0], capture_patterns(tiny, ids).logits[:, -1], rtol=0, atol=1e-5)
+    torch.testing.assert_close(last[:, 0], capture_patterns(tiny, ids).logits[:, -1], rtol=0, atol=of_size(last))
 
 
 def test_a_model_without_eager_attention_is_refused_rather_than_read_as_empty():

@@ -5,6 +5,7 @@ import threading
 import numpy as np
 import pytest
 
+from tests.precision import MEAN_WEIGHT
 from utils import forward_pass
 from utils.errors import UserError
 from utils.roles import ROLES
@@ -37,7 +38,7 @@ def test_the_score_on_the_page_is_the_mean_of_the_evidence_rows(service):
         for head in analysis.roles[role].heads:
             if 0 < analysis.roles[role].n_evidence == len(head.evidence):
                 weights = [look.weight for look in head.evidence]
-                assert head.activation_score == pytest.approx(np.mean(weights), abs=1e-5)
+                assert head.activation_score == pytest.approx(np.mean(weights), abs=MEAN_WEIGHT)
 
 
 def test_every_head_of_the_model_has_live_scores(service):

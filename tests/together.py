@@ -35,7 +35,7 @@ class Gate:
     def __call__(self, *asked: Any, **others: Any) -> Any:
         self.n_begun += 1
         self._begun.release()
-        assert self._may_go.wait(WAIT_S)
+        assert self._may_go.wait(2 * WAIT_S), "whoever waits for its begin has given up before"
         return self._run(*asked, **others)
 
     def wait_until_begun(self) -> None:

@@ -85,9 +85,14 @@ class Shape:
         if (layer, head) in self:
             return HeadId(layer, head)
         near = HeadId(_clamp(layer, self.n_layers), _clamp(head, self.n_heads))
+        layers, heads, each = (
+            _range("layer", self.n_layers),
+            _range("head", self.n_heads),
+            "each " * (self.n_layers > 1),
+        )
+        asked = f"layer {layer}, head {head}".replace("-", "−")
         raise UserError(
-            f"This model has {_range('layer', self.n_layers)}, each with {_range('head', self.n_heads)}. "
-            f"There is no layer {layer}, head {head}.",
+            f"This model has {layers}, {each}with {heads}. There is no {asked}.",
             "Choose a head of this model.",
             status=404,
             fix=Fix(f"Show layer {near.layer}, head {near.head}", layer=near.layer, head=near.head),
@@ -99,5 +104,5 @@ def _clamp(number: int, count: int) -> int:
 
 
 def _range(noun: str, count: int) -> str:
-    """`heads 0 to 7`, or `one head, 0`."""
-    return f"{noun}s 0 to {count - 1}" if count > 1 else f"one {noun}, 0"
+    """`heads 0 to 7`, or `one head, head 0`."""
+    return f"{noun}s 0 to {count - 1}" if count > 1 else f"one {noun}, {noun} 0"

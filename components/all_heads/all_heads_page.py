@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 import dash_bootstrap_components as dbc
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 
-from components import csv_download, head_map, messages, prompt_bar
+from components import csv_download, head_map, messages, prompt_bar, right_now
 from components.address import Ids as AddressIds
 from components.address import Question, head_href
 from components.all_heads import heads_csv, heads_map_card, heads_table
@@ -20,7 +20,6 @@ from components.lamp import role_sign, sign
 from components.literature_badge import NOTE
 from components.markup import aria, classes
 from components.numbers import in_words, plural
-from components.roles import right_now
 from components.switch import switch
 from utils.errors import UserError
 from utils.heads import HeadId

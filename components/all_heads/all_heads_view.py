@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from components.address import Question
 from components.numbers import plural
 from utils.errors import UserError
-from utils.heads import HeadId
+from utils.heads import HeadId, Shape
 from utils.levels import HeadLevels, head_levels
 from utils.model_config import display_name_of
 from utils.roles import OTHER, ROLES
@@ -104,10 +104,8 @@ class HeadsView:
             head = HeadId.parse(text)
         except ValueError as error:
             raise UserError("Write a head as L5H1: layer 5, head 1.", "") from error
-        if head not in {entry.id for entry in self.levels}:
-            last = self.levels[-1].id
-            raise UserError(f"This model has layers 0 to {last.layer} and heads 0 to {last.head}.", "", status=404)
-        return head
+        last = self.levels[-1].id
+        return Shape(last.layer + 1, last.head + 1).require(*head)
 
 
 def filters() -> tuple[str, ...]:

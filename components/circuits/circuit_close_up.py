@@ -10,14 +10,12 @@ from dash import html
 from components import messages
 from components.address import models_href
 from components.circuits import circuit_average, circuit_looks, circuit_spectra, circuit_writes
-from components.circuits.circuits_view import short
 from components.circuits.circuits_words import named
 from components.job_words import jobs_sentence
 from components.lamp import lamp
 from components.literature_badge import badges
 from components.markup import aria
 from utils.errors import UserError
-from utils.heads import HeadId
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
@@ -81,11 +79,10 @@ def _title(view: CircuitsView) -> html.Div:
 
 
 def _menu(view: CircuitsView) -> html.Div:
-    heads = [HeadId(layer, head) for layer in range(view.shape[0]) for head in range(view.shape[1])]
-    options: Any = [{"label": named(view.jobs, head), "value": short(head)} for head in heads]
+    options: Any = [{"label": named(view.jobs, head), "value": head.dotted} for head in view.shape.all()]
     label = html.Label("Another head", htmlFor=Ids.head, className="visually-hidden")
     return html.Div(
-        [label, dbc.Select(id=Ids.head, options=options, value=short(view.head), class_name="quiet-select")]
+        [label, dbc.Select(id=Ids.head, options=options, value=view.head.dotted, class_name="quiet-select")]
     )
 
 

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 import dash_bootstrap_components as dbc
 from dash import ClientsideFunction, Dash, Input, Output, dcc, html
 
-from components.circuits.circuits_view import ALL, BROAD, N_LINES, N_LIT, named_first, readers_of, role_name
-from components.circuits.circuits_words import graph_lead, head_sentence, later_note, named, rank_words, times
+from components.circuits.circuits_view import ALL, BROAD, N_LINES, role_name
+from components.circuits.circuits_words import graph_lead, head_sentence, later_note, named, rank_words
 from components.folded_table import folded_table
 from components.lamp import role_sign
 from components.markup import aria, classes, data
-from components.numbers import plural
+from components.numbers import plural, times
 from components.switch import switch
+from utils.circuits.readers import N_LIT, named_first, readers_of
 from utils.heads import HeadId
 from utils.roles import OTHER, ROLES
 
@@ -84,8 +85,7 @@ def register(app: Dash) -> None:
 
 def drawing_of(view: CircuitsView, fits: Composition) -> Drawing:
     """What the graph shows of one state of the page."""
-    heads = [HeadId(layer, head) for layer in range(view.shape[0]) for head in range(view.shape[1])]
-    readers = {head: readers_of(fits, head, view.broad_only) for head in heads}
+    readers = {head: readers_of(fits, head, view.broad_only) for head in view.shape.all()}
     return Drawing(view, fits, fits.best(N_LINES, view.broad_only), readers)
 
 
@@ -117,7 +117,7 @@ def _switch(view: CircuitsView) -> html.Div:
 
 
 def _graph(drawing: Drawing) -> html.Div:
-    n_layers, n_heads = drawing.view.shape
+    n_layers, n_heads = drawing.view.shape.as_tuple
     names = [html.Span(className="circuit-layer-name")]
     names += [html.Span(f"H{head}", className="circuit-row-name") for head in range(n_heads)]
     return html.Div(
@@ -136,7 +136,7 @@ def _graph(drawing: Drawing) -> html.Div:
 
 
 def _layer(drawing: Drawing, layer: int) -> html.Div:
-    n_layers, n_heads = drawing.view.shape
+    n_layers, n_heads = drawing.view.shape.as_tuple
     busy = {head.layer for fit in drawing.view.lit for head in (fit.writer, fit.reader)}
     word = html.Span("layer ", className="visually-hidden" if layer else "")
     name = html.Span([word, layer], className=classes("circuit-layer-name", layer in busy and "is-lit"))
@@ -148,7 +148,7 @@ def _place(drawing: Drawing, head: HeadId) -> html.Div:
     """One head in its place; in layers of many heads only those that are on a line or have a job are shown."""
     view, role = drawing.view, drawing.view.jobs.main(head)
     is_on_line = any(head in pair for pair in drawing.drawn)
-    if view.shape[1] >= MANY_HEADS and not is_on_line and role == OTHER:
+    if view.shape.n_heads >= MANY_HEADS and not is_on_line and role == OTHER:
         return html.Div(className="circuit-place")
     read = next((fit for fit in view.lit if fit.reader == head), None)
     is_chosen = head == view.writer

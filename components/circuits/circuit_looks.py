@@ -6,7 +6,6 @@ Tokens stand for themselves here, without position and context.
 from __future__ import annotations
 
 import html as html_text
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,12 +13,12 @@ import plotly.graph_objects as go
 from dash import html
 
 from components.circuits.circuits_view import ALONE, THROUGH
-from components.circuits.circuits_words import signed
 from components.folded_table import folded_table
-from components.numbers import plural
+from components.numbers import plural, signed
 from components.switch import switch
 from components.themed_graph import house_figure, role_colour, themed_graph
 from components.token_chip import token_chip
+from utils.circuits.own_token import Place, diagonal_share, looks_for_own_token, text_place
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
@@ -32,19 +31,10 @@ if TYPE_CHECKING:
 LABEL_CHARACTERS = 9
 LABEL_CHARACTER_PX = 7.5
 BEST_SHOWN = 3
-STRIPE_FROM = 0.5  # the share of rows whose best match is on the diagonal, from which it is called a stripe
 
 
 class Ids:
     looks = "circuits-looks"
-
-
-@dataclass(frozen=True)
-class Place:
-    """A place in the text: the token at query_pos was there before, at key_pos - 1, and key_pos followed it."""
-
-    query_pos: int
-    key_pos: int
 
 
 def layout(view: CircuitsView, circuits: TokenCircuits, forward: ForwardPass) -> list[Component]:
@@ -69,25 +59,6 @@ def looks_switch(view: CircuitsView) -> html.Div:
     ways = {ALONE: "Alone", THROUGH: f"Through {view.through}"}
     chosen = ALONE if view.is_alone else THROUGH
     return switch(Ids.looks, ways, chosen, "What it looks for, alone or through an earlier head")
-
-
-def diagonal_share(looks_for: np.ndarray) -> float:
-    """The share of rows [query token, key token] whose best match is their own token, in [0, 1]."""
-    return float((looks_for.argmax(axis=1) == np.arange(len(looks_for))).mean())
-
-
-def text_place(forward: ForwardPass) -> Place | None:
-    """The last place whose token stood there before, with at least one token between; None without any.
-
-    Example: in `A B C A` it is position 3 with key position 1, the B that followed the earlier A.
-    """
-    ids = list(forward.token_ids)
-    first = 1 if forward.has_start_mark else 0
-    for query_pos in range(len(ids) - 1, 1, -1):
-        copies = [pos for pos in range(first, query_pos - 1) if ids[pos] == ids[query_pos]]
-        if copies:
-            return Place(query_pos, copies[-1] + 1)
-    return None
 
 
 def looks_figure(circuits: TokenCircuits, role: str) -> go.Figure:
@@ -128,13 +99,13 @@ def _top_words(view: CircuitsView, circuits: TokenCircuits) -> list[Any]:
 
 def _looks_back(view: CircuitsView) -> bool:
     """Whether the earlier head writes down the token before a place."""
-    return view.through is not None and view.jobs.main(view.through) == "previous_token"
+    return view.through is not None and view.jobs.notes_token_before(view.through)
 
 
 def _notes(view: CircuitsView, circuits: TokenCircuits, forward: ForwardPass) -> list[Component]:
     """What the diagonal says, only where it is there, with a place in the student's own text."""
-    n, share = len(circuits.tokens), diagonal_share(circuits.looks_for)
-    if share < STRIPE_FROM:
+    if not looks_for_own_token(circuits.looks_for):
+        n, share = len(circuits.tokens), diagonal_share(circuits.looks_for)
         return [html.P(f"In {round(share * n)} of {n} rows the best match is the token itself.")]
     if circuits.through is None:
         return [html.P([html.Strong("The diagonal: "), "it looks for places that hold its own token."])]

@@ -8,12 +8,13 @@ import numpy as np
 import plotly.graph_objects as go
 from dash import html
 
-from components.circuits.circuit_looks import text_place
-from components.circuits.circuits_words import signed, with_minus
 from components.folded_table import folded_table
+from components.numbers import signed, with_minus
 from components.themed_graph import house_figure, role_colour, themed_graph
 from components.token_chip import token_chip
-from utils.heads import HeadId
+from utils.circuits.copying import Copying, is_copied, judge_copying
+from utils.circuits.own_token import text_place
+from utils.heads import HeadId, Shape
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
@@ -24,8 +25,12 @@ if TYPE_CHECKING:
     from utils.forward_pass import ForwardPass
 
 N_BINS = 41
-COPIES_FROM = 0.5
 PUSHES_IN_TABLE = 3
+COPYING_WORDS = {
+    Copying.COPIES: "mostly copies what it looks at.",
+    Copying.OPPOSITE: "mostly writes the opposite of what it looks at.",
+    Copying.NEITHER: "neither copies nor writes the opposite.",
+}
 
 
 def copying_part(view: CircuitsView, scores: np.ndarray, through: float | None) -> list[Component]:
@@ -49,20 +54,11 @@ def copying_part(view: CircuitsView, scores: np.ndarray, through: float | None) 
 
 
 def copying_words(scores: np.ndarray, head: HeadId, through: float | None = None) -> str:
-    """What the copying score from token to logits says, or without it the one of the OV circuit alone.
-
-    The latter also tells whether it sets the head apart: not where a tenth of all heads copy more.
-    """
-    deciding = float(scores[head]) if through is None else through
-    n_more = int((scores > scores[head]).sum())
-    if through is None and deciding >= COPIES_FROM and n_more >= scores.size // 10:
+    """What the copying scores say of a head, in a sentence. Args: as `judge_copying`."""
+    told = judge_copying(scores, head, through)
+    if told is Copying.COPIES_AS_MANY:
         return "It copies, but so do many heads. What sets it apart is where it looks."
-    start = "It" if through is None else "Over all tokens, it"
-    if deciding >= COPIES_FROM:
-        return f"{start} mostly copies what it looks at."
-    if deciding <= -COPIES_FROM:
-        return f"{start} mostly writes the opposite of what it looks at."
-    return f"{start} neither copies nor writes the opposite."
+    return f"{'It' if through is None else 'Over all tokens, it'} {COPYING_WORDS[told]}"
 
 
 def _both_scores(alone: float, through: float) -> list[Component]:
@@ -92,7 +88,7 @@ def pushes_part(view: CircuitsView, circuits: TokenCircuits, forward: ForwardPas
         index = ids.index(forward.token_ids[place.key_pos])
         chip = token_chip(forward.tokens[place.key_pos], place.key_pos, role, "key")
     pushes = circuits.writes.get(index, ())
-    copied = bool(pushes) and pushes[0].token.word.lower() == circuits.tokens[index].word.lower()
+    copied = is_copied(circuits.tokens[index], pushes)
     rows = [
         [html.Bdi(circuits.tokens[source].word), *(_push(push) for push in pushed[:PUSHES_IN_TABLE])]
         for source, pushed in circuits.writes.items()
@@ -109,7 +105,7 @@ def pushes_part(view: CircuitsView, circuits: TokenCircuits, forward: ForwardPas
 
 def copying_figure(scores: np.ndarray, head: HeadId, role: str) -> go.Figure:
     """A dot for each head by its score, -1 to 1, equal ones stacked; the head's own in its colour with its value."""
-    own = head.layer * scores.shape[1] + head.head
+    own = Shape(*scores.shape).index(head)
     x, y = stacked(scores.ravel())
     is_own = np.arange(scores.size) == own
     top, colour = float(y.max()) + 2.2, role_colour(role)
@@ -136,7 +132,7 @@ def stacked(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _dots(scores: np.ndarray, x: np.ndarray, y: np.ndarray, shown: np.ndarray, marker: dict[str, Any]) -> go.Scatter:
-    heads = [HeadId(*divmod(int(index), scores.shape[1])) for index in np.flatnonzero(shown)]
+    heads = [head for head, is_shown in zip(Shape(*scores.shape).all(), shown, strict=True) if is_shown]
     return go.Scatter(
         x=x[shown],
         y=y[shown],

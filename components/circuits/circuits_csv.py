@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from components.csv_download import csv_text
-from utils.heads import HeadId
+from utils.circuits.readers import is_broad
+from utils.heads import Shape
 
 if TYPE_CHECKING:
-    from utils.circuits.composition import Composition
+    from utils.circuits.composition import Composition, Fit
 
 COLUMNS = ("kind", "writer", "reader", "score", "times_random", "kinds_of_note", "is_broad", "random_score")
 DECIMALS = 5
@@ -18,19 +19,19 @@ DECIMALS = 5
 
 def fits_csv(fits: Composition) -> str:
     """The table, by writer and reader. times_random = score / random_score; kinds_of_note is the effective rank."""
+    shape = Shape(fits.n_layers, fits.n_heads)
     pairs = np.argwhere(np.isfinite(fits.scores)).tolist()
-    return csv_text(COLUMNS, (_line(fits, *pair) for pair in pairs))
+    return csv_text(COLUMNS, (_line(fits, fits.fit(shape.at(row), shape.at(column))) for row, column in pairs))
 
 
-def _line(fits: Composition, row: int, column: int) -> tuple[object, ...]:
-    score, breadth = float(fits.scores[row, column]), float(fits.breadth[row, column])
+def _line(fits: Composition, fit: Fit) -> tuple[object, ...]:
     return (
         fits.kind,
-        HeadId(*divmod(row, fits.n_heads)),
-        HeadId(*divmod(column, fits.n_heads)),
-        round(score, DECIMALS),
-        round(score / fits.baseline, DECIMALS),
-        round(breadth, 2),
-        int(breadth >= fits.broad_from),
+        fit.writer,
+        fit.reader,
+        round(fit.score, DECIMALS),
+        round(fit.multiple, DECIMALS),
+        round(fit.breadth, 2),
+        int(is_broad(fits, fit)),
         round(fits.baseline, DECIMALS),
     )

@@ -13,16 +13,15 @@ from urllib.parse import parse_qsl, urlencode
 
 from dash import Dash, Input, Output, State, dcc, html, no_update
 
-from components import csv_download, messages
+from components import circuits_tabs, csv_download, messages
+from components.address import CIRCUITS_PATH, Question, models_href, roles_href, toy_href
 from components.address import Ids as AddressIds
-from components.address import Question, models_href, roles_href
 from components.circuits import (
     circuit_average,
     circuit_close_up,
     circuit_graph,
     circuit_looks,
     circuits_csv,
-    circuits_tabs,
     composition_map,
     fit_bars,
     path_experiment,
@@ -34,7 +33,6 @@ from components.circuits.circuits_view import (
     DEFAULT_KIND,
     THROUGH,
     CircuitsView,
-    best_named_pair,
     circuits_view,
 )
 from components.circuits.circuits_words import footer, lead, title
@@ -42,6 +40,7 @@ from components.lamp import sign
 from components.markup import aria
 from components.numbers import plural
 from components.themed_graph import Ids as GraphIds
+from utils.circuits.readers import best_named_pair, is_broad
 from utils.errors import UserError
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ def layout(service: Headlight, question: Question, search: str) -> html.Div:
     waiting = built is None
     return html.Div(
         [
-            circuits_tabs.layout(question, circuits_tabs.IN_MODEL),
+            circuits_tabs.layout(question, CIRCUITS_PATH),
             dcc.Store(id=Ids.ask, data=search if waiting else None),
             html.Div(_waiting() if built is None else built, id=Ids.body),
         ],
@@ -202,7 +201,7 @@ def shown_values(view: CircuitsView) -> dict[str, str]:
         "from": str(view.layers[0]),
         "to": str(view.layers[1]),
         "looks": ALONE if view.is_alone else THROUGH,
-        "head": f"{view.head.layer}.{view.head.head}",
+        "head": view.head.dotted,
     }
 
 
@@ -250,7 +249,7 @@ def _no_jobs(view: CircuitsView) -> Component:
 
 
 def _one_layer(view: CircuitsView) -> html.P:
-    toy = circuits_tabs.href(view.question, circuits_tabs.TOY)
+    toy = toy_href(view.question.model, view.question.prompt)
     return html.P(dcc.Link("See why it matters", href=toy, className="btn btn-quiet"), className="one-layer")
 
 
@@ -270,7 +269,7 @@ def _circuit_parts(view: CircuitsView, fits: Composition) -> list[Component]:
 def _how_to_read(fits: Composition) -> html.Section:
     best = fits.best(1, broad_only=False)[0]
     narrow = ""
-    if best.breadth < fits.broad_from:
+    if not is_broad(fits, best):
         narrow = (
             f" The highest score of all, {best.writer} into {best.reader} at {best.multiple:.1f} ×, rests on about "
             f"{plural(round(best.breadth), 'kind')}, which many pairs may share, so it says little about one circuit."

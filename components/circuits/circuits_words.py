@@ -4,27 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from components.circuits.circuits_view import CLEAR_FROM, N_LINES, PUBLISHED_FROM, named_readers, role_name, scores_of
-from components.numbers import plural
+from components.circuits.circuits_view import N_LINES, role_name
+from components.numbers import plural, times
+from utils.circuits.jobs import CATALOGUE, PUBLISHED, PUBLISHED_FROM, UNKNOWN, Jobs
+from utils.circuits.readers import is_broad, is_clear, is_induction, place_among_all, readers_with_job
 from utils.heads import HeadId
+from utils.roles import ROLES
 
 if TYPE_CHECKING:
-    from components.circuits.circuits_view import CircuitsView, Jobs
+    from components.circuits.circuits_view import CircuitsView
     from utils.circuits.composition import Composition, Fit
 
 NO_NAMED_PAIR = "No two named heads of this model fit clearly better than random."
 READERS_NAMED = 4
 ONE_LAYER = "This model has one layer. No head can read another's notes."
-NOTES = {
-    "previous_token": "looks one token back and notes what it sees there",
-    "induction": "looks at what followed an earlier copy and notes what it finds",
-    "duplicate_token": "looks at an earlier copy of its token and notes what it finds",
-    "positional": "rests on the first token and notes what stands there",
-    "current_token": "notes the token that it stands on",
-    "diffuse": "notes a blend of everything so far",
-}
 USES = {
     "Q": ("ask with", "asks with such notes", "ask with such notes"),
     "K": ("look for", "searches for such notes", "search for such notes"),
@@ -42,9 +35,9 @@ def title(view: CircuitsView, pair: Fit | None) -> str:
         return ONE_LAYER
     if not view.jobs.roles:
         return f"What the heads of {view.model_name} read of one another. Their jobs are not known yet."
-    if pair is None or pair.multiple < CLEAR_FROM:
+    if pair is None or not is_clear(pair):
         if view.kind == "K":
-            small = " That is normal for very small models." if view.shape[0] <= 4 else ""
+            small = " That is normal for very small models." if view.shape.n_layers <= 4 else ""
             return NO_NAMED_PAIR + small
         return f"Through {view.kind}, no two named heads of this model fit clearly better than random."
     job = role_name(view.jobs.main(pair.reader))
@@ -58,25 +51,20 @@ def lead(view: CircuitsView, pair: Fit | None) -> str:
     """The same as two steps: what the writer notes, and who uses such notes."""
     if view.fits is None:
         return "A head can only read what an earlier layer wrote. What this model's heads look for and write is below."
-    if pair is None or pair.multiple < CLEAR_FROM or not view.jobs.roles:
+    if pair is None or not is_clear(pair) or not view.jobs.roles:
         best = view.fits.best(1, view.broad_only) or view.fits.best(1, False)
         return f"The best fit is {best[0].writer} into {best[0].reader}, {times(best[0].multiple)} random."
-    writes, reads = view.jobs.main(pair.writer), view.jobs.main(pair.reader)
     readers = _readers(view, view.fits, pair)
     use = USES[view.kind][1 if len(readers) == 1 else 2]
-    recipe = ""
-    if (writes, reads, view.kind) == ("previous_token", "induction", "K"):
-        recipe = " Together that is the recipe of induction."
-    return f"{pair.writer} {NOTES[writes]}. {listed(sorted(readers))} {use}.{recipe}"
+    recipe = " Together that is the recipe of induction." if is_induction(view.jobs, pair, view.kind) else ""
+    return f"{pair.writer} {ROLES[view.jobs.main(pair.writer)].writes}. {listed(sorted(readers))} {use}.{recipe}"
 
 
 def _readers(view: CircuitsView, fits: Composition, pair: Fit) -> list[HeadId]:
     """Up to four heads with the job of the pair's reader that its writer fits clearly, best first."""
     job = view.jobs.main(pair.reader)
-    found = named_readers(fits, view.jobs, pair.writer, view.broad_only)
-    return [fit.reader for fit in found if fit.multiple >= CLEAR_FROM and view.jobs.has(fit.reader, job)][
-        :READERS_NAMED
-    ]
+    found = readers_with_job(fits, view.jobs, pair.writer, job, view.broad_only)
+    return [fit.reader for fit in found if is_clear(fit)][:READERS_NAMED]
 
 
 def graph_lead(view: CircuitsView, n_lines: int) -> str:
@@ -107,9 +95,9 @@ def head_sentence(view: CircuitsView, head: HeadId, fits: list[Fit]) -> str:
     job = [role_name(view.jobs.main(head))] if head in view.jobs.roles else []
     if not fits:
         return ", ".join(
-            [str(head), *job, "no later head can read it" if head.layer == view.shape[0] - 1 else "no fit"]
+            [str(head), *job, "no later head can read it" if head.layer == view.shape.n_layers - 1 else "no fit"]
         )
-    n_clear = sum(fit.multiple >= CLEAR_FROM for fit in fits)
+    n_clear = sum(map(is_clear, fits))
     clear = f"fits {plural(n_clear, 'later head')}" if n_clear else "fits no later head clearly"
     best = f"best {fits[0].reader}, {fits[0].multiple:.1f} times random"
     return ", ".join([str(head), *job, clear, best])
@@ -126,9 +114,8 @@ def pair_caption(view: CircuitsView) -> str:
     if view.fits is None or not fits:
         return ""
     best = fits[0]
-    broad_only = view.broad_only and best.breadth >= view.fits.broad_from
-    scores = scores_of(view.fits, broad_only)
-    count, rank = int(np.isfinite(scores).sum()), 1 + int((scores > best.score).sum())
+    broad_only = view.broad_only and is_broad(view.fits, best)
+    rank, count = place_among_all(view.fits, best, broad_only)
     place = "The best" if rank == 1 else f"Number {rank:,}"
     kind = "broad fits" if broad_only else "fits"
     return f" score, from 0 to 1. {best.writer} into {best.reader}: {best.score:.3f}. {place} of {count:,} {kind}."
@@ -136,16 +123,15 @@ def pair_caption(view: CircuitsView) -> str:
 
 def footer(view: CircuitsView, norm_note: str) -> str:
     """What the numbers were made from."""
-    n_layers, n_heads = view.shape
     jobs = {
-        "catalogue": "Jobs: Headlight's own catalogue.",
-        "published": f"Jobs: published scores above {PUBLISHED_FROM}, from TransformerLens notebooks.",
-        "": "Jobs: not known yet.",
+        CATALOGUE: "Jobs: Headlight's own catalogue.",
+        PUBLISHED: f"Jobs: published scores above {PUBLISHED_FROM}, from TransformerLens notebooks.",
+        UNKNOWN: "Jobs: not known yet.",
     }[view.jobs.source]
     return " ".join(
         part
         for part in (
-            f"{view.model_name}, {plural(n_layers, 'layer')} of {plural(n_heads, 'head')}.",
+            f"{view.model_name}, {plural(view.shape.n_layers, 'layer')} of {plural(view.shape.n_heads, 'head')}.",
             norm_note,
             jobs,
         )
@@ -156,21 +142,6 @@ def footer(view: CircuitsView, norm_note: str) -> str:
 def named(jobs: Jobs, head: HeadId) -> str:
     """`L4H11, previous token`, or `L4H10` for a head without a job."""
     return f"{head}, {role_name(jobs.main(head))}" if head in jobs.roles else str(head)
-
-
-def with_minus(text: str) -> str:
-    """Numbers in a text with a real minus sign: `−0.71`."""
-    return text.replace("-", "−")
-
-
-def signed(value: float) -> str:
-    """`+2.4`, `−0.3`."""
-    return with_minus(f"{value:+.1f}")
-
-
-def times(multiple: float) -> str:
-    """`2.9 ×`."""
-    return f"{multiple:.1f} ×"
 
 
 def listed(heads: list[HeadId]) -> str:

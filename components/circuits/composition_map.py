@@ -14,13 +14,14 @@ import numpy as np
 import plotly.graph_objects as go
 from dash import ClientsideFunction, Dash, Input, Output, dcc, html
 
-from components.circuits.circuits_view import KINDS, multiples_between, scores_of
-from components.circuits.circuits_words import times
 from components.lamp import role_sign
 from components.markup import aria, classes
+from components.numbers import times
 from components.switch import switch
 from components.themed_graph import Ids as GraphIds
 from components.themed_graph import house_figure, role_colour, themed_graph
+from utils.circuits.pair_products import KINDS
+from utils.circuits.readers import best_multiple, multiples_between
 from utils.heads import HeadId
 from utils.roles import OTHER
 
@@ -55,10 +56,10 @@ def layout(view: CircuitsView, fits: Composition) -> html.Section:
             html.Div(className="map-cursor", hidden=True),
         ],
         id=Ids.box,
-        className=classes("composition-map", view.shape[1] >= MANY_HEADS and "is-dense"),
+        className=classes("composition-map", view.shape.n_heads >= MANY_HEADS and "is-dense"),
         tabIndex=0,
         role="application",
-        style={"--heads": str(view.shape[1])},
+        style={"--heads": str(view.shape.n_heads)},
         **aria(label="Fits of two layers. Arrow keys move from cell to cell, Enter chooses.", describedby=Ids.readout),
     )
     return html.Section(
@@ -142,14 +143,13 @@ def pressed_pair(view: CircuitsView, click: dict[str, Any]) -> dict[str, str | N
     """The choices after a press on a cell. click: what Plotly tells of it."""
     point = click["points"][0]
     from_layer, to_layer = view.layers
-    return {"writer": f"{from_layer}.{int(point['y'])}", "head": f"{to_layer}.{int(point['x'])}", "test": None}
+    writer, reader = HeadId(from_layer, int(point["y"])), HeadId(to_layer, int(point["x"]))
+    return {"writer": writer.dotted, "head": reader.dotted, "test": None}
 
 
 def most(view: CircuitsView, fits: Composition) -> float:
     """The best fit of the model, or the best broad one, the dark end of the scale; a little above random at least."""
-    scores = scores_of(fits, view.broad_only)
-    best = float(np.nanmax(scores)) if np.isfinite(scores).any() else float(np.nanmax(fits.scores))
-    return max(best / fits.baseline, 1.1)
+    return max(best_multiple(fits, view.broad_only), 1.1)
 
 
 def _ringed(view: CircuitsView) -> dict[tuple[int, int], str]:
@@ -175,10 +175,10 @@ def _names(view: CircuitsView, layer: int, is_marked: bool) -> list[html.Span]:
     chosen = {view.writer, *((view.head,) if is_marked else ())}
     lit = {fit.reader for fit in view.lit}
     names = []
-    for index in range(view.shape[1]):
+    for index in range(view.shape.n_heads):
         head = HeadId(layer, index)
         role = view.jobs.main(head)
-        is_shown = view.shape[1] < MANY_HEADS or index % 4 == 0 or role != OTHER
+        is_shown = view.shape.n_heads < MANY_HEADS or index % 4 == 0 or role != OTHER
         disc = [html.Span(role_sign(role), className=f"circuit-disc role-{role}")] if role != OTHER else []
         words = html.Span(f"H{index}" if is_shown else "")
         names.append(html.Span([*disc, words], className=classes("map-name", head in chosen | lit and "is-lit")))
@@ -192,7 +192,7 @@ def _kind_switch(view: CircuitsView) -> html.Div:
 
 def _layer_line(view: CircuitsView) -> html.Div:
     """Two menus; layers that cannot come later are not offered."""
-    n_layers = view.shape[0]
+    n_layers = view.shape.n_layers
     from_layer, to_layer = view.layers
     return html.Div(
         [

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from dash import html
 
 from components.circuits.circuits_view import role_name
-from components.circuits.circuits_words import pair_caption, rank_words, times
+from components.circuits.circuits_words import pair_caption, rank_words
 from components.lamp import role_sign
 from components.markup import aria
-from components.numbers import plural
+from components.numbers import plural, times
+from utils.circuits.readers import is_broad
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
@@ -73,10 +74,9 @@ KIND_TITLES = {
 def _row(view: CircuitsView, fits: Composition, fit: Fit, end: float) -> html.Li:
     role = view.jobs.main(fit.reader)
     rank = rank_words(*fits.rank_of(fit.writer, fit.reader))
-    is_broad = fit.breadth >= fits.broad_from
     name = html.A(
         str(fit.reader),
-        href=view.href(head=f"{fit.reader.layer}.{fit.reader.head}", **{"from": None, "to": None}),
+        href=view.href(head=fit.reader.dotted, **{"from": None, "to": None}),
         className="in-place",
         id=f"fit-{fit.reader}",
     )
@@ -86,13 +86,11 @@ def _row(view: CircuitsView, fits: Composition, fit: Fit, end: float) -> html.Li
         style={"--fit": f"{fit.multiple / end:.4f}", "--random": f"{1 / end:.4f}"},
         **aria(hidden=True),
     )
-    narrow = (
-        [] if is_broad else [html.Span(f"narrow: {plural(round(fit.breadth), 'kind')} of note", className="fit-narrow")]
-    )
+    narrow = html.Span(f"narrow: {plural(round(fit.breadth), 'kind')} of note", className="fit-narrow")
     return html.Li(
         [
             html.Span(role_sign(role), className="circuit-disc"),
-            html.Span([name, *narrow]),
+            html.Span([name] if is_broad(fits, fit) else [name, narrow]),
             bar,
             html.Strong(times(fit.multiple)),
             html.Span(rank, className="fit-rank"),

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from dash import Dash, Input, Output, dcc, html
 
 from components import messages
 from components.address import DEFAULT_PROMPT, Question, models_href
 from components.circuits.circuits_view import CircuitsView, circuits_view, role_name
-from components.circuits.path_outcome import outcome, path_experiment
+from components.circuits.path_outcome import outcome
 from components.lamp import sign
 from components.markup import aria
 from utils.errors import UserError
-from utils.reasons import too_short_reason
-from utils.roles import ROLES
+from utils.experiments.path_experiment import no_evidence, path_experiment
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
@@ -102,41 +100,21 @@ def answer(service: Headlight, search: str) -> list[Component]:
     question = Question.from_search(search, service.settings.default_model)
     try:
         view = circuits_view(service, question, search)
-        reason = no_evidence(service, view)
+        if view.writer is None or view.reader_role is None:
+            return [html.P("No head with a known job reads this one.", className="path-verdict")]
+        reason = no_evidence(service.analyze(question.model, question.prompt), view.reader_role)
         if reason:
             return _cannot_show(view, reason)
-        if view.writer is None or view.reader_role is None:
-            return []
         result = service.experiments.later_patterns(question.model, question.prompt, [view.writer])
     except UserError as refusal:
         return [messages.error(refusal, question)]
-    return outcome(path_experiment(result, view.reader_role, view.readers), view)
-
-
-def no_evidence(service: Headlight, view: CircuitsView) -> str:
-    """Why the text cannot show the readers' job; empty where it can. Raises UserError as `service.analyze`."""
-    role = view.reader_role
-    if role is None:
-        return "No head with a known job reads this one."
-    tokens = service.analyze(view.question.model, view.question.prompt).forward.tokens
-    reason = too_short_reason(tokens)
-    if reason:
-        return reason
-    if np.isfinite(live_scores(service, view, role)).any():
-        return ""
-    return ROLES[role].measure.why_grey(ROLES[role], tokens)
-
-
-def live_scores(service: Headlight, view: CircuitsView, role: str) -> np.ndarray:
-    """Scores [layer, head] of a role on the text; NaN where it holds no evidence."""
-    analysis = service.analyze(view.question.model, view.question.prompt)
-    return np.asarray(analysis.live[role].score) if role in analysis.live else np.full(view.shape, np.nan)
+    readers = [fit.reader for fit in view.readers]
+    return outcome(path_experiment(result, view.reader_role, readers), view)
 
 
 def _cannot_show(view: CircuitsView, reason: str) -> list[Component]:
-    role = view.reader_role or ""
-    example = Question(view.question.model, DEFAULT_PROMPT)
-    href = view.href(prompt=example.prompt)
-    link = [html.A("Use an example", href=href, className="btn btn-quiet in-place", id="path-test-example")]
-    what = f"This text cannot show it: {reason}" if role in ROLES else reason
-    return [html.P(what, className="path-verdict"), *(link if view.question.prompt != DEFAULT_PROMPT else [])]
+    what = html.P(f"This text cannot show it: {reason}", className="path-verdict")
+    if view.question.prompt == DEFAULT_PROMPT:
+        return [what]
+    href = view.href(prompt=DEFAULT_PROMPT)
+    return [what, html.A("Use an example", href=href, className="btn btn-quiet in-place", id="path-test-example")]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import plotly.graph_objects as go
 from dash import html
 
@@ -15,109 +13,13 @@ from components.markup import aria
 from components.numbers import plural
 from components.score_bar import two_decimals
 from components.themed_graph import house_figure, role_colour, themed_graph
-from utils.heads import HeadId
+from utils.experiments.path_experiment import PathExperiment, verdict
 
 if TYPE_CHECKING:
+    import numpy as np
     from dash.development.base_component import Component
 
     from components.circuits.circuits_view import CircuitsView
-    from utils.circuits.composition import Fit
-    from utils.experiments.later_patterns import LaterPatterns
-
-READERS_SHOWN = 6
-LEAST_SCORE = 0.2  # below it, with all heads on, there is hardly a job to lose
-LEAST_DROP = 0.1
-LITTLE = 4  # a random head changes little if none takes more than one part in so many
-STRIPES = ("previous_token", "induction", "duplicate_token", "current_token")  # jobs that show as a diagonal stripe
-
-
-@dataclass(frozen=True, eq=False)
-class PathExperiment:
-    """What switching one head off did to the heads that read it.
-
-    role: the job that is scored. before, after: [reader] scores in [0, 1] with all heads on, and with the writer off;
-    controls: [draw, reader], with one of `control_names` off instead. same_layer: all control heads are in the writer's
-    layer.
-    """
-
-    writer: HeadId
-    role: str
-    readers: tuple[HeadId, ...]
-    before: np.ndarray
-    after: np.ndarray
-    controls: np.ndarray
-    control_names: tuple[str, ...]
-    same_layer: bool = True
-
-    @property
-    def drop(self) -> float:
-        """What the readers lose on average with the writer off."""
-        return float((self.before - self.after).mean())
-
-    @property
-    def control_drops(self) -> np.ndarray:
-        """[draw], the same with each control head off."""
-        return np.asarray((self.before - self.controls).mean(axis=-1))
-
-    @property
-    def is_clear(self) -> bool:
-        """Whether the readers lose more than without any control head, and enough to see."""
-        return self.drop >= LEAST_DROP and bool((self.drop > self.control_drops).all())
-
-
-def path_experiment(result: LaterPatterns, role: str, readers: list[Fit]) -> PathExperiment:
-    """The figures of the readers with the best fits. readers: at least one, best first."""
-    heads = tuple(fit.reader for fit in readers[:READERS_SHOWN])
-    (writer,) = result.after.heads
-
-    def scores(matrix: np.ndarray) -> np.ndarray:
-        return np.array([matrix[head] for head in heads])
-
-    controls = np.array([scores(control.scores[role]) for control in result.controls]).reshape(-1, len(heads))
-    return PathExperiment(
-        writer=writer,
-        role=role,
-        readers=heads,
-        before=scores(result.before_scores[role]),
-        after=scores(result.after.scores[role]),
-        controls=controls,
-        control_names=tuple(" and ".join(map(str, control.heads)) for control in result.controls),
-        same_layer=all(head.layer == writer.layer for control in result.controls for head in control.heads),
-    )
-
-
-def verdict(test: PathExperiment) -> str:
-    """One sentence, and only as much as was measured on this text."""
-    readers = f"{role_name(test.role)} heads"
-    shape = "stripe" if test.role in STRIPES else "score"
-    n_controls = len(test.controls)
-    if test.before.mean() < LEAST_SCORE:
-        return f"On this text the {readers} hardly do their job even with all heads on, so nothing can be said."
-    if not n_controls:
-        fall = f"Without {test.writer} their average score falls by {test.drop:.2f}"
-        return f"{fall}, but there is no other head to compare with."
-    if test.is_clear:
-        others = plural(n_controls, "other head")
-        if test.after.mean() > test.before.mean() / 2:
-            return f"Without {test.writer} the {readers} lose some of their {shape}, more than without any of {others}."
-        lost = f"Without {test.writer} the {readers} lose most of their {shape}"
-        if test.control_drops.max() <= test.drop / LITTLE:
-            return f"{lost}; a random head changes little."
-        return f"{lost}; none of {others} takes as much. {_strongest_control(test)}"
-    if test.drop >= LEAST_DROP:
-        n_as_much = int((test.control_drops >= test.drop).sum())
-        return (
-            f"Without {test.writer} the {readers} lose part of their {shape}, "
-            f"but {n_as_much} of {plural(n_controls, 'other head')} {'takes' if n_as_much == 1 else 'take'} as much."
-        )
-    return f"{test.writer} hardly matters here. Other heads may do its work."
-
-
-def _strongest_control(test: PathExperiment) -> str:
-    """How much of the readers' average score the strongest control head takes, beside the writer."""
-    most = int(test.control_drops.argmax())
-    taken = f"{test.control_names[most]}, takes {test.control_drops[most]:.2f} of {test.before.mean():.2f}"
-    return f"The strongest of them, {taken} on average; {test.writer} takes {test.drop:.2f}."
 
 
 def dot_figure(test: PathExperiment) -> go.Figure:

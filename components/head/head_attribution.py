@@ -16,7 +16,7 @@ from components.head import experiment_card
 from components.head.experiment_card import Answer, CardIds, Children, chip_at
 from components.head.head_evidence import isolated
 from components.markup import aria, classes, data
-from components.numbers import percent
+from components.numbers import percent, with_minus
 from components.token_chip import token_chip
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def answer(view: HeadView, result: TokenAttribution) -> Children:
 
 def nats(value: float) -> str:
     """Example: `+3.81 nats`; a true minus sign."""
-    return f"{value:+.2f} nats".replace("-", "−")
+    return with_minus(f"{value:+.2f} nats")
 
 
 def times(gain: float) -> str:

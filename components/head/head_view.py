@@ -216,7 +216,7 @@ def requested_off(off: str | None, head: HeadId) -> tuple[HeadId, ...]:
 
 def off_text(heads: Iterable[HeadId]) -> str:
     """Heads as the address has them: `1.4,2.0`."""
-    return ",".join(f"{layer}.{head}" for layer, head in heads)
+    return ",".join(head.dotted for head in heads)
 
 
 def _evidence(analysis: Analysis, role: str) -> Evidence | None:

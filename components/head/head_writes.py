@@ -15,9 +15,8 @@ from dash import Dash, Input, Output, dcc, html, no_update
 from components import messages
 from components.head.experiment_card import bad_link
 from components.head.head_view import HeadView, view_of_search
-from components.head.switch_off_words import signed
 from components.markup import aria, classes
-from components.numbers import percent
+from components.numbers import percent, signed
 from components.token_chip import token_chip
 from utils.errors import UserError
 

@@ -7,21 +7,19 @@ heads that change as much are seen at once, as grey points as far from the line.
 from __future__ import annotations
 
 import html as html_text
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import plotly.graph_objects as go
 
-from components.numbers import percent
-from components.themed_graph import house_figure, role_colour
+from components.numbers import percent, with_minus
+from components.themed_graph import house_figure, role_colour, ticks
 
 POINT_WIDTH = 0.03  # of the axis: points closer than this are stacked
 PILE_TOP, POINT_AT, POINT_LABEL_AT, LINE_TOP, LINE_LABEL_AT, TOP = 5.2, 6.6, 7.9, 8.9, 9.4, 10.2
 EDGE_SHARE = 0.22  # labels this close to an end are written away from it
 MARGIN_SHARE = 0.08
-N_TICKS = 5
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class DotPlot:
 
     def figure_text(self, value: float) -> str:
         """A value as the plot writes it: `58 %`, `0.42`."""
-        return percent(value) if self.is_share else f"{value:.2f}".replace("-", "−")
+        return percent(value) if self.is_share else with_minus(f"{value:.2f}")
 
 
 def dot_plot_figure(plot: DotPlot) -> go.Figure:
@@ -91,15 +89,6 @@ def stacked(values: Sequence[float], width: float) -> list[int]:
     return levels
 
 
-def ticks(low: float, high: float) -> list[float]:
-    """About five round values between two ends."""
-    rough = (high - low) / N_TICKS
-    size = 10.0 ** math.floor(math.log10(rough))
-    step = next(size * factor for factor in (1, 2, 5, 10) if size * factor >= rough)
-    first, last = math.ceil(low / step), math.floor(high / step)
-    return [round(step * number, 10) for number in range(first, last + 1)]
-
-
 def _control_points(plot: DotPlot, span: float) -> go.Scatter:
     values = [value for _name, value in plot.controls]
     levels = stacked(values, POINT_WIDTH * span)
@@ -130,7 +119,7 @@ def _point(plot: DotPlot, colour: str) -> go.Scatter:
 def _axis(plot: DotPlot, low: float, high: float) -> dict[str, Any]:
     places = ticks(low, high)
     decimals = 0 if high - low > 0.04 else 1
-    texts = [percent(place, decimals) if plot.is_share else f"{place:g}".replace("-", "−") for place in places]
+    texts = [percent(place, decimals) if plot.is_share else with_minus(f"{place:g}") for place in places]
     return {
         "range": [low, high],
         "tickvals": places,

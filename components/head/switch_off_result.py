@@ -22,7 +22,7 @@ from components.head.switch_off_words import (
     random_draws,
     result_words,
 )
-from components.numbers import percent
+from components.numbers import percent, with_minus
 from components.themed_graph import themed_graph
 from components.word_help import word_help
 
@@ -111,7 +111,7 @@ def _table(result: SwitchOff) -> html.Details:
                 *(
                     html.Td(text)
                     for guess in (before, after)
-                    for text in (percent(guess.prob, 1), f"{guess.logit:.2f}".replace("-", "−"))
+                    for text in (percent(guess.prob, 1), with_minus(f"{guess.logit:.2f}"))
                 ),
             ]
         )

@@ -156,9 +156,3 @@ def written_prob(prob: float) -> str:
 def nats(value: float) -> str:
     """`5.82 nats`; `<0.01 nats` rather than a zero that is none."""
     return "<0.01 nats" if 0 < value < 0.005 else f"{value:.2f} nats"
-
-
-def signed(value: float) -> str:
-    """`+3.1`, `−0.4` with a real minus; `0.0` for what rounds to nothing."""
-    written = f"{value:+.1f}"
-    return "0.0" if written in ("+0.0", "-0.0") else written.replace("-", "−")

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 from dash import Dash, dcc, html
 
-from components.address import DEFAULT_PROMPT, Question, roles_href
+from components.address import DEFAULT_PROMPT, Question, roles_href, toy_href
 from components.chip import prompt_chip, suggestion_chip
-from components.circuits import circuits_tabs
 from components.lamp import lamp, sign
 from components.learn import learn_strip
 from components.markup import aria
@@ -164,7 +163,7 @@ def _why_two_layers(key: str, question: Question) -> list[Component]:
         "two, a head of the first layer notes on every token what stood before it, and a head of the second finds "
         "that note. "
     )
-    link = dcc.Link("See the moment two layers learn it", href=circuits_tabs.href(question, circuits_tabs.TOY))
+    link = dcc.Link("See the moment two layers learn it", href=toy_href(question.model, question.prompt))
     return [html.P([words, link], className="learn-text")]
 
 

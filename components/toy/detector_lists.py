@@ -14,8 +14,9 @@ from components.address import Ids as AddressIds
 from components.address import Question, head_href
 from components.markup import aria
 from components.score_bar import two_decimals
-from components.toy.toy_view import ToyModel, ToyView, toy_view
+from components.toy.toy_view import ToyView, toy_view
 from utils.toy.detectors import CURRENT, FIRST, PREVIOUS, detect, raw_detector_scores
+from utils.toy.pair import ToyModel
 
 if TYPE_CHECKING:
     from utils.service import Headlight

@@ -18,8 +18,10 @@ from components.numbers import in_words, percent, plural
 from components.score_bar import score_bar, two_decimals
 from components.token_chip import token_chip
 from components.toy import toy_strip
-from components.toy.toy_view import LEAST_LOOK, Look, ToyModel, ToyView
+from components.toy.toy_view import ToyView
 from utils.roles import OTHER, ROLES
+from utils.toy.looks import LEAST_LOOK, HeadLook
+from utils.toy.pair import DUPLICATE_TOKEN, INDUCTION, ToyModel
 
 if TYPE_CHECKING:
     from utils.levels import HeadLevels
@@ -52,64 +54,62 @@ def layout(view: ToyView, model: ToyModel) -> html.Section:
 
 def heads_words(model: ToyModel) -> str:
     """`Attention only, 8 heads`, or `Attention only, 2 times 8 heads`."""
-    n_layers, n_heads = model.shape
+    n_layers, n_heads = model.shape.as_tuple
     return f"Attention only, {plural(n_heads, 'head') if n_layers == 1 else f'{n_layers} times {n_heads} heads'}"
 
 
-def sentence(view: ToyView, model: ToyModel, look: Look | None) -> Words:
+def sentence(view: ToyView, model: ToyModel, look: HeadLook | None) -> Words:
     """What the drawn look is, with the student's own tokens; every claim in it was measured on this text."""
     tokens = model.analysis.forward.tokens
     if view.query_pos is None:
-        reason = view.two.analysis.roles["induction"].reason
+        reason = view.two.analysis.roles[INDUCTION].reason
         return [f"{reason[:1].upper()}{reason[1:]}"]
     if look is None:
         return _no_look(view.query_pos, tokens)
-    if look.role == "duplicate_token":
-        return _copy_sentence(look, tokens, model.shape[0])
+    if look.role == DUPLICATE_TOKEN:
+        return _copy_sentence(look, tokens, model.shape.n_layers)
     if look.writer is not None:
         return _note_sentence(look, tokens)
-    return _follower_sentence(look, tokens, model.shape[0])
+    return _follower_sentence(look, tokens, model.shape.n_layers)
 
 
 def best_caption(model: ToyModel, best: HeadLevels | None) -> str:
     """How the best induction score stands to chance, in a sentence."""
     if best is None:
         return "This text gives induction nothing to work with, so there is no score."
-    level = best.levels["induction"]
+    level = best.levels[INDUCTION]
     chance = f"Chance: {two_decimals(level.chance)}."
     if not level.is_active:
-        has_some = any(entry.has_job("induction") for entry in model.levels)
+        has_some = any(entry.has_job(INDUCTION) for entry in model.levels)
         does = "reaches its usual level here" if has_some else "of this model does this job"
         return f"No head {does}. {chance}"
-    doing = [entry for entry in model.levels if entry.levels["induction"].is_active]
+    doing = [entry for entry in model.levels if entry.levels[INDUCTION].is_active]
     layers = {entry.id.layer for entry in doing}
-    where = f" in layer {layers.pop()}" if len(layers) == 1 and model.shape[0] > 1 else ""
+    where = f" in layer {layers.pop()}" if len(layers) == 1 and model.shape.n_layers > 1 else ""
     heads = in_words(len(doing)).capitalize()
     return f"{heads} head{where} does it. {chance}" if len(doing) == 1 else f"{heads} heads{where} do it. {chance}"
 
 
 def _head(model: ToyModel, title_id: str) -> html.Div:
-    status = model.analysis.roles["induction"].status
+    status = model.analysis.roles[INDUCTION].status
     names = html.Div([html.H2(model.title, id=title_id), html.P(heads_words(model), className="toy-size")])
-    return html.Div([lamp("induction", status, "card"), names], className="toy-head")
+    return html.Div([lamp(INDUCTION, status, "card"), names], className="toy-head")
 
 
 def _heads(view: ToyView, model: ToyModel) -> html.Div:
     """One row for each layer, a cell for each head with the sign of its main job; each opens the head's page."""
-    n_layers, n_heads = model.shape
-    cells = [_cell(view, model, entry) for entry in model.levels]
     rows = [
         html.Div(
             [
                 html.Span([html.Span("layer "), str(layer)], className="toy-layer"),
-                *cells[layer * n_heads : (layer + 1) * n_heads],
+                *(_cell(view, model, entry) for entry in model.levels if entry.id.layer == layer),
             ],
             className="toy-row",
         )
-        for layer in range(n_layers)
+        for layer in range(model.shape.n_layers)
     ]
-    label = f"Heads of the model with {model.title.lower()}"
-    return html.Div(rows, className="toy-rows", role="group", style={"--heads": str(n_heads)}, **aria(label=label))
+    label, heads = f"Heads of the model with {model.title.lower()}", {"--heads": str(model.shape.n_heads)}
+    return html.Div(rows, className="toy-rows", role="group", style=heads, **aria(label=label))
 
 
 def _cell(view: ToyView, model: ToyModel, entry: HeadLevels) -> dcc.Link:
@@ -129,16 +129,16 @@ def job_name(role: str) -> str:
 
 
 def _under_heads(model: ToyModel) -> str:
-    if model.shape[0] == 1:
+    if model.shape.n_layers == 1:
         return "No second layer, so no head can read what these write."
     return "Heads of layer 1 can read what those of layer 0 write."
 
 
-def _note_sentence(look: Look, tokens: tuple[Token, ...]) -> Words:
+def _note_sentence(look: HeadLook, tokens: tuple[Token, ...]) -> Words:
     copy = html.Bdi(tokens[look.copy_pos].word, className="toy-quoted")
     return [
         f"{look.writer} left a note on ",
-        token_chip(tokens[look.key_pos], look.key_pos, "induction", "key"),
+        token_chip(tokens[look.key_pos], look.key_pos, INDUCTION, "key"),
         ": “I come after ",
         copy,
         ".” ",
@@ -147,14 +147,14 @@ def _note_sentence(look: Look, tokens: tuple[Token, ...]) -> Words:
     ]
 
 
-def _copy_sentence(look: Look, tokens: tuple[Token, ...], n_layers: int) -> Words:
+def _copy_sentence(look: HeadLook, tokens: tuple[Token, ...], n_layers: int) -> Words:
     key = token_chip(tokens[look.key_pos], look.key_pos, look.colour, "key")
     no_note = ", and no note points to it" if n_layers == 1 else ""
     stops = f" and stops there. What came next is one place further{no_note}."
     return [*_at(look, tokens), f" {look.head} finds the earlier ", key, stops]
 
 
-def _follower_sentence(look: Look, tokens: tuple[Token, ...], n_layers: int) -> Words:
+def _follower_sentence(look: HeadLook, tokens: tuple[Token, ...], n_layers: int) -> Words:
     key = token_chip(tokens[look.key_pos], look.key_pos, look.colour, "key")
     start = [*_at(look, tokens), f" {look.head} gives ", key, f" {percent(look.weight)} of its attention."]
     if n_layers > 1:
@@ -176,7 +176,7 @@ def _no_look(query_pos: int, tokens: tuple[Token, ...]) -> Words:
     ]
 
 
-def _at(look: Look, tokens: tuple[Token, ...]) -> Words:
+def _at(look: HeadLook, tokens: tuple[Token, ...]) -> Words:
     place = "At the last " if look.query_pos == len(tokens) - 1 else "At "
     return [place, token_chip(tokens[look.query_pos], look.query_pos, look.colour, "query")]
 
@@ -210,7 +210,7 @@ def _best(model: ToyModel) -> html.Div:
             [
                 html.Span(className="dot role-induction"),
                 html.Span(className="head-name"),
-                score_bar("induction", None, name="Best induction score at that step", chance=0.0),
+                score_bar(INDUCTION, None, name="Best induction score at that step", chance=0.0),
                 html.Span(className="head-score"),
             ],
             className="toy-best",
@@ -221,9 +221,9 @@ def _best(model: ToyModel) -> html.Div:
 
 
 def _best_row(model: ToyModel, best: HeadLevels) -> html.Div:
-    level = best.levels["induction"]
+    level = best.levels[INDUCTION]
     bar = score_bar(
-        "induction",
+        INDUCTION,
         level.score,
         name=f"{model.title}, best induction score",
         chance=level.chance,

@@ -11,14 +11,14 @@ from urllib.parse import urlencode
 from dash import Dash, dcc, html
 from flask import redirect, request
 
-from components import messages, prompt_bar
-from components.address import Question
+from components import circuits_tabs, messages, prompt_bar
+from components.address import TOY_PATH, TOY_PROMPT, Question, circuits_href, toy_href
 from components.chip import DOUBLED, said_twice, suggestion_chip
-from components.circuits import circuits_tabs
 from components.lamp import sign
 from components.toy import detector_lists, toy_card, training_plot, why_two_layers
-from components.toy.toy_view import ToyView, missing_models, toy_view
+from components.toy.toy_view import ToyView, toy_view
 from utils.errors import UserError
+from utils.toy.pair import INDUCTION, missing_models
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
@@ -38,7 +38,7 @@ NEXT_MODEL = "gpt2"
 
 def layout(service: Headlight, question: Question, _search: str = "") -> html.Div:
     """The page for one text. Raises UserError as `service.analyze` does; a missing pair is told on the page."""
-    missing = missing_models(service)
+    missing = missing_models(service.settings)
     if missing:
         return _page(question, [html.P(LEAD, className="lead"), messages.error(not_here(missing), question)])
     view = toy_view(service, question)
@@ -68,10 +68,10 @@ def register(app: Dash, service: Headlight) -> None:
 
     @app.server.before_request
     def open_on_the_example() -> Response | None:
-        if request.path != circuits_tabs.TOY or "prompt" in request.args:
+        if request.path != TOY_PATH or "prompt" in request.args:
             return None
-        asked = urlencode(request.args.to_dict() | {"prompt": circuits_tabs.TOY_PROMPT})
-        return redirect(f"{circuits_tabs.TOY}?{asked}")
+        asked = urlencode(request.args.to_dict() | {"prompt": TOY_PROMPT})
+        return redirect(f"{TOY_PATH}?{asked}")
 
     training_plot.register(app)
     why_two_layers.register(app, service)
@@ -81,7 +81,7 @@ def register(app: Dash, service: Headlight) -> None:
 def lead(view: ToyView) -> str:
     """Why it takes two layers; and, if this pair does not show it, that."""
     catalogue = view.two.catalogue
-    has_grown = catalogue is None or bool(catalogue.heads_of("induction"))
+    has_grown = catalogue is None or bool(catalogue.heads_of(INDUCTION))
     return LEAD if has_grown else f"{LEAD} {NOT_GROWN}"
 
 
@@ -92,7 +92,7 @@ def not_here(missing: list[str]) -> UserError:
 
 
 def _page(question: Question, parts: list[Component]) -> html.Div:
-    head = [circuits_tabs.layout(question, circuits_tabs.TOY), html.H1(TITLE, id="headline", tabIndex=-1)]
+    head = [circuits_tabs.layout(question, TOY_PATH), html.H1(TITLE, id="headline", tabIndex=-1)]
     return html.Div([*head, *parts], className="toy-page")
 
 
@@ -101,17 +101,15 @@ def _say_it_twice(view: ToyView) -> list[Component]:
     n_tokens = len(view.two.analysis.forward.tokens)
     if view.query_pos is not None or 2 * n_tokens > view.max_tokens:
         return []
-    twice = Question(view.question.model, said_twice(view.question.prompt))
-    chip = suggestion_chip(
-        "Say it twice", "Repeats your own text", circuits_tabs.href(twice, circuits_tabs.TOY), DOUBLED
-    )
+    twice = toy_href(view.question.model, said_twice(view.question.prompt))
+    chip = suggestion_chip("Say it twice", "Repeats your own text", twice, DOUBLED)
     return [html.Div(chip, className="chips")]
 
 
 def _foot(question: Question) -> html.Div:
     following = dcc.Link(
         ["Next: find this circuit in GPT-2", sign("chevron-right")],
-        href=circuits_tabs.href(Question(NEXT_MODEL, question.prompt)),
+        href=circuits_href(NEXT_MODEL, question.prompt),
         className="toy-next-link",
     )
     return html.Div([html.P(SAME), following], className="page-foot")

@@ -18,8 +18,8 @@ from components.numbers import percent
 if TYPE_CHECKING:
     from dash.development.base_component import Component
 
-    from components.toy.toy_view import Look
     from utils.tokens import Token
+    from utils.toy.looks import HeadLook
 
 Columns = dict[int | None, int]  # position -> the first of its two columns
 
@@ -27,7 +27,7 @@ N_CONTEXT = 4  # tokens shown after what followed the copy
 N_END = 7  # tokens shown where nothing is looked at
 
 
-def layout(tokens: Sequence[Token], look: Look | None, query_pos: int | None = None) -> html.Div:
+def layout(tokens: Sequence[Token], look: HeadLook | None, query_pos: int | None = None) -> html.Div:
     """The piece around one look.
 
     Args: look: None draws tokens alone, around query_pos where that is given, else the end of the text.
@@ -41,7 +41,7 @@ def layout(tokens: Sequence[Token], look: Look | None, query_pos: int | None = N
     return html.Div([*items, *drawing], className=f"toy-strip role-{look.colour}", **aria(hidden=True))
 
 
-def shown_places(n_tokens: int, look: Look | None, query_pos: int | None = None) -> list[int | None]:
+def shown_places(n_tokens: int, look: HeadLook | None, query_pos: int | None = None) -> list[int | None]:
     """The positions that are drawn; None stands for tokens left out.
 
     Example: of 18 tokens, for a look from 17 to 8 with its copy at 7: 6 to 12, a gap, 16, 17.
@@ -57,7 +57,7 @@ def shown_places(n_tokens: int, look: Look | None, query_pos: int | None = None)
 
 
 def _place(
-    tokens: Sequence[Token], position: int | None, column: int, look: Look | None, query_pos: int | None
+    tokens: Sequence[Token], position: int | None, column: int, look: HeadLook | None, query_pos: int | None
 ) -> html.Span:
     style = {"--from": str(column)}
     if position is None:
@@ -71,25 +71,25 @@ def _place(
     )
 
 
-def _mark(position: int, look: Look | None, query_pos: int | None) -> str | None:
+def _mark(position: int, look: HeadLook | None, query_pos: int | None) -> str | None:
     if look is None:
         return "query" if position == query_pos else None
     return "key" if position == look.key_pos else "query" if position == look.query_pos else None
 
 
-def _is_context(position: int, look: Look) -> bool:
+def _is_context(position: int, look: HeadLook) -> bool:
     """Whether a narrow window may leave this token out."""
     return position not in (look.copy_pos, look.key_pos, look.follower_pos, look.query_pos)
 
 
-def _drawing(tokens: Sequence[Token], look: Look, column: Columns) -> list[Component]:
+def _drawing(tokens: Sequence[Token], look: HeadLook, column: Columns) -> list[Component]:
     """The arc, and below the tokens the note, or that there is none."""
     pill = html.Span(percent(look.weight), className="toy-arc-weight")
     arc = html.Span(pill, className="toy-arc", style=_span(column[look.key_pos], column[look.query_pos]))
     return [arc, *_note(tokens, look, column)]
 
 
-def _note(tokens: Sequence[Token], look: Look, column: Columns) -> list[Component]:
+def _note(tokens: Sequence[Token], look: HeadLook, column: Columns) -> list[Component]:
     follower = look.follower_pos
     if follower not in column:
         return []

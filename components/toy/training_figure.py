@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from components.head.switch_off_plot import ticks
-from components.themed_graph import house_figure
+from components.themed_graph import house_figure, ticks
 
 LEFT, RIGHT, TOP, BOTTOM = 40, 24, 26, 44
 SOLID = {"color": "var(--ink)", "width": 2.5}

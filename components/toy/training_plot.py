@@ -18,10 +18,12 @@ from components.numbers import plural
 from components.score_bar import two_decimals
 from components.themed_graph import themed_graph
 from components.toy.toy_card import job_name
-from components.toy.toy_view import ToyModel, ToyView, best_at_steps, roles_at_steps
+from components.toy.toy_view import ToyView
 from components.toy.training_figure import Line, training_figure
 from utils.roles import ROLES
 from utils.toy.dynamics import TrainingDynamics, phase_change
+from utils.toy.growth import best_at_steps, roles_at_steps
+from utils.toy.pair import INDUCTION, ToyModel
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -79,12 +81,12 @@ def register(app: Dash) -> None:
 
 def change_sentence(two: TrainingDynamics, one: TrainingDynamics) -> str:
     """When the two-layer model learned, and what repeated text cost before and after; all of it measured."""
-    change = phase_change(two.best("induction"), two.steps)
+    change = phase_change(two.best(INDUCTION), two.steps)
     if change is None:
         return "In this training no induction score rises by 0.3 or more, so there is no moment to shade."
     first, last = change
-    before, after = (two.second_copy_loss[int(np.flatnonzero(two.steps == step)[0])] for step in (first, two.steps[-1]))
-    never = "; the one-layer model never does" if phase_change(one.best("induction"), one.steps) is None else ""
+    before, after = (two.second_copy_loss[two.place_of(step)] for step in (first, two.steps[-1]))
+    never = "; the one-layer model never does" if phase_change(one.best(INDUCTION), one.steps) is None else ""
     grows = f"Within {last - first:,} steps, from step {first:,} on, the two-layer model grows its induction heads"
     loss = (
         f"On the second copy of a repeated text the two-layer model’s loss falls from {before:.1f} to {after:.1f} nats."
@@ -122,8 +124,8 @@ def _card_data(model: ToyModel, steps: list[int], jobs: list[str]) -> dict[str, 
 
 def _plots(view: ToyView, one: TrainingDynamics, two: TrainingDynamics) -> list[Component]:
     steps = view.steps()
-    change = phase_change(two.best("induction"), two.steps)
-    scores = _lines(*(dynamics.best("induction")[np.isin(dynamics.steps, steps)] for dynamics in (one, two)))
+    change = phase_change(two.best(INDUCTION), two.steps)
+    scores = _lines(*(dynamics.best(INDUCTION)[np.isin(dynamics.steps, steps)] for dynamics in (one, two)))
     losses = _lines(*(dynamics.second_copy_loss[np.isin(dynamics.steps, steps)] for dynamics in (one, two)))
     score_figure = training_figure(scores, steps, 1.05, change=change, chance=two.induction_chance, name_below=True)
     highest = max(float(line.values.max()) for line in losses)

@@ -11,15 +11,15 @@ import dash_bootstrap_components as dbc
 from dash import Dash, Input, Output, State, dcc, html
 
 from components.address import Ids as AddressIds
-from components.address import Question
-from components.circuits import circuits_tabs
-from components.circuits.circuits_view import CLEAR_FROM, short
-from components.circuits.circuits_words import times
+from components.address import Question, circuits_href
 from components.markup import aria
-from components.numbers import percent
-from components.toy.toy_view import TWO_LAYERS, Look, ToyView, induction_look, note_pair
+from components.numbers import percent, times
+from components.toy.toy_view import ToyView
+from utils.circuits.readers import is_clear
 from utils.errors import UserError
 from utils.heads import HeadId
+from utils.toy.looks import HeadLook, induction_look, note_pair
+from utils.toy.pair import TWO_LAYERS
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
@@ -82,10 +82,9 @@ def link_words(fits: Composition, writer: HeadId, reader: HeadId, prompt: str) -
     rank, of = fits.rank_of(writer, reader)
     place = f"the best of {of} heads" if rank == 1 else f"number {rank} of {of} heads"
     much = f"{times(fit.multiple)} random, {place} that {reader} could read."
-    if fit.multiple < CLEAR_FROM:
+    if not is_clear(fit):
         much = f"{times(fit.multiple)} random, no clear fit."
-    test = f"{circuits_tabs.href(Question(TWO_LAYERS, prompt))}&writer={short(writer)}"
-    link = dcc.Link("Test it", href=test)
+    link = dcc.Link("Test it", href=circuits_href(TWO_LAYERS, prompt, writer=writer.dotted))
     return [f"K-composition from {writer} to {reader}: ", html.Strong(much), " A fit is no cause. ", link]
 
 
@@ -106,7 +105,7 @@ def _steps(view: ToyView, writer: HeadId, reader: HeadId) -> list[html.Li]:
     ]
 
 
-def _guessed(view: ToyView, look: Look | None) -> str:
+def _guessed(view: ToyView, look: HeadLook | None) -> str:
     """What the model made of it, where the text ends at the token that reads."""
     forward = view.two.analysis.forward
     if look is None or look.query_pos != len(forward.tokens) - 1:

@@ -7,6 +7,10 @@ one head), `positions.py` (how a head looks by distance), `head_circuits.py` (al
 circuits on the tokens of a text), `average_pattern.py` (where a head looks on the catalogue's texts), `shipped.py`
 (GPT-2's results, which come with Headlight). `circuits.py` is their door.
 
+What these numbers say: `jobs.py` (which jobs the heads are known to have), `readers.py` (which later heads read a
+head, and which pair says most), `own_token.py` (whether a head looks for its own token), `copying.py` (whether it
+writes what it looks at).
+
 Row vectors throughout: x @ W. W_QK = W_Q W_K^T and W_OV = W_V W_O are d_model x d_model and of rank d_head at most, so
 they are never built; everything is computed from the factors.
 """

@@ -35,7 +35,7 @@ class SwitchOff:
 
     Args: position: of that token, from the front. before: the ten likeliest next tokens; after: the same tokens, in
     the same order. kl_nats: KL(before || after). direct_kl_nats: the same if only what these heads write themselves
-    changed and no later part noticed; None for a model in which that cannot be told.
+    changed and no later part noticed, the scale of the final norm included; None where that cannot be told.
     """
 
     heads: HeadSet

@@ -54,6 +54,10 @@ class TrainingDynamics:
     induction_chance: float
     scores: dict[str, np.ndarray]
 
+    def place_of(self, step: int) -> int:
+        """The row of a kept step in every column. Raises IndexError for a step that was not kept."""
+        return int(np.flatnonzero(self.steps == step)[0])
+
     def best(self, role: str) -> np.ndarray:
         """The score of the role's best head at every step, [n]."""
         return self.scores[role].max(axis=(1, 2))

@@ -1,0 +1,57 @@
+"""Which jobs the heads of a model are known to have: what gives a head of a circuit its name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from utils.heads import HeadId, Shape
+from utils.literature import published_scores
+from utils.roles import INDUCTION_CIRCUIT, OTHER
+
+if TYPE_CHECKING:
+    from utils.catalogue.schema import ModelCatalogue
+
+CATALOGUE, PUBLISHED, UNKNOWN = "catalogue", "published", ""
+PUBLISHED_FROM = 0.4  # a published score above this counts as a job; the sources have no chance level
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """The jobs of a model's heads, main one first, and where they are known from.
+
+    roles: of the heads that have any. source: `catalogue` (measured by Headlight), `published` (scores of others), or
+    empty where nothing is known.
+    """
+
+    roles: dict[HeadId, tuple[str, ...]] = field(default_factory=dict)
+    source: str = UNKNOWN
+
+    def main(self, head: HeadId) -> str:
+        """The role that a head is shown as; `other` when it has none."""
+        return self.roles.get(head, (OTHER,))[0]
+
+    def has(self, head: HeadId, role: str) -> bool:
+        return role in self.roles.get(head, ())
+
+    def notes_token_before(self, head: HeadId) -> bool:
+        """Whether what a head writes at a place is mainly about the token before it."""
+        return self.main(head) == INDUCTION_CIRCUIT.writer
+
+
+def jobs_of(model: str, catalogue: ModelCatalogue | None, shape: Shape) -> Jobs:
+    """What is known of the heads: the catalogue, else scores that others published, else nothing."""
+    if catalogue is not None:
+        return Jobs(_with_any({head: catalogue.roles_of(head) for head in shape.all()}), CATALOGUE)
+    scores = published_scores(model)
+    if scores is None:
+        return Jobs()
+    by_score = {head: sorted(scores, key=lambda role: -scores[role][head]) for head in shape.all()}
+    held = {
+        head: tuple(role for role in roles if scores[role][head] > PUBLISHED_FROM) for head, roles in by_score.items()
+    }
+    return Jobs(_with_any(held), PUBLISHED)
+
+
+def _with_any(roles: dict[HeadId, tuple[str, ...]]) -> dict[HeadId, tuple[str, ...]]:
+    return {head: held for head, held in roles.items() if held}
