@@ -6,9 +6,9 @@ RUNTIME := $(VENV)/.runtime-ready
 TESTING := $(VENV)/.testing-ready
 SOURCES := app.py components utils scripts tests
 NUMERIC := $(wildcard $(addprefix tests/test_,activity.py analyze_heads.py api_ablate.py attention_only_model.py \
-	catalogue_jobs.py circuits_*.py experiments_*.py forward_pass.py models_adapter.py processors.py pyvene_*.py \
-	scoring.py service.py shipped_models.py token_attribution.py training_dynamics.py transformer_lens_toy.py tunes.py \
-	write_model_card.py))
+	catalogue_jobs.py circuits_*.py experiments_*.py forward_pass.py measures.py models_adapter.py new_role.py \
+	processors.py pyvene_*.py scoring.py service.py shipped_models.py token_attribution.py training_dynamics.py \
+	transformer_lens_toy.py tunes.py write_model_card.py))
 OLDEST := ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_CBWR=COMPATIBLE OPENBLAS_CORETYPE=Nehalem \
 	NPY_DISABLE_CPU_FEATURES=X86_V3,X86_V4,AVX512_ICL,AVX512_SPR
 
