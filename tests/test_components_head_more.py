@@ -227,10 +227,10 @@ class TestScanRuns:
         runs.start(QUESTION)
         until(lambda: gate.n_running == 1)
         runs.forget()
-        gate.let_go()
-        until(lambda: len(gate.asked) == 2)
-        assert runs.status(QUESTION).n_done == 0
-        gate.let_go(4)
+        gate.let_go(2)  # one batch of the old scan, and the first one of the new
+        until(lambda: runs.status(QUESTION).n_done == 8)
+        assert len(gate.asked) == 2
+        gate.let_go(3)
         until(lambda: runs.status(QUESTION).result is not None)
 
     def test_a_failure_is_a_sentence_and_a_second_press_tries_again(self):

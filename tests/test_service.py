@@ -44,7 +44,7 @@ def test_the_score_on_the_page_is_the_mean_of_the_evidence_rows(service):
 def test_every_head_of_the_model_has_live_scores(service):
     analysis = service.analyze(MODEL, REPEATED)
     shape = (analysis.forward.n_layers, analysis.forward.n_heads)
-    assert {role: scores.shape for role, scores in analysis.live_scores.items()} == dict.fromkeys(ROLES, shape)
+    assert {role: scores.score.shape for role, scores in analysis.live.items()} == dict.fromkeys(ROLES, shape)
 
 
 def test_the_same_question_is_read_once(service, monkeypatch):

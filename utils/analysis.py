@@ -54,11 +54,6 @@ class Analysis:
         """Scores of every head on this text by role; empty for a text that is too short."""
         return self.scored.roles if self.scored is not None else {}
 
-    @property
-    def live_scores(self) -> dict[str, np.ndarray]:
-        """role -> score of every head on this text, [layer, head]; NaN where the text holds no evidence."""
-        return {role: scores.score for role, scores in self.live.items()}
-
     def as_json(self) -> dict[str, Any]:
         """The answer of `POST /api/analyze`."""
         forward = self.forward
