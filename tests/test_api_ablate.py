@@ -105,7 +105,7 @@ def test_a_refusal_is_a_sentence_and_what_to_do(client, changes, words):
 def test_a_head_that_the_model_does_not_have_is_not_found(client, head):
     answer = ablate(client, heads=[[1, 4], head])
     assert answer.status_code == 404
-    assert answer.get_json()["error"].endswith(f"There is no layer {head[0]}, head {head[1]}.")
+    assert answer.get_json()["error"].endswith(f"There is no layer {head[0]}, head {head[1]}.".replace("-", "−"))
 
 
 def test_an_unknown_model_and_a_body_that_is_no_object_are_refused(client):

@@ -186,7 +186,7 @@ def test_a_head_that_is_off_leaves_patterns_up_to_its_layer_alone_and_changes_la
 def test_a_head_that_the_model_does_not_have_is_refused_with_the_ones_it_has(head):
     with pytest.raises(UserError, match="This model has layers 0 to 2, each with heads 0 to 3") as refused:
         ablate_heads(tiny_model("gpt2"), padded_batch()["input_ids"], [[head], [], []])
-    assert refused.value.sentence.endswith(f"There is no layer {head.layer}, head {head.head}.")
+    assert refused.value.sentence.endswith(f"There is no layer {head.layer}, head {head.head}.".replace("-", "−"))
 
 
 def test_arguments_that_do_not_fit_the_batch_are_refused_with_their_shapes():
