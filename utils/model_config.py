@@ -384,6 +384,9 @@ _MODELS = (
     ModelSpec("EleutherAI/gpt-neo-125M", "GPT-Neo 125M", "gpt_neo", "MIT", NONE, Shape(12, 12), 125),
     ModelSpec("HuggingFaceTB/SmolLM2-135M", "SmolLM2 135M", "llama", "Apache 2.0", NONE, Shape(30, 9), 135),
     ModelSpec(
+        "HuggingFaceTB/SmolLM2-135M-Instruct", "SmolLM2 135M Instruct", "llama", "Apache 2.0", NONE, Shape(30, 9), 135
+    ),
+    ModelSpec(
         "meta-llama/Llama-3.2-1B",
         "Llama 3.2 1B",
         "llama",
