@@ -34,6 +34,7 @@ from components.models import models_page
 from components.roles import roles_page
 from components.toy import toy_page
 from utils.errors import UserError
+from utils.models.default import with_best_default
 from utils.service import Headlight
 from utils.settings import Settings
 
@@ -70,7 +71,7 @@ PAGES = (
 
 def create_app(service: Headlight | None = None) -> Dash:
     """The app around one service. Loads no weights: the first question does."""
-    service = service or Headlight(Settings.from_environment())
+    service = service or create_service()
     app = Dash(
         "headlight",
         title="Headlight",
@@ -97,6 +98,13 @@ def create_app(service: Headlight | None = None) -> Dash:
     return app
 
 
+def create_service() -> Headlight:
+    """The service that the environment asks for. Its default model begins to load."""
+    service = Headlight(with_best_default(Settings.from_environment()))
+    service.warm_up()
+    return service
+
+
 def create_server() -> Flask:
     """The WSGI app for gunicorn."""
     return create_app().server
@@ -105,8 +113,8 @@ def create_server() -> Flask:
 def main() -> None:
     """Serve on the address that the settings name."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    settings = Settings.from_environment()
-    create_app(Headlight(settings)).run(host=settings.host, port=settings.port, debug=False)
+    service = create_service()
+    create_app(service).run(host=service.settings.host, port=service.settings.port, debug=False)
 
 
 def _guarded(page: Any, service: Headlight) -> PageLayout:

@@ -78,6 +78,8 @@ def learn_href(model: str, prompt: str, lesson: str = "") -> str:
 
 def fix_href(fix: Fix, model: str, prompt: str) -> str:
     """Where a Fix leads: the student's own model and text wherever the fix does not name another."""
+    if fix.shows_models:
+        return _address(MODELS_PATH, model=model, prompt=prompt, open=fix.model)
     model = fix.model if fix.model is not None else model
     prompt = fix.prompt if fix.prompt is not None else prompt
     if fix.layer is None or fix.head is None:

@@ -18,8 +18,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+from huggingface_hub.errors import HFValidationError, HTTPError
 from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -31,8 +30,9 @@ from utils.catalogue.run import measure_catalogue, texts_for
 from utils.catalogue.schema import ModelCatalogue
 from utils.errors import UserError
 from utils.model_config import MODELS
-from utils.models.files import WANTED_FILES, find_model_dir, local_model_dir
+from utils.models.files import find_model_dir, local_model_dir
 from utils.models.loader import LoadedModel, load_model_from
+from utils.models.sources.hub import download
 from utils.models.weights import name_weights
 from utils.roles import ROLES
 from utils.settings import Settings
@@ -59,13 +59,16 @@ def find_folder(name_or_directory: str, settings: Settings) -> tuple[str, Path]:
 
 def _from_hub(name: str, settings: Settings) -> Path:
     try:
-        return Path(snapshot_download(name, allow_patterns=list(WANTED_FILES), local_files_only=settings.offline))
-    except (HfHubHTTPError, HFValidationError, OSError, ValueError) as error:
+        if not settings.offline:
+            return download(name)
+        problem: Exception | None = None
+    except (HTTPError, HFValidationError, OSError, ValueError) as error:
         logging.getLogger(__name__).debug("No snapshot of %s: %s", name, error)
-        raise UserError(
-            f"{name} is neither a directory, nor a model on this computer, nor one that could be downloaded.",
-            "Check the spelling, or pass the directory with config.json, model.safetensors and tokenizer.json.",
-        ) from error
+        problem = error
+    raise UserError(
+        f"{name} is neither a directory, nor a model on this computer, nor one that could be downloaded.",
+        "Check the spelling, or pass the directory with config.json, model.safetensors and tokenizer.json.",
+    ) from problem
 
 
 def open_engine(engine_name: str | None, loaded: LoadedModel) -> PatternEngine:
@@ -73,7 +76,8 @@ def open_engine(engine_name: str | None, loaded: LoadedModel) -> PatternEngine:
 
     It has no bridge for the project's own toys, and reads no labels. Raises: UserError when it is not installed.
     """
-    is_unknown_to_it = loaded.adapter is not None or loaded.family.key == "attention_only"
+    is_unlike = loaded.adapter is not None and loaded.adapter.changes_reading
+    is_unknown_to_it = is_unlike or loaded.family.key == "attention_only"
     if engine_name == "pyvene" or (engine_name is None and is_unknown_to_it):
         return PyVeneEngine(loaded)
     try:

@@ -36,7 +36,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from scripts.transformer_lens_toy import config_of, is_transformer_lens, renamed
 from utils.errors import UserError
 from utils.forward_pass import run_forward_pass
-from utils.models.files import folder_with_pickles, named_folders, pickled_weights
+from utils.models.completeness import pickled_weights
+from utils.models.files import folder_with_pickles, model_folders
 from utils.models.loader import load_model_from
 from utils.settings import Settings
 
@@ -224,7 +225,7 @@ def _folder_of(name_or_directory: str) -> Path:
         return directory.resolve()
     settings = Settings.from_environment()
     folder = folder_with_pickles(name_or_directory, settings)
-    toys = (path for path in named_folders(name_or_directory, settings) if path.is_dir() and _toy_of(path))
+    toys = (path for _, path in model_folders(name_or_directory, settings) if path.is_dir() and _toy_of(path))
     folder = folder or next(toys, None)
     if folder is None:
         raise UserError(

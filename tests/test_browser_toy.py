@@ -9,7 +9,7 @@ from selenium.webdriver.common.keys import Keys
 
 from app import create_app
 from tests.test_browser_heads import HeadsPages
-from utils.models.files import missing_files
+from utils.models.completeness import missing_files
 from utils.service import Headlight
 from utils.settings import SHIPPED_MODELS_DIR, Settings
 from utils.toy.pair import ONE_LAYER, TWO_LAYERS

@@ -21,8 +21,9 @@ from utils.catalogue.file import parse_catalogues
 from utils.catalogue.jobs import CatalogueJobStatus, JobState
 from utils.catalogue.store import FoundCatalogue
 from utils.errors import UserError
-from utils.models.listing import ModelEntry, Origin
+from utils.models.listing import ModelEntry
 from utils.models.removal import Removal
+from utils.models.sources.directories import OperatorFolder
 from utils.service import Headlight
 from utils.settings import Settings
 
@@ -33,7 +34,13 @@ PYTHIA = "EleutherAI/pythia-70m"
 
 def entry(name: str = PYTHIA, **facts) -> ModelEntry:
     """A model on this computer with nothing wrong with it, but for `facts`."""
-    usual = {"folder": SHIPPED, "origin": Origin.ADDED, "n_layers": 6, "n_heads": 8, "n_parameters": 70_400_000}
+    usual = {
+        "folder": SHIPPED,
+        "source": OperatorFolder(Settings()),
+        "n_layers": 6,
+        "n_heads": 8,
+        "n_parameters": 70_400_000,
+    }
     usual |= {"n_bytes": 166_000_000, "display_name": "Pythia 70M", "family": "GPT-NeoX", "licence": "Apache 2.0"}
     return ModelEntry(name=name, **(usual | facts))
 

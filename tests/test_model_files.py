@@ -10,9 +10,11 @@ from types import SimpleNamespace
 import pytest
 from huggingface_hub.errors import GatedRepoError, HTTPError
 
-import utils.models.files as model_files
+import utils.settings
 from utils.errors import UserError
-from utils.models.files import find_model_dir, local_model_dir, local_model_names, missing_files
+from utils.models.completeness import missing_files
+from utils.models.files import find_model_dir, local_model_dir, local_model_names, require_local_model_dir
+from utils.models.sources import hub, hub_cache
 from utils.settings import Settings
 
 
@@ -22,9 +24,9 @@ def places(tmp_path, monkeypatch):
     places = SimpleNamespace(shipped=tmp_path / "models", own=tmp_path / "own", cache=tmp_path / "cache")
     for folder in vars(places).values():
         folder.mkdir()
-    monkeypatch.setattr(model_files, "SHIPPED_MODELS_DIR", places.shipped)
-    monkeypatch.setattr(model_files.constants, "HF_HUB_CACHE", str(places.cache))
-    places.settings = Settings(models_dir=places.own)
+    monkeypatch.setattr(utils.settings, "SHIPPED_MODELS_DIR", places.shipped)
+    monkeypatch.setattr(hub_cache.constants, "HF_HUB_CACHE", str(places.cache))
+    places.settings = Settings(models_dir=places.own, data_dir=tmp_path / "data")
     set_hub(monkeypatch, error=HTTPError("no route to host"))
     return places
 
@@ -33,11 +35,11 @@ def set_hub(monkeypatch, files=(), pull_requests=(), error=None):
     """Replace the hub: what it lists, or how it fails. Returns the downloads that were asked for."""
     downloads = []
 
-    def model_info(self, name, timeout):
-        assert timeout <= 10
+    def model_info(self, name, timeout, files_metadata):
+        assert timeout <= 15
         if error:
             raise error
-        return SimpleNamespace(sha="abc123", siblings=[SimpleNamespace(rfilename=file) for file in files])
+        return SimpleNamespace(sha="abc123", siblings=[SimpleNamespace(rfilename=file, lfs=None) for file in files])
 
     def get_repo_discussions(self, name, author):
         return iter(pull_requests)
@@ -46,9 +48,9 @@ def set_hub(monkeypatch, files=(), pull_requests=(), error=None):
         downloads.append((name, options))
         return "/downloaded"
 
-    monkeypatch.setattr(model_files.HfApi, "model_info", model_info)
-    monkeypatch.setattr(model_files.HfApi, "get_repo_discussions", get_repo_discussions)
-    monkeypatch.setattr(model_files, "snapshot_download", snapshot_download)
+    monkeypatch.setattr(hub.HfApi, "model_info", model_info)
+    monkeypatch.setattr(hub.HfApi, "get_repo_discussions", get_repo_discussions)
+    monkeypatch.setattr(hub, "snapshot_download", snapshot_download)
     return downloads
 
 
@@ -128,8 +130,14 @@ def test_a_model_that_is_nowhere_is_refused_with_the_files_and_the_folder(places
     with pytest.raises(UserError) as refused:
         find_model_dir("EleutherAI/pythia-70m", places.settings)
     error = refused.value
+    assert error.sentence == "Pythia 70M could not be downloaded: the hub cannot be reached, or does not have it."
+    assert error.status == 503
+    offline = Settings(models_dir=places.own, data_dir=places.settings.data_dir, offline=True)
+    with pytest.raises(UserError) as refused:
+        find_model_dir("EleutherAI/pythia-70m", offline)
+    error = refused.value
     assert error.sentence == (
-        "Pythia 70M is not on this computer. It could not be downloaded either. Your text is safe."
+        "Pythia 70M is not on this computer. Headlight is set to stay off the network. Your text is safe."
     )
     assert error.hint.startswith("Put config.json, model.safetensors and tokenizer.json into the folder pythia-70m")
     assert error.status == 503
@@ -137,10 +145,30 @@ def test_a_model_that_is_nowhere_is_refused_with_the_files_and_the_folder(places
     assert str(places.own) not in error.sentence + error.hint
 
 
+def test_a_question_never_fetches_and_leads_to_the_row_that_can(places, monkeypatch):
+    set_hub(monkeypatch, error=AssertionError("the hub was asked"))
+    with pytest.raises(UserError, match="Pythia 70M is not on this computer yet") as refused:
+        require_local_model_dir("EleutherAI/pythia-70m", places.settings)
+    fix = refused.value.fix
+    assert (fix.shows_models, fix.model) == (True, "EleutherAI/pythia-70m")
+
+
+def test_a_folder_that_is_begun_says_what_is_missing_under_its_own_name_too(places):
+    put_model(places.own / "my-model", "config.json", "model.safetensors")
+    with pytest.raises(UserError, match=r"my-model is not complete\. Still missing: tokenizer\.json"):
+        require_local_model_dir("my-model", places.settings)
+
+
+def test_a_folder_with_an_adapter_alone_is_told_from_a_model(places):
+    put_model(places.own / "my-lora", "adapter_config.json", "adapter_model.safetensors", "tokenizer.json")
+    with pytest.raises(UserError, match=r"holds only an adapter \(LoRA\)"):
+        require_local_model_dir("my-lora", places.settings)
+
+
 def test_offline_never_asks_the_hub(places, monkeypatch):
     set_hub(monkeypatch, error=AssertionError("the hub was asked"))
     with pytest.raises(UserError, match="stay off the network"):
-        find_model_dir("gpt2", Settings(models_dir=places.own, offline=True))
+        find_model_dir("gpt2", Settings(models_dir=places.own, data_dir=places.settings.data_dir, offline=True))
 
 
 def test_only_configuration_tokenizer_and_safetensors_are_downloaded(places, monkeypatch):
@@ -173,8 +201,9 @@ def test_pickles_alone_are_refused(places, monkeypatch):
 def test_a_gated_model_says_what_its_owner_asks_for(places, monkeypatch):
     response = SimpleNamespace(headers={}, request=None, status_code=403)
     set_hub(monkeypatch, error=GatedRepoError("gated", response=response))
-    with pytest.raises(UserError, match="accept the licence"):
+    with pytest.raises(UserError, match="asks for an account") as refused:
         find_model_dir("meta-llama/Llama-3.2-1B", places.settings)
+    assert refused.value.hint.startswith("Accept the licence")
 
 
 def test_the_newest_complete_snapshot_of_the_cache_is_taken(places):
@@ -186,8 +215,7 @@ def test_the_newest_complete_snapshot_of_the_cache_is_taken(places):
     assert local_model_dir("gpt2", places.settings) == new
 
 
-def test_a_model_of_our_own_is_never_looked_for_on_the_hub(monkeypatch, tmp_path):
-    monkeypatch.setattr(model_files, "SHIPPED_MODELS_DIR", tmp_path)
-    monkeypatch.setattr(model_files, "_fetch", lambda *_: pytest.fail("asked the hub"))
+def test_a_model_of_our_own_is_never_looked_for_on_the_hub(places, monkeypatch):
+    set_hub(monkeypatch, error=AssertionError("the hub was asked"))
     with pytest.raises(UserError, match="comes with Headlight"):
-        model_files.find_model_dir("classroom-gpt2", Settings())
+        find_model_dir("classroom-gpt2", places.settings)

@@ -14,7 +14,7 @@ from utils.catalogue.file import save_catalogue
 from utils.catalogue.store import own_catalogue_path
 from utils.model_config import MODELS
 from utils.models.card import read_training_facts
-from utils.models.listing import Origin, Readiness, list_models
+from utils.models.listing import Readiness, list_models
 from utils.models.loader import load_model_from
 from utils.models.weights import count_parameters, have_weights_changed, name_weights, remembered_weights_name
 from utils.service import Headlight
@@ -46,7 +46,7 @@ def test_every_registered_model_is_listed_once_and_first(settings):
 
 def test_the_model_that_ships_is_ready_and_says_what_it_is(settings):
     entry = entry_of(settings, "classroom-gpt2")
-    assert (entry.readiness, entry.origin) == (Readiness.CATALOGUED, Origin.SHIPPED)
+    assert (entry.readiness, entry.source.place) == (Readiness.CATALOGUED, "came with Headlight")
     assert (entry.n_layers, entry.n_heads) == (4, 8)
     assert entry.n_bytes == sum(path.stat().st_size for path in SHIPPED.iterdir())
 
@@ -107,7 +107,7 @@ def test_folders_without_any_file_of_a_model_are_not_listed(settings):
     copy_model(settings.models_dir / "Qwen" / "Qwen2.5-0.5B")
     listed = {entry.name: entry for entry in list_models(settings)}
     assert not {"notes", "Qwen"} & set(listed)
-    assert listed["Qwen/Qwen2.5-0.5B"].origin is Origin.ADDED
+    assert listed["Qwen/Qwen2.5-0.5B"].source.place == "added here"
 
 
 def test_models_that_are_not_here_say_why(settings):

@@ -80,25 +80,6 @@ def test_a_model_forgotten_while_it_is_read_is_read_again_by_those_who_ask_later
     assert load.n_begun == 2
 
 
-def test_a_model_that_cannot_be_fetched_is_asked_for_once_in_a_minute(own_models, monkeypatch):
-    asked = []
-
-    def refuse(name, _):
-        asked.append(name)
-        raise UserError("GPT-2 is not on this computer.", "Put it there.", status=503)
-
-    monkeypatch.setattr(model_loader, "load_model", refuse)
-    store = ModelStore(own_models)
-    for _ in range(3):
-        with pytest.raises(UserError, match="GPT-2 is not on this computer"):
-            store.get("gpt2")
-    assert asked == ["gpt2"]
-    monkeypatch.setattr(model_loader, "RETRY_AFTER_S", 0.0)
-    with pytest.raises(UserError):
-        store.get("gpt2")
-    assert asked == ["gpt2", "gpt2"]
-
-
 def test_a_model_that_is_put_there_after_a_refusal_is_found_at_once(tmp_path):
     store = ModelStore(Settings(models_dir=tmp_path, offline=True))
     with pytest.raises(UserError):
@@ -119,9 +100,10 @@ def test_unknown_names_leave_nothing_behind(own_models):
 def test_a_damaged_file_is_a_sentence_and_not_a_trace(tmp_path, file):
     folder = save_tiny_model(tmp_path / "tiny")
     (folder / file).write_bytes(b"\x00{ not what it was")
-    with pytest.raises(UserError, match="damaged or do not fit") as refused:
+    with pytest.raises(UserError, match="of tiny cannot be read: damaged") as refused:
         load_model_from(folder)
     assert refused.value.status == 503
+    assert (file in refused.value.sentence) == (file != "model.safetensors")
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -12,8 +12,9 @@ from tests.model_folders import SHIPPED, copy_model
 from utils.catalogue.file import save_catalogue
 from utils.catalogue.store import own_catalogue_path
 from utils.errors import UserError
-from utils.models.listing import Origin, list_models
+from utils.models.listing import list_models
 from utils.models.removal import HIDDEN_PREFIX, Removals, removable
+from utils.models.sources.directories import OperatorFolder
 from utils.service import Headlight
 from utils.settings import SHIPPED_MODELS_DIR, Settings
 
@@ -80,9 +81,9 @@ def test_what_an_earlier_server_had_hidden_is_deleted_with_the_next_removal(sett
 
 
 def test_only_the_own_catalogue_of_a_shipped_model_can_be_removed(service, settings):
-    assert removable(entry_of(settings, DEFAULT), settings) is None
+    assert removable(entry_of(settings, DEFAULT)) is None
     catalogue_as(service, DEFAULT)
-    removal = removable(entry_of(settings, DEFAULT), settings)
+    removal = removable(entry_of(settings, DEFAULT))
     assert removal.files is None
     assert removal.catalogue is not None
     Removals(settings).remove(entry_of(settings, DEFAULT))
@@ -95,10 +96,10 @@ def test_the_models_that_ship_are_safe_even_where_the_operators_directory_is_the
     link.symlink_to(SHIPPED_MODELS_DIR)
     for models_dir in (SHIPPED_MODELS_DIR, link, SHIPPED_MODELS_DIR.parent):
         settings = Settings(models_dir=models_dir, data_dir=tmp_path / "data", offline=True)
-        assert removable(entry_of(settings, DEFAULT), settings) is None
-        mistaken = replace(entry_of(settings, DEFAULT), folder=models_dir / DEFAULT, origin=Origin.ADDED)
+        assert removable(entry_of(settings, DEFAULT)) is None
+        mistaken = replace(entry_of(settings, DEFAULT), folder=models_dir / DEFAULT, source=OperatorFolder(settings))
         if models_dir != SHIPPED_MODELS_DIR.parent:
-            assert removable(mistaken, settings) is None
+            assert removable(mistaken) is None
 
 
 def test_of_a_linked_folder_only_the_link_is_removed(tmp_path, settings):
@@ -119,7 +120,7 @@ def test_a_folder_below_a_link_that_leads_out_is_left_alone(tmp_path, settings):
     (settings.models_dir / "Qwen").symlink_to(outside)
     entry = entry_of(settings, "Qwen/Qwen2.5-0.5B")
     assert entry.folder is not None
-    assert removable(entry, settings) is None
+    assert removable(entry) is None
 
 
 def test_a_model_in_use_cannot_be_removed(service, monkeypatch):

@@ -19,7 +19,7 @@ from utils.experiments.reference_values import reference_texts
 from utils.forward_pass import run_forward_pass
 from utils.model_config import AttentionLayout, Projections
 from utils.models.adapter import FILE_NAME, Adapter, family_in, read_adapter
-from utils.models.files import missing_files
+from utils.models.completeness import missing_files
 from utils.models.loader import load_model_from
 
 LABELS = ("begin", *(f"stroke{number}" for number in range(40)))

@@ -7,7 +7,7 @@ import pytest
 from app import create_app
 from tests.test_browser_heads import HeadsPages
 from utils.errors import UserError
-from utils.models.files import missing_files
+from utils.models.completeness import missing_files
 from utils.service import Headlight
 from utils.settings import SHIPPED_MODELS_DIR, Settings
 from utils.toy.detectors import PREVIOUS, detect, raw_detector_scores

@@ -7,13 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Fix:
-    """A button that leads on: what it says, and the question it opens. None keeps the student's own value."""
+    """A button that leads on: what it says, and the question it opens. None keeps the student's own value.
+
+    shows_models: it leads to the row of `model` on the Models page, and changes nothing of the question.
+    """
 
     label: str
     model: str | None = None
     prompt: str | None = None
     layer: int | None = None
     head: int | None = None
+    shows_models: bool = False
 
 
 @dataclass(frozen=True)

@@ -404,6 +404,11 @@ _MODELS = (
 )
 MODELS: dict[str, ModelSpec] = {model.name: model for model in _MODELS}
 
+FIRST_CHOICE = "HuggingFaceTB/SmolLM2-135M-Instruct"
+"""A real model that everybody can have, and that has heads of every kind."""
+BEST_FIRST = (FIRST_CHOICE, "google/gemma-3-270m", "classroom-gpt2")
+"""Which model a page opens on: the first of these that is on this computer."""
+
 
 def display_name_of(name: str) -> str:
     """How people call a model; one that is not in MODELS is called as its folder."""

@@ -7,7 +7,9 @@ everyone, and results are kept in a cache that is bounded in bytes.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from utils.analysis import Analysis, analyze
@@ -21,10 +23,13 @@ from utils.experiments.switch_off import SwitchOff
 from utils.forward_pass import ForwardPass, run_forward_pass
 from utils.heatmap import head_heatmap_html
 from utils.model_config import MODELS, display_name_of
+from utils.models.fetching import FetchJobs, FetchStatus
 from utils.models.files import local_model_dir, local_model_names
 from utils.models.listing import ModelEntry, family_name, list_models
 from utils.models.loader import LoadedModel, ModelStore
 from utils.models.removal import Removal, Removals, removable
+from utils.models.sources import terms_of
+from utils.models.sources.terms import accept_terms
 from utils.result_cache import ResultCache
 from utils.settings import Settings
 
@@ -52,6 +57,7 @@ class Headlight:
         self._passes = ResultCache(self.settings.cache_mb * 2**20)
         self.jobs = CatalogueJobs(self.settings, self._open_fresh)
         self._removals = Removals(self.settings)
+        self.fetches = FetchJobs(self.settings)
         self.experiments = Experiments(self._models, self.settings, self.catalogue)
         self.circuits = Circuits(self._models, self.settings)
 
@@ -94,9 +100,10 @@ class Headlight:
         return analyze(forward, found.catalogue if found is not None else None)
 
     def forward(self, model: str, prompt: str) -> ForwardPass:
-        """The forward pass of a prompt, run once however many ask."""
+        """The forward pass of a prompt, run once however many ask, and again where the model's files have changed."""
+        loaded = self._models.get(model)
         return self._passes.once(
-            (model, prompt), lambda: run_forward_pass(self._models.get(model), prompt, self.settings.max_tokens)
+            (model, loaded.edition, prompt), lambda: run_forward_pass(loaded, prompt, self.settings.max_tokens)
         )
 
     def heatmap_html(self, model: str, prompt: str, layer: int, head: int) -> str:
@@ -113,6 +120,17 @@ class Headlight:
         Raises: UserError as `analyze`, and for heads, method or position that are not there.
         """
         return self.experiments.switch_off(model, prompt, heads, method, position)
+
+    def warm_up(self) -> threading.Thread:
+        """Begin to load the default model, so that the first question finds it in memory."""
+
+        def load() -> None:
+            with suppress(UserError):  # whoever asks is told
+                self._models.get(self.settings.default_model)
+
+        thread = threading.Thread(target=load, name="warm-up", daemon=True)
+        thread.start()
+        return thread
 
     def health(self) -> dict[str, object]:
         """Whether the default model can answer, by letting it read two words. Raises UserError when it cannot."""
@@ -136,13 +154,33 @@ class Headlight:
         """Let the catalogue job of a model end after the text it is reading, without a result."""
         self.jobs.stop(model)
 
+    def fetch_status(self) -> FetchStatus | None:
+        """The fetch that runs, or ended last; None before the first."""
+        return self.fetches.status()
+
+    def start_fetch(self, model: str) -> FetchStatus:
+        """Begin to bring a model here from the first source that can. Raises UserError as `FetchJobs.start` does."""
+        return self.fetches.start(self._listed(model).name)
+
+    def stop_fetch(self, model: str) -> None:
+        """End the fetch of a model, of which nothing is kept."""
+        self.fetches.stop(model)
+
+    def terms(self, model: str) -> str:
+        """The words of the terms to accept before a model is fetched. Raises UserError where there are none."""
+        return terms_of(self._listed(model).name, self.settings)
+
+    def accept_terms(self, model: str) -> None:
+        """Note that whoever runs Headlight has read and accepted a model's terms. Raises UserError as `terms` does."""
+        accept_terms(model, self.terms(model), self.settings)
+
     def removable(self, entry: ModelEntry, in_use: str) -> Removal | None:
         """What can be removed of a model now: what the operator added, unless the model is in use.
 
         Args: in_use: the model that whoever asks is looking at.
         """
         is_in_use = entry.name in (in_use, self.settings.default_model) or self.jobs.is_running(entry.name)
-        return None if is_in_use else removable(entry, self.settings)
+        return None if is_in_use else removable(entry)
 
     def remove_model(self, model: str, in_use: str) -> Removal:
         """Remove what the operator added of a model. Raises UserError when there is nothing, or the model is in use."""

@@ -13,7 +13,10 @@ DEFAULT_DATA_DIR = PROJECT_ROOT / "data"
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings of one running server; see `SETTINGS_HELP` for what each means."""
+    """Settings of one running server; see `SETTINGS_HELP` for what each means.
+
+    default_model: from the environment it is empty where the operator named none; `utils/models/default.py` chooses.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8050
@@ -32,7 +35,7 @@ class Settings:
         return cls(
             host=os.environ.get("HOST", cls.host),
             port=_whole_number("PORT", cls.port, 1, 65535),
-            default_model=os.environ.get("HEADLIGHT_DEFAULT_MODEL", cls.default_model),
+            default_model=os.environ.get("HEADLIGHT_DEFAULT_MODEL", ""),
             models_dir=Path(models_dir).expanduser() if models_dir else None,
             data_dir=Path(data_dir).expanduser() if data_dir else cls.data_dir,
             max_tokens=_whole_number("HEADLIGHT_MAX_TOKENS", cls.max_tokens, 3, 2048),
@@ -45,9 +48,9 @@ class Settings:
 SETTINGS_HELP = {
     "HOST": "Address to serve on. Use 0.0.0.0 to let a classroom reach this computer.",
     "PORT": "Port to serve on.",
-    "HEADLIGHT_DEFAULT_MODEL": "Model that is chosen when the page opens.",
+    "HEADLIGHT_DEFAULT_MODEL": "Model that is chosen when the page opens; without it the best of those that are here.",
     "HEADLIGHT_MODELS_DIR": "Directory in which a model's weights are looked for, one folder per model.",
-    "HEADLIGHT_DATA_DIR": "Directory for catalogues of models that were analysed on this computer.",
+    "HEADLIGHT_DATA_DIR": "Directory for what is kept on this computer: fetched models, catalogues made here.",
     "HEADLIGHT_MAX_TOKENS": "Longest prompt, in tokens; longer ones are cut with a notice.",
     "HEADLIGHT_CACHE_MB": "Memory for results of recent prompts, in megabytes.",
     "HEADLIGHT_OFFLINE": "Set to 1 to never try the network.",

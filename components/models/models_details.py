@@ -14,7 +14,8 @@ from components.models.models_words import day, megabytes, plain_decimal
 from components.numbers import plural
 from utils.catalogue.schema import ModelCatalogue
 from utils.models.card import read_training_facts
-from utils.models.listing import NEEDED_FILES, ModelEntry
+from utils.models.completeness import NEEDED_FILES
+from utils.models.listing import ModelEntry
 from utils.models.removal import Removal
 
 if TYPE_CHECKING:

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING
 
 from components.models.models_view import ModelsView, heads_with_job
 from components.numbers import in_words, plural
-from utils.models.listing import Origin, Readiness
+from utils.models.listing import Readiness
 
 if TYPE_CHECKING:
     from utils.models.listing import ModelEntry
-
-PLACES = {Origin.SHIPPED: "came with Headlight", Origin.ADDED: "added here", Origin.CACHED: "from your cache"}
 
 
 def megabytes(n_bytes: int | None) -> str:
@@ -47,7 +45,7 @@ def family_line(entry: ModelEntry) -> str:
 
 def origin_line(entry: ModelEntry) -> str:
     """`GPT-2 family, came with Headlight`."""
-    place = PLACES[entry.origin] if entry.origin is not None else ""
+    place = entry.source.place if entry.source is not None else ""
     return ", ".join(part for part in (family_line(entry), place) if part)
 
 
@@ -76,7 +74,7 @@ def title(view: ModelsView) -> str:
 def space_used(view: ModelsView) -> str:
     """`1.2 GB, of which 28 MB came with Headlight`."""
     total = sum(entry.n_bytes or 0 for entry in view.here)
-    shipped = sum(entry.n_bytes or 0 for entry in view.here if entry.origin is Origin.SHIPPED)
+    shipped = sum(entry.n_bytes or 0 for entry in view.here if entry.source is not None and entry.source.ships)
     return f"{megabytes(total)}, of which {megabytes(shipped)} came with Headlight" if shipped else megabytes(total)
 
 
@@ -97,6 +95,7 @@ def readiness_words(view: ModelsView, entry: ModelEntry) -> tuple[str, str]:
             "Published only",
             "Others published scores of its heads; none was computed here. To read a text it needs its weights.",
         ),
+        Readiness.OBTAINABLE: ("Not here", "It can be fetched."),
         Readiness.NEEDS_PERMISSION: (
             "Needs permission",
             "Accept the licence at its maker, then add the files.",

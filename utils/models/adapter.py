@@ -39,7 +39,8 @@ class Adapter(BaseModel):
     space in it. start_label: the one that begins every sequence, if the model was trained with one. test_texts: varied
     sequences for the catalogue, in place of English sentences. prompts: sequences to try, of which the catalogue
     chooses its suggestions. family: fields of a `model_config.Family`, and `like`, the key of the family that gives
-    the others.
+    the others. start_mark: "none", "one", or "as_tokenizer": whether position 0 holds a mark that nobody typed; without
+    it a model that Headlight lists follows the list, any other its family.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -50,6 +51,12 @@ class Adapter(BaseModel):
     test_texts: tuple[str, ...] = ()
     prompts: tuple[str, ...] = ()
     family: Mapping[str, Any] = Field(default_factory=dict)
+    start_mark: StartMark | None = None
+
+    @property
+    def changes_reading(self) -> bool:
+        """Whether texts or modules are unlike those of the known family."""
+        return bool(self.labels or self.family)
 
     @field_validator("labels")
     @classmethod

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from transformers import AutoConfig
-
 from utils.model_config import Positions
-from utils.models.adapter import family_in
+from utils.models.boundary import read_config
 from utils.models.files import local_model_dir
 from utils.settings import Settings
 
@@ -23,12 +21,11 @@ class Anatomy:
 
 
 def anatomy_of(model: str, settings: Settings) -> Anatomy | None:
-    """The anatomy of a model; None where its files are not on this computer. Raises UserError for an unknown family."""
+    """The anatomy of a model; None where its files are not on this computer. Raises UserError as `read_config`."""
     folder = local_model_dir(model, settings)
     if folder is None:
         return None
-    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    family = family_in(folder, config.model_type)
+    config, family = read_config(folder, model)
     return Anatomy(
         d_model=int(config.hidden_size),
         n_vocabulary=int(config.vocab_size),

@@ -1,13 +1,12 @@
 """Every model that Headlight knows or finds, with what stands on its disk and in its catalogue; loads no weights.
 
-Models of the registry come first, in its order, then the folders that the operator put into models/ or into
+Models of the registry come first, in its order, then those that the operator put into models/ or into
 HEADLIGHT_MODELS_DIR, complete or not.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -18,19 +17,14 @@ from utils.errors import UserError
 from utils.literature import published_source
 from utils.model_config import FAMILIES, MODELS, ModelSpec, display_name_of
 from utils.models.adapter import family_in
-from utils.models.files import local_model_dir, missing_files, model_roots, named_folders, subfolders
+from utils.models.boundary import why_not_read
+from utils.models.completeness import found_files, missing_files, why_no_model
+from utils.models.files import begun_folder, model_folders, own_model_names
+from utils.models.sources import offers
+from utils.models.sources.source import Offer, Source
+from utils.models.sources.store import SourceNote, read_note
 from utils.models.weights import bytes_on_disk, count_parameters
-from utils.settings import SHIPPED_MODELS_DIR, Settings
-
-NEEDED_FILES = ("config.json", "tokenizer.json", "model.safetensors")
-
-
-class Origin(Enum):
-    """Where a model's files are."""
-
-    SHIPPED = "shipped"  # in models/, which comes with Headlight
-    ADDED = "added"  # in HEADLIGHT_MODELS_DIR
-    CACHED = "cached"  # in the Hugging Face cache
+from utils.settings import Settings
 
 
 class Readiness(Enum):
@@ -42,6 +36,7 @@ class Readiness(Enum):
     STALE = "stale"  # its weights have changed since its heads were catalogued
     NOT_ANALYZED = "not_analyzed"
     UNREADABLE = "unreadable"  # a folder that is not complete, or of a family that Headlight cannot read
+    OBTAINABLE = "obtainable"  # a source can bring it
     NEEDS_PERMISSION = "needs_permission"
     NOT_HERE = "not_here"
 
@@ -51,7 +46,9 @@ class ModelEntry:
     """One model.
 
     Args: licence: empty where nobody said. folder: its files, also when they are not complete; None when there are
-    none. n_bytes: on disk. found, missing: names of the needed files. problem: why its files cannot be read.
+    none. source: where they are from. note: what they were made from, where Headlight made them. offer: what the first
+    source that can bring them would bring, where they are not here. n_bytes: on disk. found, missing: names of the
+    needed files. problem: why its files cannot be read.
     """
 
     name: str
@@ -60,7 +57,9 @@ class ModelEntry:
     licence: str
     is_gated: bool = False
     folder: Path | None = None
-    origin: Origin | None = None
+    source: Source | None = None
+    note: SourceNote | None = None
+    offer: Offer | None = None
     n_layers: int | None = None
     n_heads: int | None = None
     n_parameters: int | None = None
@@ -86,6 +85,8 @@ class ModelEntry:
     def _why_not_here(self) -> Readiness:
         if self.folder is not None:
             return Readiness.UNREADABLE
+        if self.offer is not None and not self.is_gated:
+            return Readiness.OBTAINABLE
         if self.catalogue is not None:
             return Readiness.CATALOGUE_ONLY
         if published_source(self.name) is not None:
@@ -94,20 +95,8 @@ class ModelEntry:
 
 
 def list_models(settings: Settings) -> list[ModelEntry]:
-    """All models: those of the registry, then the operator's folders. Raises CatalogueError for a damaged catalogue."""
-    registered = [_registered_entry(name, settings) for name in MODELS]
-    return registered + [_folder_entry(folder, settings) for folder in own_folders(settings)]
-
-
-def own_folders(settings: Settings) -> list[Path]:
-    """Folders of no registered model that hold at least one of a model's files; the first of each name, by name."""
-    known = {spec.folder for spec in MODELS.values()} | set(MODELS)
-    by_name: dict[str, Path] = {}
-    for root in model_roots(settings):
-        for folder in subfolders(root):
-            if folder.name not in known and any(_needed_files(folder)):
-                by_name.setdefault(folder.name, folder)
-    return [by_name[name] for name in sorted(by_name)]
+    """All models: those of the registry, then the operator's. Raises CatalogueError for a damaged catalogue."""
+    return [_entry(name, settings) for name in (*MODELS, *own_model_names(settings))]
 
 
 def family_name(spec: ModelSpec | None, folder: Path | None) -> str:
@@ -126,49 +115,39 @@ def family_name(spec: ModelSpec | None, folder: Path | None) -> str:
         return str(config.get("model_type", ""))
 
 
-def _registered_entry(name: str, settings: Settings) -> ModelEntry:
-    spec = MODELS[name]
-    complete = local_model_dir(name, settings)
-    folder = complete or next((path for path in named_folders(name, settings) if any(_needed_files(path))), None)
-    facts = _facts(folder, settings) if folder is not None else _published(spec)
+def _entry(name: str, settings: Settings) -> ModelEntry:
+    spec = MODELS.get(name)
+    complete = next((found for found in model_folders(name, settings) if not missing_files(found[1])), None)
+    source, folder = complete or begun_folder(name, settings) or (None, None)
+    facts = _facts(folder) if folder is not None else _not_here(spec, name, settings)
     return ModelEntry(
         name=name,
-        display_name=spec.display_name,
+        display_name=display_name_of(name),
         family=family_name(spec, folder),
-        licence=spec.licence,
-        is_gated=spec.is_gated,
-        catalogue=find_catalogue(name, complete, settings),
+        licence=spec.licence if spec is not None else "",
+        is_gated=spec is not None and spec.is_gated,
+        source=source,
+        catalogue=find_catalogue(name, complete[1] if complete else None, settings),
         **facts,
     )
 
 
-def _folder_entry(folder: Path, settings: Settings) -> ModelEntry:
-    complete = None if missing_files(folder) else folder
-    return ModelEntry(
-        name=folder.name,
-        display_name=display_name_of(folder.name),
-        family=family_name(None, folder),
-        licence="",
-        catalogue=find_catalogue(folder.name, complete, settings),
-        **_facts(folder, settings),
-    )
-
-
-def _published(spec: ModelSpec) -> dict[str, Any]:
+def _not_here(spec: ModelSpec | None, name: str, settings: Settings) -> dict[str, Any]:
     """What is known of a model whose files are not here."""
-    if spec.shape is None or spec.millions is None:
-        return {}
+    facts: dict[str, Any] = {"offer": next((offer for _, offer in offers(name, settings)), None)}
+    if spec is None or spec.shape is None or spec.millions is None:
+        return facts
     n_parameters = int(spec.millions * 1e6)
-    return {"n_layers": spec.shape.n_layers, "n_heads": spec.shape.n_heads, "n_parameters": n_parameters}
+    return facts | {"n_layers": spec.shape.n_layers, "n_heads": spec.shape.n_heads, "n_parameters": n_parameters}
 
 
-def _facts(folder: Path, settings: Settings) -> dict[str, Any]:
+def _facts(folder: Path) -> dict[str, Any]:
     """What a model's folder says about it, without loading it."""
     facts: dict[str, Any] = {
         "folder": folder,
-        "origin": _origin(folder, settings),
+        "note": read_note(folder),
         "n_bytes": bytes_on_disk(folder),
-        "found": tuple(_needed_files(folder)),
+        "found": tuple(found_files(folder)),
         "missing": tuple(missing_files(folder)),
         "n_parameters": count_parameters(folder),
     }
@@ -177,29 +156,13 @@ def _facts(folder: Path, settings: Settings) -> dict[str, Any]:
         family = family_in(folder, str(config.get("model_type"))) if config else None
     except UserError as problem:
         return facts | {"problem": problem}
+    facts["problem"] = why_not_read(config, folder.name) or why_no_model(folder)
     if family is None:
         return facts
     return facts | {
         "n_layers": _whole(config, family.n_layers_attr, "num_hidden_layers"),
         "n_heads": _whole(config, family.n_heads_attr, "num_attention_heads"),
     }
-
-
-def _origin(folder: Path, settings: Settings) -> Origin:
-    if folder.is_relative_to(SHIPPED_MODELS_DIR):
-        return Origin.SHIPPED
-    if settings.models_dir is not None and folder.is_relative_to(settings.models_dir):
-        return Origin.ADDED
-    return Origin.CACHED
-
-
-def _needed_files(folder: Path) -> Iterator[str]:
-    """The needed files that a folder has; weights in several files count as one."""
-    for name in NEEDED_FILES:
-        if (folder / name).is_file():
-            yield name
-    if not (folder / NEEDED_FILES[2]).is_file():
-        yield from sorted(path.name for path in folder.glob("*.safetensors"))
 
 
 def _whole(config: dict[str, Any], *names: str) -> int | None:

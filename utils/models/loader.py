@@ -3,34 +3,29 @@
 from __future__ import annotations
 
 import itertools
-import json
-import logging
 import threading
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 import utils.models.attention_only  # noqa: F401  # makes the toy family known to transformers' Auto classes
-from utils.errors import UserError
 from utils.heads import Shape
-from utils.model_config import MODELS, Family, ModelSpec, StartMark
-from utils.models.adapter import Adapter, family_in, read_adapter
-from utils.models.files import find_model_dir, incomplete_folder, local_model_dir, missing_files
+from utils.model_config import MODELS, Family, StartMark
+from utils.models.adapter import Adapter, read_adapter
+from utils.models.boundary import check_all_was_read, check_before_reading, read_config, reading
+from utils.models.completeness import incomplete_folder, missing_files
+from utils.models.files import require_local_model_dir
+from utils.models.weights import FileVersion, file_versions
 from utils.settings import Settings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
-RETRY_AFTER_S = 60.0  # a model that could not be fetched is not tried again before that
 _READING = threading.Lock()  # transformers changes its own functions while it reads weights: one model at a time
-
-LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +35,8 @@ class LoadedModel:
     Args: name: as in the registry, or its folder's. start_mark_id: the id to put at position 0, or None. adapter: what
     its owner says about a model that is unlike others, or None. lock: held while PyVene's hooks are on the model,
     since two passes at once would mix their patterns. edition: a number that no other loading of any model has, by
-    which to remember results: files that have changed are loaded again.
+    which to remember results: files that have changed are loaded again. folder, versions: the files it was read from,
+    as they were then.
     """
 
     name: str
@@ -52,6 +48,13 @@ class LoadedModel:
     adapter: Adapter | None = None
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     edition: int = field(default_factory=itertools.count().__next__, repr=False)
+    folder: Path | None = None
+    versions: tuple[FileVersion, ...] = ()
+
+    @property
+    def is_as_its_files(self) -> bool:
+        """Whether its files are still those it was read from."""
+        return self.folder is None or file_versions(self.folder) == self.versions
 
     @property
     def n_layers(self) -> int:
@@ -81,79 +84,90 @@ class ModelStore:
     def __init__(self, settings: Settings):
         self._settings = settings
         self._models: dict[str, LoadedModel] = {}
-        self._refusals: dict[str, tuple[float, UserError]] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
         if settings.threads:
             torch.set_num_threads(settings.threads)
 
     def get(self, name: str) -> LoadedModel:
-        """The model of that name. Raises UserError, with what to do, when it cannot be had."""
+        """The model of that name, read again where its files have changed since.
+
+        Raises: UserError, with what to do, when it cannot be had.
+        """
         loaded = self._models.get(name)
         if loaded is not None:
-            return loaded
-        if name not in MODELS:
-            find_model_dir(name, self._settings)  # refuses unknown names, so that no lock is kept for them
+            if loaded.is_as_its_files:
+                return loaded
+            self._forget_this(name, loaded)
+        require_local_model_dir(name, self._settings)  # before there is a lock, so that unknown names leave none
         lock = self._lock_of(name)
         with lock:
             if self._lock_of(name) is not lock:  # forgotten while this one waited
                 return self.get(name)
             loaded = self._models.get(name)
             if loaded is None:
-                loaded = self._load(name)
+                loaded = load_model(name, self._settings)
                 with self._guard:
                     if self._locks.get(name) is lock:  # else forgotten while it was read, and not to be kept
                         self._models[name] = loaded
             return loaded
 
+    def is_loaded(self, name: str) -> bool:
+        """Whether a question to that model need not wait for its files."""
+        return name in self._models
+
     def forget(self, name: str) -> None:
         """Load the model from its files again when it is next asked for; whoever reads with it now can finish."""
         with self._guard:
             self._models.pop(name, None)
-            self._refusals.pop(name, None)
             self._locks.pop(name, None)
+
+    def _forget_this(self, name: str, loaded: LoadedModel) -> None:
+        """As `forget`, unless somebody else has loaded it anew meanwhile."""
+        with self._guard:
+            if self._models.get(name) is loaded:
+                del self._models[name]
+                self._locks.pop(name, None)
 
     def _lock_of(self, name: str) -> threading.Lock:
         """Held while the model is loaded; another one after the model was forgotten."""
         with self._guard:
             return self._locks.setdefault(name, threading.Lock())
 
-    def _load(self, name: str) -> LoadedModel:
-        """Load a model; a room full of people who ask for one that cannot be fetched waits for the network once."""
-        refused_at, refusal = self._refusals.get(name, (0.0, None))
-        if refusal and time.monotonic() - refused_at < RETRY_AFTER_S and not local_model_dir(name, self._settings):
-            raise refusal.again()
-        try:
-            return load_model(name, self._settings)
-        except UserError as error:
-            self._refusals[name] = (time.monotonic(), error)
-            raise
-
 
 def load_model(name: str, settings: Settings) -> LoadedModel:
-    """Load a model by its name in the registry or in the operator's models directory."""
-    return load_model_from(find_model_dir(name, settings), name)
+    """Load a model that is on this computer by its name in the registry or in the operator's models directory."""
+    return load_model_from(require_local_model_dir(name, settings), name)
 
 
 def load_model_from(folder: Path, name: str | None = None) -> LoadedModel:
-    """Load the model in a directory. Raises UserError when files are missing, damaged, or of an unknown family."""
+    """Load the model in a directory.
+
+    Raises: UserError, and nothing else, when files are missing, damaged, do not fit together or into memory, or are of
+    a kind or family that is not read.
+    """
     name = name or folder.name
     if missing_files(folder):
         raise incomplete_folder(folder, name)
-    try:
-        return _load(folder, name)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
-        LOG.exception("Could not load %s", name)
-        raise UserError(
-            f"The files of {name} are damaged or do not fit together.", "Copy or download them again.", status=503
-        ) from error
+    with reading(name):
+        versions = file_versions(folder)
+    config, family = read_config(folder, name)
+    check_before_reading(folder, name, config, family)
+    with reading(name, "weights"):
+        model = _read_weights(folder, name, config)
+    with reading(name, "vocabulary (tokenizer.json)"):
+        adapter = read_adapter(folder)
+        if adapter is not None and adapter.labels:
+            tokenizer = adapter.tokenizer()
+            start_mark_id = tokenizer.bos_token_id
+        else:
+            tokenizer = _load_tokenizer(folder)
+            start_mark_id = _start_mark_id(_start_mark_rule(name, family, adapter), config, tokenizer)
+    return LoadedModel(name, family, model, tokenizer, config, start_mark_id, adapter, folder=folder, versions=versions)
 
 
-def _load(folder: Path, name: str) -> LoadedModel:
-    family = family_in(folder, str(_read_json(folder / "config.json").get("model_type")))
+def _read_weights(folder: Path, name: str, config: PreTrainedConfig) -> PreTrainedModel:
     transformers_logging.disable_progress_bar()
-    options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-    config = AutoConfig.from_pretrained(folder, **options)
     with _READING:
         loading: Any = AutoModelForCausalLM.from_pretrained(
             folder,
@@ -162,24 +176,18 @@ def _load(folder: Path, name: str) -> LoadedModel:
             attn_implementation="eager",
             use_safetensors=True,
             output_loading_info=True,
-            **options,
+            local_files_only=True,
+            trust_remote_code=False,
         )
     model, info = loading
-    if info["missing_keys"]:
-        raise ValueError(f"weights without a value: {sorted(info['missing_keys'])[:5]}")
+    check_all_was_read(name, info, folder)
     model.eval().requires_grad_(False)
-    adapter = read_adapter(folder)
-    if adapter is not None and adapter.labels:
-        tokenizer = adapter.tokenizer()
-        return LoadedModel(name, family, model, tokenizer, config, tokenizer.bos_token_id, adapter)
-    tokenizer = _load_tokenizer(folder, options)
-    start_mark_id = _start_mark_id(_start_mark_rule(folder, name, family), config, tokenizer)
-    return LoadedModel(name, family, model, tokenizer, config, start_mark_id, adapter)
+    return model
 
 
-def _load_tokenizer(folder: Path, options: dict[str, Any]) -> PreTrainedTokenizerFast:
+def _load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
     """A fast tokenizer that neither cuts nor pads, and reads "<|endoftext|>" in a student's text as plain text."""
-    tokenizer: Any = AutoTokenizer.from_pretrained(folder, **options)
+    tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     if not tokenizer.is_fast:
         raise ValueError("the tokenizer has no tokenizer.json")
     tokenizer.split_special_tokens = True
@@ -189,11 +197,11 @@ def _load_tokenizer(folder: Path, options: dict[str, Any]) -> PreTrainedTokenize
     return tokenizer
 
 
-def _start_mark_rule(folder: Path, name: str, family: Family) -> StartMark:
-    """The registry's rule for a model that it lists, by name or by folder; else the family's."""
-    by_folder: dict[str, ModelSpec] = {spec.folder: spec for spec in MODELS.values()}
-    spec = MODELS.get(name) or by_folder.get(folder.name)
-    return spec.start_mark if spec else family.start_mark
+def _start_mark_rule(name: str, family: Family, adapter: Adapter | None) -> StartMark:
+    """What the model's own adapter.json says; else the registry, for a model that it lists; else the family's rule."""
+    if adapter is not None and adapter.start_mark is not None:
+        return adapter.start_mark
+    return MODELS[name].start_mark if name in MODELS else family.start_mark
 
 
 def _start_mark_id(rule: StartMark, config: PreTrainedConfig, tokenizer: PreTrainedTokenizerFast) -> int | None:
@@ -207,10 +215,3 @@ def _start_mark_id(rule: StartMark, config: PreTrainedConfig, tokenizer: PreTrai
     if bos_id is None:
         raise ValueError("the model needs a start mark, and its config has no bos_token_id")
     return int(bos_id)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    content = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(content, dict):
-        raise ValueError(f"{path.name} holds no JSON object")
-    return content

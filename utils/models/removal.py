@@ -1,9 +1,9 @@
 """Take away what the operator added, with a moment to think again.
 
-A removed folder is first renamed, within HEADLIGHT_MODELS_DIR, to a hidden one, and deleted for good a little later;
-until then `undo` puts it back. What is removed is an entry of the listing, found by comparing names; nothing that a
-browser sends is ever part of a path, links are never followed, and nothing outside HEADLIGHT_MODELS_DIR and the
-operator's own catalogue file is touched.
+A removed folder is first renamed, where it lies, to a hidden one, and deleted for good a little later; until then
+`undo` puts it back. What is removed is an entry of the listing, found by comparing names; nothing that a browser sends
+is ever part of a path, links are never followed, and nothing is touched outside the directories from which a source
+lets go of models and the operator's own catalogue file.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from utils.catalogue.file import remove_catalogue, save_catalogue
 from utils.catalogue.schema import ModelCatalogue
 from utils.catalogue.store import own_catalogue_path
 from utils.errors import UserError
-from utils.models.listing import ModelEntry, Origin
+from utils.models.listing import ModelEntry
+from utils.models.sources import sources
 from utils.settings import SHIPPED_MODELS_DIR, Settings
 
 log = logging.getLogger(__name__)
@@ -45,18 +46,19 @@ class _Removed:
     timer: threading.Timer
 
 
-def removable(entry: ModelEntry, settings: Settings) -> Removal | None:
+def removable(entry: ModelEntry) -> Removal | None:
     """What the operator added of a model; None for one of which everything came with Headlight, or is nowhere."""
     catalogue = entry.catalogue.catalogue if entry.catalogue is not None and entry.catalogue.is_own else None
-    files = entry.folder if entry.origin is Origin.ADDED and _is_own_folder(entry.folder, settings) else None
+    files = entry.folder if _is_own_folder(entry) else None
     return Removal(files, catalogue) if files is not None or catalogue is not None else None
 
 
-def _is_own_folder(folder: Path | None, settings: Settings) -> bool:
-    """Whether a folder lies in HEADLIGHT_MODELS_DIR itself, and not in what ships, wherever links lead."""
-    if folder is None or settings.models_dir is None:
+def _is_own_folder(entry: ModelEntry) -> bool:
+    """Whether a folder lies where its source lets go of models, and not in what ships, wherever links lead."""
+    removable_from = entry.source.removable_from if entry.source is not None else None
+    if entry.folder is None or removable_from is None:
         return False
-    parent, root, shipped = (path.resolve() for path in (folder.parent, settings.models_dir, SHIPPED_MODELS_DIR))
+    parent, root, shipped = (path.resolve() for path in (entry.folder.parent, removable_from, SHIPPED_MODELS_DIR))
     return parent.is_relative_to(root) and not parent.is_relative_to(shipped)
 
 
@@ -71,7 +73,7 @@ class Removals:
 
     def remove(self, entry: ModelEntry) -> Removal:
         """Remove what the operator added of a model. Raises UserError when there is nothing, or it cannot be done."""
-        removal = removable(entry, self._settings)
+        removal = removable(entry)
         if removal is None:
             raise UserError("What came with Headlight cannot be removed.", "Only what was added can.", status=403)
         with self._lock:
@@ -115,13 +117,13 @@ class Removals:
 
     def _delete_leftovers(self) -> None:
         """Delete what an earlier server had hidden when it ended."""
-        if self._settings.models_dir is None:
-            return
         waiting = {removed.hidden for removed in self._removed.values()}
-        for depth in ("", "*/"):
-            for hidden in self._settings.models_dir.glob(f"{depth}{HIDDEN_PREFIX}*"):
-                if hidden not in waiting:
-                    _delete(hidden)
+        directories = {source.removable_from for source in sources(self._settings)}
+        for directory in (path for path in directories if path is not None):
+            for depth in ("", "*/"):
+                for hidden in directory.glob(f"{depth}{HIDDEN_PREFIX}*"):
+                    if hidden not in waiting:
+                        _delete(hidden)
 
     def _forget_later(self, name: str, hidden: Path | None) -> None:
         with self._lock:

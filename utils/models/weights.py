@@ -15,6 +15,8 @@ LONGEST_HEADER = 100 * 2**20  # the safetensors format allows no more
 # Masks and rotation tables that older checkpoints keep among the weights; nobody trained them.
 NOT_TRAINED = re.compile(r"\.(attn|attention)(\.attention)?\.(masked_)?bias$|rotary_emb\.inv_freq$")
 
+SIDE_FILES = ("config.json", "tokenizer.json", "adapter.json")
+
 FileVersion = tuple[Path, int, int]  # path, time of last change in ns, size in bytes
 
 
@@ -52,6 +54,33 @@ def count_parameters(folder: Path) -> int | None:
         return None
 
 
+def file_versions(folder: Path) -> tuple[FileVersion, ...]:
+    """What tells that a model's files have changed: each file it is read from, with its size and time of change."""
+    paths = [*_weight_files(folder), *(folder / name for name in SIDE_FILES)]
+    return tuple(_version(path) for path in paths if path.is_file())
+
+
+def weight_names(folder: Path) -> set[str]:
+    """Names of a folder's trained weights. Raises: OSError, ValueError for files that cannot be read."""
+    return {
+        name
+        for path, _, _ in _versions(folder)
+        for name in _header(path)
+        if name != "__metadata__" and not NOT_TRAINED.search(name)
+    }
+
+
+def layers_in_weights(folder: Path, block_path: str) -> int | None:
+    """How many layers a folder's weights have; None where their names do not tell, as in older checkpoints.
+
+    Args: block_path: where a block stands, such as `model.layers[{layer}]`. Raises: as `weight_names`.
+    """
+    before, _, after = block_path.partition("[{layer}]")
+    block = re.compile(rf"(?:^|\.){re.escape(before.rpartition('.')[2])}\.(\d+){re.escape(after)}\.")
+    numbers = {int(found[1]) for name in weight_names(folder) if (found := block.search(name))}
+    return max(numbers) + 1 if numbers else None
+
+
 def bytes_on_disk(folder: Path) -> int:
     """Size of all files in a model's folder."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
@@ -62,9 +91,12 @@ def _weight_files(folder: Path) -> list[Path]:
 
 
 def _versions(folder: Path) -> Iterator[FileVersion]:
-    for path in _weight_files(folder):
-        status = path.stat()
-        yield path, status.st_mtime_ns, status.st_size
+    yield from map(_version, _weight_files(folder))
+
+
+def _version(path: Path) -> FileVersion:
+    status = path.stat()
+    return path, status.st_mtime_ns, status.st_size
 
 
 @lru_cache(maxsize=64)

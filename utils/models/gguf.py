@@ -1,0 +1,147 @@
+"""GGUF files, in which models are distributed with few bits a weight, turned into safetensors of 16.
+
+    python -m utils.models.gguf weights.gguf folder
+
+does the work. `convert` runs it as a process of its own: it takes a minute and a gigabyte or two, can be stopped at any
+moment, and gives all of its memory back. Reading a GGUF file runs no code of its owner.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from utils.errors import UserError
+from utils.settings import PROJECT_ROOT
+
+LOG = logging.getLogger(__name__)
+STEPS = ("Reading the file", "Turning its weights into safetensors", "Writing its vocabulary")
+SHARES = (0.0, 0.55, 0.75)  # of the time that is gone when a step begins, as measured for SmolLM2 and Gemma 3
+STEP_FILE, REFUSAL_FILE = ".step", ".refusal"
+POLL_S = 0.2
+
+
+@dataclass(frozen=True)
+class Quantisation:
+    """How the weights of a file are stored. bits: about how many for each of them, after the file's own name for it."""
+
+    name: str
+    bits: int
+
+
+def read_quantisation(weights: Path) -> Quantisation:
+    """What a GGUF file says about itself. Raises UserError for one that cannot be read."""
+    from gguf import GGUFReader, LlamaFileType  # takes a second, and only those who fetch a model need it
+
+    try:
+        fields = GGUFReader(weights).fields
+        kind = LlamaFileType(fields["general.file_type"].contents()).name.removeprefix("MOSTLY_")
+    except Exception as error:
+        raise _damaged(weights) from error
+    digits = re.search(r"\d+", kind)
+    return Quantisation(kind.removeprefix("ALL_"), int(digits[0]) if digits else 16)
+
+
+def convert(weights: Path, folder: Path, progress: Any) -> None:
+    """Write config, tokenizer and half-precision safetensors of a GGUF file into an existing, empty folder.
+
+    Args: progress: called several times a second with the share that is done and the step; what it raises ends the
+    work. Raises: UserError for a file that is damaged, or of a family that Headlight cannot read.
+    """
+    command = [sys.executable, "-m", "utils.models.gguf", str(weights.resolve()), str(folder.resolve())]
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(command, cwd=PROJECT_ROOT, stdout=log, stderr=log)
+        try:
+            while process.poll() is None:
+                step = _read_number(folder / STEP_FILE)
+                progress(SHARES[step], STEPS[step])
+                time.sleep(POLL_S)
+        finally:
+            process.kill()
+            process.wait()
+        if process.returncode:
+            log.seek(0)
+            LOG.warning("Could not convert %s: %s", weights.name, log.read()[-4000:].decode(errors="replace"))
+            raise _refusal(weights, folder)
+    (folder / STEP_FILE).unlink(missing_ok=True)
+
+
+def _read_number(path: Path) -> int:
+    try:
+        return int(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return 0
+
+
+def _refusal(weights: Path, folder: Path) -> UserError:
+    try:
+        sentence, hint = (folder / REFUSAL_FILE).read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        return _damaged(weights)
+    return UserError(sentence, hint, status=503)
+
+
+def _damaged(weights: Path) -> UserError:
+    return UserError(
+        f"{weights.name} is damaged, or no GGUF file of a model that can be read.",
+        "Copy or download it again.",
+        status=503,
+    )
+
+
+def _convert_here(weights: Path, folder: Path) -> None:
+    """As `convert`, in this process. Raises: whatever gguf and transformers raise; UserError for an unknown family."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from utils.model_config import family_of
+
+    begin = _Steps(folder)
+    begin(0)
+    source: dict[str, Any] = {"gguf_file": weights.name, "local_files_only": True, "trust_remote_code": False}
+    read: Any = AutoModelForCausalLM.from_pretrained(weights.parent, dtype=torch.float32, **source)
+    family_of(read.config)
+    begin(1)
+    del read.config.quantization_config  # transformers saves no model that says it is quantised
+    with torch.device("meta"):
+        written = type(read)(read.config)
+    written.load_state_dict({name: tensor.half() for name, tensor in read.state_dict().items()}, assign=True)
+    written.tie_weights()
+    if not all(torch.isfinite(tensor).all() for tensor in written.state_dict().values()):
+        raise ValueError("a weight is too large for half precision")
+    written.config.dtype = torch.float16
+    written.save_pretrained(folder)
+    begin(2)
+    AutoTokenizer.from_pretrained(weights.parent, **source).save_pretrained(folder)
+
+
+class _Steps:
+    """Tells the process that waits which step begins."""
+
+    def __init__(self, folder: Path):
+        self._file = folder / STEP_FILE
+
+    def __call__(self, step: int) -> None:
+        self._file.write_text(str(step), encoding="utf-8")
+
+
+def main() -> int:
+    """Convert the file that the command line names. Returns 1, with a refusal for the caller, where it cannot."""
+    weights, folder = Path(sys.argv[1]), Path(sys.argv[2])
+    try:
+        _convert_here(weights, folder)
+    except UserError as error:
+        (folder / REFUSAL_FILE).write_text(f"{error.sentence}\n{error.hint}", encoding="utf-8")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
