@@ -19,9 +19,13 @@ COPY components components
 COPY utils utils
 COPY scripts scripts
 COPY models models
+# A real model, so that a class without a network has one; --build-arg MODEL="" leaves it out.
+ARG MODEL="HuggingFaceTB/SmolLM2-135M-Instruct"
+RUN test -z "$MODEL" || (HEADLIGHT_DATA_DIR=/tmp/fetched python scripts/fetch_model.py --model "$MODEL" \
+    && mv /tmp/fetched/models/* models/ && rm -r /tmp/fetched)
 
 USER 10001
-# Catalogues of models that were analyzed here; mount a volume to keep them.
+# Models that were fetched here, and catalogues of those that were analyzed; mount a volume to keep them.
 VOLUME /srv/headlight/data
 EXPOSE 8050
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \

@@ -14,15 +14,19 @@ OLDEST := ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_CBWR=COMPATIB
 
 .PHONY: run serve test processors lint browser analyze benchmark calibrate clean
 
+# A model is fetched once; where that cannot be done, Headlight goes on with those that came with it.
 run: $(RUNTIME)
+	@$(BIN)/python scripts/fetch_model.py --optional
 	$(BIN)/python app.py
 
 # The same for many users: one process, so that the model is loaded once, and several threads.
 serve: $(RUNTIME)
+	@$(BIN)/python scripts/fetch_model.py --optional
 	$(BIN)/gunicorn --workers 1 --threads 16 --timeout 120 --limit-request-line 8190 \
 		--bind $${HOST:-127.0.0.1}:$${PORT:-8050} "app:create_server()"
 
 test: $(TESTING) browser lint
+	@$(BIN)/python scripts/fetch_model.py --optional
 	$(BIN)/python -m pytest --headless $(PYTEST_ARGS)
 
 # The tests of numbers as other processors would do them: fewer instructions, one thread and two, one after another.
@@ -57,8 +61,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(RUNTIME): requirements.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
-	@touch $@
+	@$(BIN)/python scripts/start.py --only-set-up
 
 $(TESTING): requirements.txt requirements-dev.txt requirements-analysis.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements-dev.txt -r requirements-analysis.txt
