@@ -56,9 +56,14 @@ def _settle_terms(model: str, settings: Settings, accepts_terms: bool) -> None:
         return
     text = terms_of(model, settings)
     print(text)
-    if not accepts_terms and not (sys.stdin.isatty() and input(f"Do you accept the {terms}? (yes/no) ") == "yes"):
+    if not accepts_terms and not (_is_asked() and input(f"Do you accept the {terms}? (yes/no) ").strip() == "yes"):
         raise UserError(f"The {terms} were not accepted.", "Read them, then run this again with --accept-terms.")
     accept_terms(model, text, settings)
+
+
+def _is_asked() -> bool:
+    """Whether a person sits there who can answer."""
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -35,16 +35,14 @@ def require_local_model_dir(name: str, settings: Settings) -> Path:
 
 
 def fetch_model(name: str, settings: Settings, progress: Progress = no_progress) -> Path:
-    """Bring a model here from the first source that can. Raises as `find_model_dir`: the last source's refusal."""
-    refusal = not_here(name, settings)
-    for source, _ in offers(name, settings):
-        try:
-            return source.fetch(name, progress)
-        except UserError as error:
-            refusal = error
-            if error.status != 503:  # it was refused, not out of reach
-                break
-    raise refusal
+    """Bring a model here from the first source that offers it, and from no other: each has other weights of it.
+
+    Raises: as `find_model_dir`.
+    """
+    first = next(offers(name, settings), None)
+    if first is None:
+        raise not_here(name, settings)
+    return first[0].fetch(name, progress)
 
 
 def local_model_dir(name: str, settings: Settings) -> Path | None:

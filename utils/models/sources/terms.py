@@ -71,7 +71,7 @@ class _Words(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if not self._silent_depth:
-            self._parts.append(" ".join(data.split()) + " " if data.strip() else " ")
+            self._parts.append(data.replace("\n", " "))
 
     def lines(self) -> list[str]:
         """Paragraphs without empty ones."""
