@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
+from typing import Any
 
 import pytest
 from selenium.webdriver.chrome.options import Options
@@ -44,6 +46,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
             if missing:
                 item.add_marker(pytest.mark.skip(reason="Chromium or chromedriver is not installed"))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """The run's last lines say how many tests were skipped because a model is not here: those checked nothing."""
+    skipped = [report for report in terminalreporter.stats.get("skipped", []) if "NOT HERE" in str(report.longrepr)]
+    if skipped:
+        terminalreporter.section("models that are not here", sep="-")
+        terminalreporter.write_line(f"{len(skipped)} tests were skipped because their model is not here:")
+        for reason, number in Counter(str(report.longrepr[2]) for report in skipped).items():
+            terminalreporter.write_line(f"  {number} × {reason.removeprefix('Skipped: ')}")
 
 
 @pytest.fixture
