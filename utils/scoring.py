@@ -13,8 +13,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from utils.measures.attention_to import excess_over_chance
-from utils.measures.measure import MIN_TOKENS, Evidence, Measure, Reading, RoleScores, RowSums
+from utils.measures.measure import (
+    MIN_TOKENS,
+    Evidence,
+    Measure,
+    Reading,
+    RoleScores,
+    RowSums,
+    excess_over_chance,
+)
 from utils.roles import ROLES
 
 ROW_SUM_TOLERANCE = 1e-3

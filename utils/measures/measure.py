@@ -15,7 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
 
 import numpy as np
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 MIN_TOKENS = 3
 ROUNDING = 1e-6  # what float32 patterns may cost a score: at its limit a head is active
 TokenPart = Literal["query", "key", "both", "evidence"]
+Figure = TypeVar("Figure", float, np.ndarray)
 
 
 class Need(Enum):
@@ -112,6 +113,16 @@ class RoleScores:
     chance: float | None = None
     excess: np.ndarray | None = None
     peak: np.ndarray | None = None
+
+
+def excess_over_chance(score: Figure, chance: float) -> Figure:
+    """(score - chance) / (1 - chance): 0 for an even head, 1 for an ideal one, negative below chance."""
+    return (score - chance) / (1 - chance)
+
+
+def to_score(excess: Figure, chance: float) -> Figure:
+    """Where an excess stands on the score axis: chance + excess * (1 - chance)."""
+    return chance + excess * (1 - chance)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from utils.catalogue.building import roles_of_heads
 from utils.heads import HeadId, Shape
-from utils.measures.attention_to import excess_over_chance
-from utils.measures.measure import RoleScores
+from utils.measures.measure import RoleScores, excess_over_chance
 from utils.roles import OTHER
 from utils.toy.pair import INDUCTION
 
