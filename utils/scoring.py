@@ -13,15 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from utils.measures.measure import (
-    MIN_TOKENS,
-    Evidence,
-    Measure,
-    Reading,
-    RoleScores,
-    RowSums,
-    excess_over_chance,
-)
+from utils.measures.measure import MIN_TOKENS, Evidence, Measure, Reading, RoleScores, RowSums
 from utils.roles import ROLES
 
 ROW_SUM_TOLERANCE = 1e-3
@@ -87,16 +79,14 @@ class _Total:
 
     def scores(self) -> RoleScores:
         """Sums over all rows, divided by their number; NaN scores without a row."""
-        sums, has_chance = self.sums, self.measure.has_chance
+        sums = self.sums
         if sums is None or sums.n_rows == 0:
             nothing = np.full(self.axes, np.nan)
-            return RoleScores(0, nothing, excess=nothing if has_chance else None)
+            return RoleScores(0, nothing, excess=nothing if self.measure.has_chance else None)
         score = np.clip(sums.shares / sums.n_rows, 0.0, 1.0)
         peak = None if sums.peaks is None else np.clip(sums.peaks / sums.n_rows, 0.0, 1.0)
-        if not has_chance:
-            return RoleScores(sums.n_rows, score, peak=peak)
-        chance = float(sums.chance / sums.n_rows)
-        return RoleScores(sums.n_rows, score, chance, excess_over_chance(score, chance), peak)
+        chance = float(sums.chance / sums.n_rows) if self.measure.has_chance else None
+        return RoleScores.of(sums.n_rows, score, chance, peak)
 
 
 class ScorePool:

@@ -114,6 +114,13 @@ class RoleScores:
     excess: np.ndarray | None = None
     peak: np.ndarray | None = None
 
+    @classmethod
+    def of(
+        cls, n_rows: int, score: np.ndarray, chance: float | None = None, peak: np.ndarray | None = None
+    ) -> RoleScores:
+        """With the excess that follows from score and chance."""
+        return cls(n_rows, score, chance, None if chance is None else excess_over_chance(score, chance), peak)
+
 
 def excess_over_chance(score: Figure, chance: float) -> Figure:
     """(score - chance) / (1 - chance): 0 for an even head, 1 for an ideal one, negative below chance."""
