@@ -74,7 +74,7 @@ class Analysis:
 def analyze(forward: ForwardPass, catalogue: ModelCatalogue | None) -> Analysis:
     """Score every head for every role on one forward pass, decide, and find what stands out."""
     scored = score_of(forward)
-    decisions = decide(scored, catalogue) if scored is not None else {}
+    decisions = decide(scored, catalogue)
     return Analysis(
         forward=forward,
         roles=summarise_roles(forward, catalogue, scored, decisions),

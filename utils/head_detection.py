@@ -78,7 +78,7 @@ def get_active_head_summary(activation_data: ActivationData, model_name: str) ->
     """
     catalogue = known_catalogues(Settings.from_environment()).get(model_name)
     scored = score_of(activation_data)
-    decisions = decide(scored, catalogue) if scored is not None else {}
+    decisions = decide(scored, catalogue)
     roles = summarise_roles(activation_data, catalogue, scored, decisions)
     return summary_json(roles, summarise_other(catalogue, scored))
 

@@ -142,7 +142,7 @@ def count_active(
     (reading,) = read_sequences(engine, [np.array(ids, dtype=np.int64)])
     prompt = _Prompt(tokens, reading)
     scored = score_of(prompt)
-    decisions = decide(scored, catalogue) if scored is not None else {}
+    decisions = decide(scored, catalogue)
     summary = summarise_roles(prompt, catalogue, scored, decisions)
     progress(TextRead(len(ids), tuple(role for role in ROLES if catalogue.heads_of(role))))
     return {key: (role.n_active, len(role.heads)) for key, role in summary.items()}
