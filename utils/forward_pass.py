@@ -65,11 +65,11 @@ class ForwardPass:
 
     @property
     def n_layers(self) -> int:
-        return int(self.patterns.shape[0])
+        return self.shape.n_layers
 
     @property
     def n_heads(self) -> int:
-        return int(self.patterns.shape[1])
+        return self.shape.n_heads
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from utils.reasons import NOT_ANALYZED, few_rows_caution, no_heads_reason, numbe
 from utils.roles import OTHER, ROLES, Role
 from utils.scoring import ScoredText, as_ids, check_patterns, evidence_for, score_text
 from utils.settings import Settings
-from utils.summary import HeadEntry, OtherHead, OtherSummary, RoleSummary, Status
+from utils.summary import HeadEntry, OtherHead, OtherSummary, RoleSummary, Status, strongest_entry
 from utils.tokens import Token
 
 MAX_EVIDENCE = 12
@@ -206,8 +206,9 @@ def _reason(
         return no_heads_reason(role, catalogue.shape.n_all)
     if status == "not_applicable":
         return role.measure.why_grey(role, data.tokens)
-    if status == "below_usual" and scored is not None:
-        return _why_below(role, max(heads, key=lambda head: head.activation_score), data, scored)
+    strongest = strongest_entry(heads)
+    if status == "below_usual" and scored is not None and strongest is not None:
+        return _why_below(role, strongest, data, scored)
     return ""
 
 
