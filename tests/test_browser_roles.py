@@ -14,6 +14,7 @@ from app import create_app
 from components.prompt_bar import EXAMPLES
 from tests.fake_service import MISSING_MODEL, MODEL, PLAIN, REPEATING
 from utils.demonstration import demonstrate
+from utils.example_texts import DEFAULT_PROMPT
 from utils.service import Headlight
 from utils.settings import Settings
 
@@ -139,7 +140,7 @@ def test_a_link_to_a_layer_that_does_not_exist_says_so_and_leads_on(real_page):
 
 def test_the_first_load_shows_the_default_prompt_analysed(page):
     page.open()
-    assert page.prompt() == "The cat sat on the mat. The cat sat on the"
+    assert page.prompt() == DEFAULT_PROMPT
     assert page.text_of("#headline").endswith("on your text.")
     assert page.errors() == []
 

@@ -10,7 +10,7 @@ import plotly.utils
 import pytest
 
 from components import evidence_sentence, predictions, role_help, token_strip
-from components.address import DEFAULT_PROMPT, Question, fix_href, head_href, heads_href, roles_href
+from components.address import Question, fix_href, head_href, heads_href, roles_href
 from components.chip import said_twice, shortened
 from components.lamp import lamp
 from components.numbers import percent
@@ -23,6 +23,7 @@ from components.token_chip import token_chip
 from tests.fake_service import MODEL, OTHER_MODEL, PLAIN, REPEATING, FakeHeadlight
 from utils.demonstration import MAX_ARCS, demonstrate
 from utils.errors import Fix
+from utils.example_texts import DEFAULT_PROMPT
 from utils.heads import HeadId
 from utils.roles import ROLES
 from utils.summary import HeadEntry, strongest_entry

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from utils.errors import Fix, Notice, UserError
+from utils.example_texts import DEFAULT_PROMPT
 from utils.heads import Shape
 from utils.measures.measure import Need, Reading
 from utils.models.loader import LoadedModel
@@ -106,10 +107,11 @@ def encode_prompt(loaded: LoadedModel, prompt: str, max_tokens: int) -> EncodedP
     """Ids of a prompt, with the model's start mark exactly once; see `run_forward_pass`."""
     text, notices = _readable_text(prompt)
     if not text.strip():
+        own = loaded.adapter.prompts if loaded.adapter is not None else ()
         raise UserError(
             "Type something to read.",
             "A sentence said twice lights the most heads.",
-            fix=Fix("Use an example", prompt="The cat sat on the mat. The cat sat on the mat."),
+            fix=Fix("Use an example", prompt=next(iter(own), DEFAULT_PROMPT)),
         )
     if loaded.adapter is not None:
         loaded.adapter.check_prompt(text)
