@@ -10,6 +10,7 @@ from transformers import AutoTokenizer
 from components.address import TOY_PROMPT
 from components.prompt_bar import EXAMPLES
 from utils.catalogue.file import load_catalogues
+from utils.catalogue.suggestions import candidates
 from utils.cut_words import cut_words
 from utils.example_texts import DEFAULT_PROMPT
 from utils.models.adapter import read_adapter
@@ -68,3 +69,15 @@ def test_on_the_opening_text_every_job_that_tells_something_lights_up_and_the_gu
 def test_the_model_that_the_pages_open_on_shows_three_jobs_that_tell_something(service):
     analysis = service.analyze(service.settings.default_model, DEFAULT_PROMPT)
     assert sum(analysis.roles[key].status == "active" for key in INFORMATIVE) >= 3
+
+
+@pytest.mark.parametrize("name", OF_TEXT)
+def test_a_suggested_prompt_holds_a_cut_word_only_where_no_whole_one_lights_as_many(name, service):
+    for role, category in load_catalogues()[name].categories.items():
+        chosen = [prompt.text for prompt in category.suggested_prompts]
+        for prompt in category.suggested_prompts:
+            if not cut_in(name, prompt.text):
+                continue
+            others = [c.text for c in candidates()[role] if c.text not in chosen and not cut_in(name, c.text)]
+            lit = {text: service.analyze(name, text).roles[role].n_active for text in others}
+            assert {text: n for text, n in lit.items() if n >= prompt.lights} == {}, (role, prompt.text)
