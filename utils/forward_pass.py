@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from utils.byte_pieces import notices_about, places_left_out
 from utils.errors import Fix, Notice, UserError
 from utils.example_texts import DEFAULT_PROMPT
 from utils.heads import Shape
@@ -35,7 +36,8 @@ class ForwardPass:
 
     Args: prompt: the text that was read, after cutting. tokens: one for each position; a start mark is entry 0.
     patterns: [layer, head, query_pos, key_pos], float32, read-only, causal, rows sum to 1.
-    predictions: the most likely next tokens, likeliest first. notices: what was changed about the text.
+    predictions: the most likely next tokens, likeliest first. notices: what was changed about the text, and what the
+    model cannot read of it.
     head_values: what each head hands on, [layer, head, position, d_head], float32; None unless some role needs it.
     """
 
@@ -54,7 +56,8 @@ class ForwardPass:
     @property
     def reading(self) -> Reading:
         """What the roles' measures see of it."""
-        return Reading(np.array(self.token_ids, dtype=np.int64), self.patterns, self.head_values)
+        ids = np.array(self.token_ids, dtype=np.int64)
+        return Reading(ids, self.patterns, self.head_values, places_left_out(self.tokens))
 
     @property
     def has_start_mark(self) -> bool:
@@ -100,7 +103,8 @@ def run_forward_pass(loaded: LoadedModel, prompt: str, max_tokens: int) -> Forwa
     patterns.setflags(write=False)
     values = None if capture.head_values is None else capture.head_values[0].numpy()
     predictions = _most_likely(loaded, capture.logits[0, -1])
-    return ForwardPass(loaded.name, encoded.text, tokens, patterns, predictions, encoded.notices, values)
+    notices = (*encoded.notices, *notices_about(tokens))
+    return ForwardPass(loaded.name, encoded.text, tokens, patterns, predictions, notices, values)
 
 
 def encode_prompt(loaded: LoadedModel, prompt: str, max_tokens: int) -> EncodedPrompt:

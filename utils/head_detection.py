@@ -17,7 +17,7 @@ from utils.catalogue.schema import CataloguedHead, ModelCatalogue
 from utils.catalogue.store import known_catalogues
 from utils.heads import HeadId
 from utils.measures.measure import Decision, HeadFigures, Reading
-from utils.reasons import NOT_ANALYZED, few_rows_caution, no_heads_reason, number_word, too_short_reason
+from utils.reasons import NOT_ANALYZED, ONLY_UNREAD, few_rows_caution, no_heads_reason, number_word, too_short_reason
 from utils.roles import OTHER, ROLES, Role
 from utils.scoring import ScoredText, as_ids, check_patterns, evidence_for, score_text
 from utils.settings import Settings
@@ -204,6 +204,8 @@ def _reason(
         return NOT_ANALYZED
     if status == "no_heads":
         return no_heads_reason(role, catalogue.shape.n_all)
+    if status == "not_applicable" and scored is not None and scored.evidence[role.key].is_unread:
+        return ONLY_UNREAD
     if status == "not_applicable":
         return role.measure.why_grey(role, data.tokens)
     strongest = strongest_entry(heads)

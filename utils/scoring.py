@@ -32,6 +32,12 @@ def evidence_for(role_key: str, tokens: Sequence[Hashable] | np.ndarray) -> Evid
     return ROLES[role_key].measure.evidence(as_ids(tokens))
 
 
+def evidence_in(role_key: str, reading: Reading) -> Evidence:
+    """The same for a text that was read: without the rows at places that are no evidence."""
+    evidence = evidence_for(role_key, reading.token_ids)
+    return evidence if reading.left_out is None else evidence.without(reading.left_out)
+
+
 def check_patterns(patterns: np.ndarray, n_tokens: int) -> None:
     """Raises ValueError, saying what was wrong, unless patterns are causal, sum to 1 by row, and fit the tokens."""
     if patterns.ndim < 2 or patterns.shape[-2:] != (n_tokens, n_tokens):
@@ -63,7 +69,7 @@ def score_text(reading: Reading) -> ScoredText:
     Roles that need more than the reading has are left out.
     """
     keys = [key for key, role in ROLES.items() if role.measure.needs <= reading.has]
-    evidence = {key: evidence_for(key, reading.token_ids) for key in keys}
+    evidence = {key: evidence_in(key, reading) for key in keys}
     pool = ScorePool(keys)
     pool.add_judged(reading, evidence)
     return ScoredText(reading, evidence, pool.result())
@@ -99,7 +105,7 @@ class ScorePool:
         """Add what all heads [layer, head] do on one text for some roles (all of the pool by default)."""
         check_patterns(reading.patterns, len(reading.token_ids))
         keys = self._totals if roles is None else roles
-        self.add_judged(reading, {key: evidence_for(key, reading.token_ids) for key in keys})
+        self.add_judged(reading, {key: evidence_in(key, reading) for key in keys})
 
     def add_judged(self, reading: Reading, evidence: Mapping[str, Evidence]) -> None:
         """The same for checked patterns and evidence at hand, for the roles that `evidence` names."""

@@ -58,7 +58,7 @@ class Token:
     Args: id: its number in the model's vocabulary. text: as decoded, a leading space kept (" cat"), empty for the
     start mark; a part of a split character has its label here. label: text with nothing invisible ("·cat", "⏎").
     word: label without leading spaces ("cat"), never empty. is_start: the start mark, which nobody typed. broken: the
-    characters of which it holds only a part, each once; empty for a token of whole characters.
+    parts of characters in it, as the label shows them ("😀①"); empty for a token of whole characters.
     """
 
     id: int
@@ -115,7 +115,7 @@ def _named_token(token_id: int, parts: list[_Part], is_end: bool) -> Token:
     label = _visible(parts)
     n_leading_spaces = len(text) - len(text.lstrip(" "))
     word = label[n_leading_spaces:] or label or "⟨empty⟩"
-    broken = tuple(dict.fromkeys(part.text for part in parts if part.total != 1))
+    broken = tuple(_visible_part(part, is_first=False) for part in parts if part.total != 1)
     return Token(token_id, text, label or "⟨empty⟩", word, broken=broken)
 
 

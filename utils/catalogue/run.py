@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import datetime
 import platform
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
 from utils.activity import decide
+from utils.byte_pieces import places_left_out
 from utils.catalogue.building import (
     build_catalogue,
     describe_inputs,
@@ -120,9 +121,12 @@ def measure_catalogue(
 def score_model(
     engine: PatternEngine, inputs: CatalogueInputs, progress: Progress, batch_bytes: int | None = None
 ) -> dict[str, RoleScores]:
-    """Every head's scores for every role on the catalogue's inputs."""
+    """Every head's scores for every role on the catalogue's inputs; sentences are judged as any other text."""
     repeated = read_sequences(engine, inputs.repeated, batch_bytes)
-    sentences = read_sequences(engine, inputs.sentences, batch_bytes)
+    sentences = (
+        as_text(reading, tokens_from_ids(engine.loaded.tokenizer, reading.token_ids.tolist()))
+        for reading in read_sequences(engine, inputs.sentences, batch_bytes)
+    )
     return measure_roles(
         repeated, sentences, lambda pool, read: progress(TextRead(len(read.token_ids), roles_found(pool)))
     )
@@ -142,12 +146,17 @@ def count_active(
     tokens = _tokens_of(engine.loaded, max_tokens, text)
     ids = [token.id for token in tokens]
     (reading,) = read_sequences(engine, [np.array(ids, dtype=np.int64)])
-    prompt = _Prompt(tokens, reading)
+    prompt = _Prompt(tokens, as_text(reading, tokens))
     scored = score_of(prompt)
     decisions = decide(scored, catalogue)
     summary = summarise_roles(prompt, catalogue, scored, decisions)
     progress(TextRead(len(ids), tuple(role for role in ROLES if catalogue.heads_of(role))))
     return {key: (role.n_active, len(role.heads)) for key, role in summary.items()}
+
+
+def as_text(reading: Reading, tokens: Sequence[Token]) -> Reading:
+    """What was read, as that of a text: some places of it may be no evidence."""
+    return replace(reading, left_out=places_left_out(tokens))
 
 
 def reads_whole_words(loaded: LoadedModel, max_tokens: int, text: str) -> bool:
