@@ -39,6 +39,7 @@ class ForwardPass:
     predictions: the most likely next tokens, likeliest first. notices: what was changed about the text, and what the
     model cannot read of it.
     head_values: what each head hands on, [layer, head, position, d_head], float32; None unless some role needs it.
+    n_vocabulary: how many different tokens the model knows.
     """
 
     model_name: str
@@ -48,6 +49,7 @@ class ForwardPass:
     predictions: tuple[Prediction, ...]
     notices: tuple[Notice, ...]
     head_values: np.ndarray | None = None
+    n_vocabulary: int = 0
 
     @property
     def token_ids(self) -> tuple[int, ...]:
@@ -104,7 +106,8 @@ def run_forward_pass(loaded: LoadedModel, prompt: str, max_tokens: int) -> Forwa
     values = None if capture.head_values is None else capture.head_values[0].numpy()
     predictions = _most_likely(loaded, capture.logits[0, -1])
     notices = (*encoded.notices, *notices_about(tokens))
-    return ForwardPass(loaded.name, encoded.text, tokens, patterns, predictions, notices, values)
+    size = len(loaded.tokenizer)
+    return ForwardPass(loaded.name, encoded.text, tokens, patterns, predictions, notices, values, size)
 
 
 def encode_prompt(loaded: LoadedModel, prompt: str, max_tokens: int) -> EncodedPrompt:
