@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlencode
 
+from utils.example_texts import DEFAULT_PROMPT
+
 if TYPE_CHECKING:
     from utils.errors import Fix
 
-DEFAULT_PROMPT = "The cat sat on the mat. The cat sat on the"
 TOY_PROMPT = "The old king lost his ring in the river. The old king lost his ring in the"  # shows the toy page's title
 CIRCUITS_PATH, TOY_PATH = "/circuits", "/circuits/toy"
 MODELS_PATH = "/models"

@@ -11,20 +11,21 @@ from typing import TYPE_CHECKING, Any
 import dash_bootstrap_components as dbc
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, dcc, html
 
-from components.address import DEFAULT_PROMPT, TOY_PROMPT
+from components.address import TOY_PROMPT
 from components.address import Ids as AddressIds
 from components.lamp import sign
 from components.markup import aria, data
+from utils.example_texts import DEFAULT_PROMPT
 
 if TYPE_CHECKING:
     from utils.analysis import Analysis
 
 EXAMPLES = (
-    ("Said twice", "The cat sat on the mat. The cat sat on the"),
+    ("Said twice", DEFAULT_PROMPT),
     ("The old king", TOY_PROMPT),
     ("Two friends", "When Mary and John went to the shop, John gave the apple to"),
-    ("Words without sense", "pearl lamp frog stone pearl lamp frog stone pearl lamp"),
-    ("Nothing repeats", "A lonely sailor watched dark clouds gather over his boat"),
+    ("Words without sense", "king lamp horse stone king lamp horse stone king lamp"),
+    ("Nothing repeats", "A lonely farmer watched dark clouds gather over his boat"),
     ("The house that Jack built", "This is the house that Jack built. This is the cat that lived in the house that"),
     ("A shopping list", "My list: milk bread eggs butter milk bread eggs"),
 )

@@ -41,7 +41,11 @@ WORDS = {
 
 def word_help(key: str, text: str, question: Question) -> list[Component]:
     """The word as `text`, and its explanation, which opens on a press and closes with Escape or a press elsewhere."""
-    word = WORDS[key]
+    return explained(key, text, WORDS[key], question)
+
+
+def explained(key: str, text: str, word: Word, question: Question) -> list[Component]:
+    """The same for a text that has an explanation of its own. Args: key: no other on the page has it."""
     more = dcc.Link("More in Learn", href=learn_href(question.model, question.prompt, word.lesson))
     return [
         html.Button(text, id=f"word-{key}", type="button", className="word"),

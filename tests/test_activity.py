@@ -5,10 +5,10 @@ import pytest
 
 from scripts.calibrate import LENGTHS, active_share, random_patterns, text_with_one_repeat
 from tests.patterns import even_pattern, ideal_pattern, score_heads
-from utils.measures.attention_to import MIN_EXCESS, active_from, excess_over_chance, to_score
+from utils.measures.attention_to import MIN_EXCESS, active_from
 from utils.measures.evenness import is_even
 from utils.measures.luck import luck_limit
-from utils.measures.measure import Reading, RoleScores
+from utils.measures.measure import Reading, RoleScores, excess_over_chance, to_score
 from utils.roles import ROLES, compared_roles
 from utils.scoring import evidence_for, score_text
 

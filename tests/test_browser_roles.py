@@ -14,6 +14,7 @@ from app import create_app
 from components.prompt_bar import EXAMPLES
 from tests.fake_service import MISSING_MODEL, MODEL, PLAIN, REPEATING
 from utils.demonstration import demonstrate
+from utils.example_texts import DEFAULT_PROMPT
 from utils.service import Headlight
 from utils.settings import Settings
 
@@ -139,7 +140,7 @@ def test_a_link_to_a_layer_that_does_not_exist_says_so_and_leads_on(real_page):
 
 def test_the_first_load_shows_the_default_prompt_analysed(page):
     page.open()
-    assert page.prompt() == "The cat sat on the mat. The cat sat on the"
+    assert page.prompt() == DEFAULT_PROMPT
     assert page.text_of("#headline").endswith("on your text.")
     assert page.errors() == []
 
@@ -396,6 +397,30 @@ def test_a_word_explains_itself_and_escape_closes_that(page):
     page.driver.switch_to.active_element.send_keys(Keys.ESCAPE)
     page.until(lambda: page.find_all(".popover") == [])
     assert page.run("return document.activeElement.id") == "word-head"
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_cut_word_explains_itself_by_keyboard_and_on_a_narrow_touch_screen(real_page, width):
+    real_page.resize(width)
+    real_page.driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": width <= 600})
+    real_page.open(prompt="The cat sat on the mat. The cat sat on the")
+    button = real_page.find("#word-cut")
+    assert button.text == "Why is my word cut?"
+    assert width > 600 or button.size["height"] >= 44
+    button.send_keys(Keys.ENTER)
+    real_page.until(lambda: "“mat” is read as m | at." in real_page.text_of(".popover"))
+    box = real_page.find(".popover").rect
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= width
+    real_page.driver.switch_to.active_element.send_keys(Keys.ESCAPE)
+    real_page.until(lambda: real_page.find_all(".popover") == [])
+    real_page.find(f"{real_page.card('current_token')} button").click()
+    real_page.until(lambda: "Current token" in real_page.text_of("#stage-title"))
+    real_page.find("#word-cut").click()
+    real_page.until(lambda: "4,096 pieces" in real_page.text_of(".popover"))
+    real_page.open()
+    assert real_page.find_all("#word-cut") == []
+    assert real_page.errors() == []
 
 
 def test_nothing_comes_from_another_host(page):

@@ -14,7 +14,7 @@ from dash import no_update
 
 from app import create_app
 from components import circuits_tabs
-from components.address import CIRCUITS_PATH, DEFAULT_PROMPT, Question, circuits_href, toy_href
+from components.address import CIRCUITS_PATH, Question, circuits_href, toy_href
 from components.circuits import (
     circuit_average,
     circuit_close_up,
@@ -35,6 +35,7 @@ from tests.test_components_frame import ask, open_page
 from tests.test_components_heads import nodes, text_of, with_class
 from utils.circuits.readers import best_named_pair
 from utils.errors import UserError
+from utils.example_texts import DEFAULT_PROMPT
 from utils.heads import HeadId
 
 
@@ -367,7 +368,7 @@ class TestPathTest:
         answer = path_experiment.answer(service, search_for(PLAIN, test="1"))
         assert "This text cannot show it: an induction head needs a token it has seen before" in text_of(answer)
         link = next(node for node in nodes(answer) if node["props"].get("id") == "path-test-example")
-        assert "The+cat+sat" in link["props"]["href"]
+        assert "The+girl+found" in link["props"]["href"]
 
     def test_without_a_named_reader_there_is_nothing_to_watch(self, service, monkeypatch):
         monkeypatch.setattr(service, "catalogue", lambda _model: None)
@@ -398,7 +399,7 @@ class TestPage:
 
     def test_the_toy_has_its_own_example_and_keeps_a_text_that_was_typed(self):
         assert "The+old+king" in toy_href(MODEL, DEFAULT_PROMPT)
-        assert "The+cat" in circuits_href(MODEL, DEFAULT_PROMPT)
+        assert "The+girl" in circuits_href(MODEL, DEFAULT_PROMPT)
         assert "my+own" in toy_href(MODEL, "my own")
 
     def test_a_page_that_takes_long_waits_with_a_line(self, service, monkeypatch):

@@ -9,8 +9,8 @@ import numpy as np
 import plotly.utils
 import pytest
 
-from components import evidence_sentence, predictions, role_help, token_strip
-from components.address import DEFAULT_PROMPT, Question, fix_href, head_href, heads_href, roles_href
+from components import cut_word_help, evidence_sentence, predictions, role_help, token_strip
+from components.address import Question, fix_href, head_href, heads_href, roles_href
 from components.chip import said_twice, shortened
 from components.lamp import lamp
 from components.numbers import percent
@@ -23,6 +23,7 @@ from components.token_chip import token_chip
 from tests.fake_service import MODEL, OTHER_MODEL, PLAIN, REPEATING, FakeHeadlight
 from utils.demonstration import MAX_ARCS, demonstrate
 from utils.errors import Fix
+from utils.example_texts import DEFAULT_PROMPT
 from utils.heads import HeadId
 from utils.roles import ROLES
 from utils.summary import HeadEntry, strongest_entry
@@ -246,6 +247,41 @@ class TestStage:
     def test_every_role_can_be_staged_on_every_text(self, role, prompt):
         for model in (MODEL, OTHER_MODEL):
             assert words(stage.layout(view_of(prompt, model), role))
+
+
+class TestCutWords:
+    def staged(self, *texts: str, n_vocabulary: int = 0):
+        """The stage on a text of these tokens, whatever the fake service would make of it."""
+        view = view_of("x " * len(texts))
+        tokens = tuple(Token(at, text, text.replace(" ", "·"), text.strip()) for at, text in enumerate(texts))
+        forward = replace(view.analysis.forward, tokens=tokens, n_vocabulary=n_vocabulary)
+        return cut_word_help.layout(forward, view.question)
+
+    def test_a_text_of_whole_words_asks_nothing(self):
+        assert self.staged("The", " cat", " sat", ".") == []
+        assert every(stage.layout(view_of(REPEATING), "induction"), "cut-help") == []
+
+    def test_a_cut_word_is_named_with_its_pieces_and_the_reason(self):
+        said = words(self.staged("The", " m", "at", n_vocabulary=4096))
+        assert said.startswith(
+            "Why is my word cut?“mat” is read as m | at. This model has a vocabulary of 4,096 pieces"
+        )
+        assert "frequent words are one piece" in said
+        assert said.endswith("More in Learn")
+
+    def test_many_cut_words_are_counted_and_pieces_that_nobody_counted_are_not(self):
+        said = words(self.staged("H", "ello", " m", "at", " fro", "g", " sail", "or", " pe", "arl"))
+        assert said.startswith("Why are my words cut?“Hello” is read as H | ello; “mat” is read as m | at; “frog” is")
+        assert "fro | g, and 2 more. This model has a vocabulary of pieces, learnt" in said
+
+    def test_it_stands_beside_the_strip(self, repeating, monkeypatch):
+        tokens = (*repeating.analysis.forward.tokens[:-1], Token(7, "the", "the", "the"))
+        view = replace(
+            repeating, analysis=replace(repeating.analysis, forward=replace(repeating.analysis.forward, tokens=tokens))
+        )
+        strip, help_line = stage.layout(view, "induction")[0].children[1:3]
+        assert strip.id == token_strip.Ids.strip
+        assert help_line.className == "cut-help"
 
 
 class TestStrip:

@@ -36,7 +36,7 @@ def test_tokens_and_patterns_have_one_entry_for_each_position(with_start, text):
     assert forward.patterns.shape == (3, 4, len(forward.tokens), len(forward.tokens))
     assert forward.patterns.dtype == np.float32
     assert forward.prompt == text
-    assert forward.notices == ()
+    assert [notice.sentence[:21] for notice in forward.notices] == ["This model has no tok"] * (not text.isascii())
 
 
 @pytest.mark.parametrize("text", ["The cat", "<|endoftext|>", "<|endoftext|> The cat", "The <|endoftext|>"])
@@ -117,7 +117,10 @@ def test_half_characters_and_nul_are_left_out_with_a_notice(without_start):
 
 def test_two_halves_that_meet_are_one_character(without_start):
     forward = run_forward_pass(without_start, "a\ud83d\ude00", 60)
-    assert (forward.prompt, forward.notices) == ("a😀", ())
+    assert forward.prompt == "a😀"
+    assert [notice.sentence for notice in forward.notices] == [
+        "This model has no token for “😀”. It reads it as 4 byte pieces."
+    ]
 
 
 def test_weights_that_give_no_attention_are_refused(tmp_path):

@@ -49,7 +49,7 @@ CATALOGUE = catalogue_of(ideal_heads(TEXT), TEXT)
 
 def summarised(seen, catalogue):
     scored = score_of(seen)
-    return summarise_roles(seen, catalogue, scored, decide(scored, catalogue) if scored else {})
+    return summarise_roles(seen, catalogue, scored, decide(scored, catalogue))
 
 
 def summary_of(text, **kwargs):

@@ -8,10 +8,16 @@ from utils.catalogue.suggestions import Candidate, candidates, choose_suggestion
 from utils.roles import ROLES
 
 
-def choose(counts: dict[str, int], candidates: list[Candidate], of: int = 3):
-    """The choice for one role, where each text lights as many of its heads as `counts` says."""
+def choose(counts: dict[str, int], candidates: list[Candidate], of: int = 3, cut: tuple[str, ...] = ()):
+    """The choice for one role, where each text lights as many of its heads as `counts` says.
+
+    Args: cut: the texts that hold a word of several tokens.
+    """
     chosen = choose_suggestions(
-        lambda text: {"induction": (counts[text], of)}, ["induction"], {"induction": candidates}
+        lambda text: {"induction": (counts[text], of)},
+        ["induction"],
+        {"induction": candidates},
+        is_whole=lambda text: text not in cut,
     )
     return chosen["induction"]
 
@@ -25,6 +31,15 @@ def test_on_ties_prose_goes_before_lists_and_then_the_shortest():
     candidates = [Candidate("x", is_prose=False), Candidate("a long one"), Candidate("short")]
     chosen = choose({"x": 2, "a long one": 2, "short": 2}, candidates)
     assert [prompt.text for prompt in chosen] == ["short", "a long one", "x"]
+
+
+def test_on_ties_a_text_in_whole_words_goes_before_one_with_cut_words_be_it_prose_or_not():
+    candidates = [Candidate("cut prose"), Candidate("whole list", is_prose=False), Candidate("whole prose, longer")]
+    counts = {"cut prose": 2, "whole list": 2, "whole prose, longer": 2}
+    chosen = [prompt.text for prompt in choose(counts, candidates, cut=("cut prose",))]
+    assert chosen == ["whole prose, longer", "whole list", "cut prose"]
+    chosen = [prompt.text for prompt in choose(counts | {"cut prose": 3}, candidates, cut=("cut prose",))]
+    assert chosen[0] == "cut prose"
 
 
 def test_a_list_that_lights_more_beats_prose():
@@ -43,7 +58,7 @@ def test_each_text_is_measured_once_for_all_roles():
         calls[text] += 1
         return dict.fromkeys(ROLES, (1, 1))
 
-    choose_suggestions(measure, list(ROLES), candidates())
+    choose_suggestions(measure, list(ROLES), candidates(), is_whole=lambda _text: True)
     assert set(calls.values()) == {1}
 
 

@@ -64,6 +64,12 @@ def test_english_is_refused_with_an_example_of_notes(service):
     assert service.analyze(TUNES, refused.value.fix.prompt).roles["induction"].status == "active"
 
 
+def test_no_text_at_all_is_refused_with_an_example_of_notes_too(service):
+    with pytest.raises(UserError) as refused:
+        service.analyze(TUNES, " ")
+    assert service.analyze(TUNES, refused.value.fix.prompt).roles["induction"].status == "active"
+
+
 def test_a_student_who_comes_with_english_gets_notes_with_one_press(dash_duo, service):
     pages = HeadsPages(dash_duo, create_app(service))
     pages.open("/", model=TUNES, prompt="The cat sat on the mat.")

@@ -15,11 +15,14 @@ if TYPE_CHECKING:
     from utils.scoring import ScoredText
 
 
-def decide(scored: ScoredText, catalogue: ModelCatalogue | None) -> Mapping[str, Decision]:
+def decide(scored: ScoredText | None, catalogue: ModelCatalogue | None) -> Mapping[str, Decision]:
     """For every role that the text has evidence for, which heads do it: thresholds, usual levels, active or not.
 
-    Without a catalogue no head has a usual level, and the threshold is that of a head that nobody knows.
+    Without a catalogue no head has a usual level, and the threshold is that of a head that nobody knows. Nothing is
+    decided on a text that is too short to be scored (None).
     """
+    if scored is None:
+        return {}
     return {
         key: ROLES[key].measure.decide(live, scored.evidence[key], catalogue.usual(key) if catalogue else None)
         for key, live in scored.roles.items()

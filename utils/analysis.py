@@ -14,7 +14,7 @@ from utils.errors import Notice
 from utils.forward_pass import ForwardPass
 from utils.head_detection import score_of, summarise_other, summarise_roles, summary_json
 from utils.heads import HeadId, Shape
-from utils.measures.measure import Decision, Evidence, Look, RoleScores
+from utils.measures.measure import Decision, Evidence, LeftOut, Look, RoleScores
 from utils.scoring import ScoredText
 from utils.summary import OtherSummary, RoleSummary, StandingOut, Unexplained
 
@@ -74,7 +74,7 @@ class Analysis:
 def analyze(forward: ForwardPass, catalogue: ModelCatalogue | None) -> Analysis:
     """Score every head for every role on one forward pass, decide, and find what stands out."""
     scored = score_of(forward)
-    decisions = decide(scored, catalogue) if scored is not None else {}
+    decisions = decide(scored, catalogue)
     return Analysis(
         forward=forward,
         roles=summarise_roles(forward, catalogue, scored, decisions),
@@ -82,7 +82,7 @@ def analyze(forward: ForwardPass, catalogue: ModelCatalogue | None) -> Analysis:
         scored=scored,
         decisions=decisions,
         right_now=strongest_heads(scored.roles, catalogue) if scored is not None else (),
-        unexplained=unexplained_heads(forward.patterns, scored.evidence.values()) if scored is not None else (),
+        unexplained=_unexplained(scored) if scored is not None else (),
     )
 
 
@@ -104,17 +104,25 @@ def strongest_heads(live: Mapping[str, RoleScores], catalogue: ModelCatalogue | 
     return tuple(standing_out(head) for head in Shape(*best.shape).ranked(best)[:MAX_RIGHT_NOW])
 
 
-def unexplained_heads(patterns: np.ndarray, evidences: Iterable[Evidence]) -> tuple[Unexplained, ...]:
+def _unexplained(scored: ScoredText) -> tuple[Unexplained, ...]:
+    return unexplained_heads(scored.reading.patterns, scored.evidence.values(), scored.reading.left_out)
+
+
+def unexplained_heads(
+    patterns: np.ndarray, evidences: Iterable[Evidence], left_out: LeftOut | None = None
+) -> tuple[Unexplained, ...]:
     """Heads with a strong look (30 % or more) that no role predicts, strongest first, at most six.
 
     Looks at the first token, at the previous one and at itself are never surprising, whether or not they are evidence;
-    so rows 0 and 1, which see no other, are left out.
+    so rows 0 and 1, which see no other, are left out. Nor is what a head does at places that are no evidence.
     """
     n = patterns.shape[-1]
     predicted = np.eye(n, dtype=bool) | np.eye(n, k=-1, dtype=bool)
     predicted[:, 0] = True
     for evidence in evidences:
         predicted |= evidence.targets
+    if left_out is not None:
+        predicted |= left_out.queries[:, None] | left_out.keys
     surprising = np.where(predicted, 0, patterns).reshape(*patterns.shape[:2], -1)
     cell = surprising.argmax(axis=-1)
     weight = np.take_along_axis(surprising, cell[..., None], axis=-1)[..., 0]

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from utils.byte_pieces import notices_about, places_left_out
 from utils.errors import Fix, Notice, UserError
+from utils.example_texts import DEFAULT_PROMPT
 from utils.heads import Shape
 from utils.measures.measure import Need, Reading
 from utils.models.loader import LoadedModel
@@ -34,8 +36,10 @@ class ForwardPass:
 
     Args: prompt: the text that was read, after cutting. tokens: one for each position; a start mark is entry 0.
     patterns: [layer, head, query_pos, key_pos], float32, read-only, causal, rows sum to 1.
-    predictions: the most likely next tokens, likeliest first. notices: what was changed about the text.
+    predictions: the most likely next tokens, likeliest first. notices: what was changed about the text, and what the
+    model cannot read of it.
     head_values: what each head hands on, [layer, head, position, d_head], float32; None unless some role needs it.
+    n_vocabulary: how many different tokens the model knows.
     """
 
     model_name: str
@@ -45,6 +49,7 @@ class ForwardPass:
     predictions: tuple[Prediction, ...]
     notices: tuple[Notice, ...]
     head_values: np.ndarray | None = None
+    n_vocabulary: int = 0
 
     @property
     def token_ids(self) -> tuple[int, ...]:
@@ -53,7 +58,8 @@ class ForwardPass:
     @property
     def reading(self) -> Reading:
         """What the roles' measures see of it."""
-        return Reading(np.array(self.token_ids, dtype=np.int64), self.patterns, self.head_values)
+        ids = np.array(self.token_ids, dtype=np.int64)
+        return Reading(ids, self.patterns, self.head_values, places_left_out(self.tokens))
 
     @property
     def has_start_mark(self) -> bool:
@@ -65,11 +71,11 @@ class ForwardPass:
 
     @property
     def n_layers(self) -> int:
-        return int(self.patterns.shape[0])
+        return self.shape.n_layers
 
     @property
     def n_heads(self) -> int:
-        return int(self.patterns.shape[1])
+        return self.shape.n_heads
 
 
 @dataclass(frozen=True)
@@ -99,17 +105,20 @@ def run_forward_pass(loaded: LoadedModel, prompt: str, max_tokens: int) -> Forwa
     patterns.setflags(write=False)
     values = None if capture.head_values is None else capture.head_values[0].numpy()
     predictions = _most_likely(loaded, capture.logits[0, -1])
-    return ForwardPass(loaded.name, encoded.text, tokens, patterns, predictions, encoded.notices, values)
+    notices = (*encoded.notices, *notices_about(tokens))
+    size = len(loaded.tokenizer)
+    return ForwardPass(loaded.name, encoded.text, tokens, patterns, predictions, notices, values, size)
 
 
 def encode_prompt(loaded: LoadedModel, prompt: str, max_tokens: int) -> EncodedPrompt:
     """Ids of a prompt, with the model's start mark exactly once; see `run_forward_pass`."""
     text, notices = _readable_text(prompt)
     if not text.strip():
+        own = loaded.adapter.prompts if loaded.adapter is not None else ()
         raise UserError(
             "Type something to read.",
             "A sentence said twice lights the most heads.",
-            fix=Fix("Use an example", prompt="The cat sat on the mat. The cat sat on the mat."),
+            fix=Fix("Use an example", prompt=next(iter(own), DEFAULT_PROMPT)),
         )
     if loaded.adapter is not None:
         loaded.adapter.check_prompt(text)

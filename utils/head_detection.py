@@ -17,11 +17,11 @@ from utils.catalogue.schema import CataloguedHead, ModelCatalogue
 from utils.catalogue.store import known_catalogues
 from utils.heads import HeadId
 from utils.measures.measure import Decision, HeadFigures, Reading
-from utils.reasons import NOT_ANALYZED, few_rows_caution, no_heads_reason, number_word, too_short_reason
+from utils.reasons import NOT_ANALYZED, ONLY_UNREAD, few_rows_caution, no_heads_reason, number_word, too_short_reason
 from utils.roles import OTHER, ROLES, Role
 from utils.scoring import ScoredText, as_ids, check_patterns, evidence_for, score_text
 from utils.settings import Settings
-from utils.summary import HeadEntry, OtherHead, OtherSummary, RoleSummary, Status
+from utils.summary import HeadEntry, OtherHead, OtherSummary, RoleSummary, Status, strongest_entry
 from utils.tokens import Token
 
 MAX_EVIDENCE = 12
@@ -78,7 +78,7 @@ def get_active_head_summary(activation_data: ActivationData, model_name: str) ->
     """
     catalogue = known_catalogues(Settings.from_environment()).get(model_name)
     scored = score_of(activation_data)
-    decisions = decide(scored, catalogue) if scored is not None else {}
+    decisions = decide(scored, catalogue)
     roles = summarise_roles(activation_data, catalogue, scored, decisions)
     return summary_json(roles, summarise_other(catalogue, scored))
 
@@ -204,10 +204,13 @@ def _reason(
         return NOT_ANALYZED
     if status == "no_heads":
         return no_heads_reason(role, catalogue.shape.n_all)
+    if status == "not_applicable" and scored is not None and scored.evidence[role.key].is_unread:
+        return ONLY_UNREAD
     if status == "not_applicable":
         return role.measure.why_grey(role, data.tokens)
-    if status == "below_usual" and scored is not None:
-        return _why_below(role, max(heads, key=lambda head: head.activation_score), data, scored)
+    strongest = strongest_entry(heads)
+    if status == "below_usual" and scored is not None and strongest is not None:
+        return _why_below(role, strongest, data, scored)
     return ""
 
 

@@ -23,6 +23,7 @@ FEW_ROWS = 2
 RESTS_FROM = 0.3  # of a head's attention, from which it is said to go to one place
 TOO_SHORT_TO_TELL = "This text is too short to tell. Add a few words."
 AMBIGUOUS_REPEATS = "Tokens come again here, but in no place that could tell this job from another one."
+ONLY_UNREAD = "Every place that could tell holds parts of a character, and what heads do there tells nothing."
 NOT_ANALYZED = "This model has no catalogue yet. Analyze it once to see which of its heads do this job."
 
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from utils.measures.attention_to import excess_over_chance
 from utils.measures.measure import MIN_TOKENS, Evidence, Measure, Reading, RoleScores, RowSums
 from utils.roles import ROLES
 
@@ -31,6 +30,12 @@ def as_ids(tokens: Sequence[Hashable] | np.ndarray) -> np.ndarray:
 def evidence_for(role_key: str, tokens: Sequence[Hashable] | np.ndarray) -> Evidence:
     """The evidence rows of a role on one text. Raises: KeyError for a key that is not a role."""
     return ROLES[role_key].measure.evidence(as_ids(tokens))
+
+
+def evidence_in(role_key: str, reading: Reading) -> Evidence:
+    """The same for a text that was read: without the rows at places that are no evidence."""
+    evidence = evidence_for(role_key, reading.token_ids)
+    return evidence if reading.left_out is None else evidence.without(reading.left_out)
 
 
 def check_patterns(patterns: np.ndarray, n_tokens: int) -> None:
@@ -64,7 +69,7 @@ def score_text(reading: Reading) -> ScoredText:
     Roles that need more than the reading has are left out.
     """
     keys = [key for key, role in ROLES.items() if role.measure.needs <= reading.has]
-    evidence = {key: evidence_for(key, reading.token_ids) for key in keys}
+    evidence = {key: evidence_in(key, reading) for key in keys}
     pool = ScorePool(keys)
     pool.add_judged(reading, evidence)
     return ScoredText(reading, evidence, pool.result())
@@ -80,16 +85,14 @@ class _Total:
 
     def scores(self) -> RoleScores:
         """Sums over all rows, divided by their number; NaN scores without a row."""
-        sums, has_chance = self.sums, self.measure.has_chance
+        sums = self.sums
         if sums is None or sums.n_rows == 0:
             nothing = np.full(self.axes, np.nan)
-            return RoleScores(0, nothing, excess=nothing if has_chance else None)
+            return RoleScores(0, nothing, excess=nothing if self.measure.has_chance else None)
         score = np.clip(sums.shares / sums.n_rows, 0.0, 1.0)
         peak = None if sums.peaks is None else np.clip(sums.peaks / sums.n_rows, 0.0, 1.0)
-        if not has_chance:
-            return RoleScores(sums.n_rows, score, peak=peak)
-        chance = float(sums.chance / sums.n_rows)
-        return RoleScores(sums.n_rows, score, chance, excess_over_chance(score, chance), peak)
+        chance = float(sums.chance / sums.n_rows) if self.measure.has_chance else None
+        return RoleScores.of(sums.n_rows, score, chance, peak)
 
 
 class ScorePool:
@@ -102,7 +105,7 @@ class ScorePool:
         """Add what all heads [layer, head] do on one text for some roles (all of the pool by default)."""
         check_patterns(reading.patterns, len(reading.token_ids))
         keys = self._totals if roles is None else roles
-        self.add_judged(reading, {key: evidence_for(key, reading.token_ids) for key in keys})
+        self.add_judged(reading, {key: evidence_in(key, reading) for key in keys})
 
     def add_judged(self, reading: Reading, evidence: Mapping[str, Evidence]) -> None:
         """The same for checked patterns and evidence at hand, for the roles that `evidence` names."""

@@ -57,7 +57,8 @@ class Token:
 
     Args: id: its number in the model's vocabulary. text: as decoded, a leading space kept (" cat"), empty for the
     start mark; a part of a split character has its label here. label: text with nothing invisible ("·cat", "⏎").
-    word: label without leading spaces ("cat"), never empty. is_start: the start mark, which nobody typed.
+    word: label without leading spaces ("cat"), never empty. is_start: the start mark, which nobody typed. broken: the
+    parts of characters in it, as the label shows them ("😀①"); empty for a token of whole characters.
     """
 
     id: int
@@ -65,6 +66,7 @@ class Token:
     label: str
     word: str
     is_start: bool = False
+    broken: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,9 @@ def _named_token(token_id: int, parts: list[_Part], is_end: bool) -> Token:
         return Token(token_id, text, END_LABEL, END_LABEL)
     label = _visible(parts)
     n_leading_spaces = len(text) - len(text.lstrip(" "))
-    return Token(token_id, text, label or "⟨empty⟩", label[n_leading_spaces:] or label or "⟨empty⟩")
+    word = label[n_leading_spaces:] or label or "⟨empty⟩"
+    broken = tuple(_visible_part(part, is_first=False) for part in parts if part.total != 1)
+    return Token(token_id, text, label or "⟨empty⟩", word, broken=broken)
 
 
 def _plain(part: _Part) -> str:

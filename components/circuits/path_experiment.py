@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from dash import Dash, Input, Output, dcc, html
 
 from components import messages
-from components.address import DEFAULT_PROMPT, Question, models_href
+from components.address import Question, models_href
 from components.circuits.circuits_view import CircuitsView, circuits_view, role_name
 from components.circuits.path_outcome import outcome
 from components.lamp import sign
 from components.markup import aria
 from utils.errors import UserError
+from utils.example_texts import DEFAULT_PROMPT
 from utils.experiments.path_experiment import no_evidence, path_experiment
 
 if TYPE_CHECKING:

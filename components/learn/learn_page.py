@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from dash import Dash, dcc, html
 
-from components.address import DEFAULT_PROMPT, Question, roles_href, toy_href
+from components.address import Question, roles_href, toy_href
 from components.chip import prompt_chip, suggestion_chip
 from components.lamp import lamp, sign
 from components.learn import learn_strip
@@ -18,6 +18,7 @@ from components.markup import aria
 from components.numbers import in_words
 from components.role_help import TEXT_DIR, role_text
 from components.score_bar import score_bar
+from utils.example_texts import DEFAULT_PROMPT
 from utils.roles import INDUCTION_CIRCUIT, ROLES, SHOWCASE
 
 if TYPE_CHECKING:

@@ -26,6 +26,10 @@ LOOK_ALIKES = (
     "A grey lamp is not a fault. These heads wait for the same token to come again. Here only a word does, and "
     "spelled in another way it is another token."
 )
+PARTS_OF_CHARACTERS = (
+    "A grey lamp is not a fault. This model has no tokens for some characters of this text and reads their bytes. "
+    "What heads do there tells nothing about a job."
+)
 TOO_SHORT = "A head shows its job by where it looks back, and here is hardly anything to look back at. Add a few words."
 NO_CATALOGUE = "The heads of this model were not analysed yet, so nobody knows which of them does which job."
 
@@ -52,6 +56,8 @@ def lead(analysis: Analysis, has_catalogue: bool) -> str:
         return NO_CATALOGUE
     if is_too_short(analysis):
         return TOO_SHORT
+    if any(evidence.is_unread for evidence in analysis.evidence.values()):
+        return PARTS_OF_CHARACTERS
     if not waiting_for_repetition(analysis):
         return WHAT_TOKENS_ARE
     if _repeats(analysis):
@@ -69,8 +75,13 @@ def waiting_for_repetition(analysis: Analysis) -> list[str]:
     return [
         key
         for key, summary in analysis.roles.items()
-        if ROLES[key].requires_repetition and summary.status == "not_applicable"
+        if ROLES[key].requires_repetition and summary.status == "not_applicable" and not _is_unread(analysis, key)
     ]
+
+
+def _is_unread(analysis: Analysis, role: str) -> bool:
+    """Whether all that could show a role stands at parts of characters."""
+    return role in analysis.evidence and analysis.evidence[role].is_unread
 
 
 def _repeats(analysis: Analysis) -> bool:

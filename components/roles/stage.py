@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dash import html
 
-from components import evidence_sentence, predictions, token_strip
+from components import cut_word_help, evidence_sentence, predictions, token_strip
 from components.chip import prompt_chip, say_it_twice_chip
 from components.lamp import lamp
 from components.markup import aria
@@ -40,6 +40,7 @@ def layout(view: RolesView, role: str) -> list[Component]:
                 className="stage-head",
             ),
             token_strip.layout(analysis.forward.tokens, shown),
+            *cut_word_help.layout(analysis.forward, view.question),
             *_words(view, role, shown),
         ],
         className="stage-role",

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import datetime
 import platform
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
 from utils.activity import decide
+from utils.byte_pieces import places_left_out
 from utils.catalogue.building import (
     build_catalogue,
     describe_inputs,
@@ -30,6 +31,7 @@ from utils.catalogue.engines import PatternEngine, library_versions, read_sequen
 from utils.catalogue.inputs import CatalogueInputs, make_inputs, varied_texts
 from utils.catalogue.schema import ModelCatalogue, Provenance
 from utils.catalogue.suggestions import Candidate, candidates, choose_suggestions
+from utils.cut_words import cut_words
 from utils.forward_pass import encode_prompt
 from utils.head_detection import score_of, summarise_roles
 from utils.measures.measure import Reading, RoleScores
@@ -112,15 +114,19 @@ def measure_catalogue(
     provenance = describe_run(engine, weights, texts.inputs, scores, max_difference)
     catalogue = build_catalogue(engine.loaded.name, scores, provenance)
     measure = partial(count_active, engine, catalogue, max_tokens, progress)
-    return with_suggestions(catalogue, choose_suggestions(measure, list(ROLES), texts.candidates))
+    is_whole = partial(reads_whole_words, engine.loaded, max_tokens)
+    return with_suggestions(catalogue, choose_suggestions(measure, list(ROLES), texts.candidates, is_whole))
 
 
 def score_model(
     engine: PatternEngine, inputs: CatalogueInputs, progress: Progress, batch_bytes: int | None = None
 ) -> dict[str, RoleScores]:
-    """Every head's scores for every role on the catalogue's inputs."""
+    """Every head's scores for every role on the catalogue's inputs; sentences are judged as any other text."""
     repeated = read_sequences(engine, inputs.repeated, batch_bytes)
-    sentences = read_sequences(engine, inputs.sentences, batch_bytes)
+    sentences = (
+        as_text(reading, tokens_from_ids(engine.loaded.tokenizer, reading.token_ids.tolist()))
+        for reading in read_sequences(engine, inputs.sentences, batch_bytes)
+    )
     return measure_roles(
         repeated, sentences, lambda pool, read: progress(TextRead(len(read.token_ids), roles_found(pool)))
     )
@@ -137,15 +143,30 @@ def count_active(
 ) -> dict[str, tuple[int, int]]:
     """Put one text to the model: for every role, how many heads of its card the live decision calls active, of how
     many."""
-    ids = encode_prompt(engine.loaded, text, max_tokens).ids
-    tokens = tokens_from_ids(engine.loaded.tokenizer, ids, has_start_mark=bool(engine.loaded.start_ids))
+    tokens = _tokens_of(engine.loaded, max_tokens, text)
+    ids = [token.id for token in tokens]
     (reading,) = read_sequences(engine, [np.array(ids, dtype=np.int64)])
-    prompt = _Prompt(tokens, reading)
+    prompt = _Prompt(tokens, as_text(reading, tokens))
     scored = score_of(prompt)
-    decisions = decide(scored, catalogue) if scored is not None else {}
+    decisions = decide(scored, catalogue)
     summary = summarise_roles(prompt, catalogue, scored, decisions)
     progress(TextRead(len(ids), tuple(role for role in ROLES if catalogue.heads_of(role))))
     return {key: (role.n_active, len(role.heads)) for key, role in summary.items()}
+
+
+def as_text(reading: Reading, tokens: Sequence[Token]) -> Reading:
+    """What was read, as that of a text: some places of it may be no evidence."""
+    return replace(reading, left_out=places_left_out(tokens))
+
+
+def reads_whole_words(loaded: LoadedModel, max_tokens: int, text: str) -> bool:
+    """Whether every word of a text is one token of the model."""
+    return not cut_words(_tokens_of(loaded, max_tokens, text))
+
+
+def _tokens_of(loaded: LoadedModel, max_tokens: int, text: str) -> tuple[Token, ...]:
+    ids = encode_prompt(loaded, text, max_tokens).ids
+    return tokens_from_ids(loaded.tokenizer, ids, has_start_mark=bool(loaded.start_ids))
 
 
 def describe_run(

@@ -1,8 +1,10 @@
 """Prompts that light a role: candidates, and the choice among them by measurement.
 
 A suggestion promises "lights 3 of 3 heads", so each candidate is put to the model and judged by the live decision;
-the choice is by what came out. Candidates are plain English in small words, so that they read well and stay short
-for any model. Repetition roles get texts in which tokens return: prose first, then word lists.
+the choice is by what came out. Of texts that light as many, those are taken that the model reads in whole words:
+whoever sees a first induction head should not have to wonder about half words. Candidates are plain English in small
+words, so that they read well and stay short for any model. Repetition roles get texts in which tokens return: prose
+first, then word lists.
 """
 
 from __future__ import annotations
@@ -97,12 +99,15 @@ def choose_suggestions(
     measure: Callable[[str], Lights],
     roles: Sequence[str],
     candidates: Mapping[str, Sequence[Candidate]],
+    is_whole: Callable[[str], bool],
     per_role: int = SUGGESTIONS_PER_ROLE,
 ) -> dict[str, list[SuggestedPrompt]]:
-    """The prompts that light the most of each role's heads, best first; ties go to prose, then to the shortest.
+    """The prompts that light the most of each role's heads, best first; ties go to texts in whole words, then to prose,
+    then to the shortest.
 
     Args: measure: puts a text to the model and counts, with the live decision, the active heads of every role;
-    called once per text. A role that no candidate lights gets an empty list: nothing is promised.
+    called once per text. is_whole: whether every word of a text is one token of the model. A role that no candidate
+    lights gets an empty list: nothing is promised.
     """
     measured: dict[str, Lights] = {}
 
@@ -111,11 +116,15 @@ def choose_suggestions(
             measured[text] = measure(text)
         return measured[text]
 
-    return {role: _best(role, candidates[role], lights_on)[:per_role] for role in roles}
+    return {role: _best(role, candidates[role], lights_on, is_whole)[:per_role] for role in roles}
 
 
-def _best(role: str, candidates: Sequence[Candidate], lights_on: Callable[[str], Lights]) -> list[SuggestedPrompt]:
+def _best(
+    role: str, candidates: Sequence[Candidate], lights_on: Callable[[str], Lights], is_whole: Callable[[str], bool]
+) -> list[SuggestedPrompt]:
     counted = [(candidate, *lights_on(candidate.text)[role]) for candidate in candidates]
     lit = [entry for entry in counted if entry[1] > 0]
-    lit.sort(key=lambda entry: (-entry[1], not entry[0].is_prose, len(entry[0].text)))
+    lit.sort(
+        key=lambda entry: (-entry[1], not is_whole(entry[0].text), not entry[0].is_prose, len(entry[0].text)),
+    )
     return [SuggestedPrompt(text=candidate.text, lights=lights, of=of) for candidate, lights, of in lit]

@@ -9,6 +9,7 @@ from types import MappingProxyType
 import numpy as np
 import torch
 
+from utils.byte_pieces import places_left_out
 from utils.errors import Notice
 from utils.experiments.controls import HeadSet
 from utils.experiments.questions import Method
@@ -17,6 +18,7 @@ from utils.measures.measure import MIN_TOKENS, Reading
 from utils.models.loader import LoadedModel
 from utils.pyvene_engine import ablate_heads
 from utils.scoring import score_text
+from utils.tokens import tokens_from_ids
 
 PATTERN_BYTES = 64 * 2**20
 
@@ -68,11 +70,15 @@ def measure_later_patterns(
     """All heads' patterns on a text with some heads off. Args: as `switch_off.switch_off`, for the whole text."""
     patterns = _patterns(loaded, ids, [(), heads, *draws], replacement)
     before = next(patterns)
+    left_out = places_left_out(tokens_from_ids(loaded.tokenizer, ids))
+
+    def scores(seen: np.ndarray) -> Mapping[str, np.ndarray]:
+        return _scores(Reading(np.array(ids, dtype=np.int64), seen, left_out=left_out))
+
     after, *controls = (
-        PatternChange(off, _moved(before, now), _scores(now, ids))
-        for off, now in zip([heads, *draws], patterns, strict=True)
+        PatternChange(off, _moved(before, now), scores(now)) for off, now in zip([heads, *draws], patterns, strict=True)
     )
-    return LaterPatterns(method, _scores(before, ids), after, tuple(controls))
+    return LaterPatterns(method, scores(before), after, tuple(controls))
 
 
 def _patterns(
@@ -92,8 +98,8 @@ def _moved(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     return np.abs(after - before).sum(axis=-1).mean(axis=-1) / 2
 
 
-def _scores(patterns: np.ndarray, ids: Sequence[int]) -> Mapping[str, np.ndarray]:
-    if len(ids) < MIN_TOKENS:
+def _scores(reading: Reading) -> Mapping[str, np.ndarray]:
+    if len(reading.token_ids) < MIN_TOKENS:
         return MappingProxyType({})
-    roles = score_text(Reading(np.array(ids, dtype=np.int64), patterns)).roles
+    roles = score_text(reading).roles
     return MappingProxyType({role: scores.score for role, scores in roles.items()})

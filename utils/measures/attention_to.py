@@ -36,6 +36,7 @@ from utils.measures.measure import (
     Reading,
     RoleScores,
     RowSums,
+    to_score,
 )
 
 if TYPE_CHECKING:
@@ -171,13 +172,3 @@ def active_from(evidence: Evidence, catalogued_excess: np.ndarray | float) -> np
     """
     floor = max(MIN_EXCESS, luck_limit(evidence))
     return np.maximum(floor, USUAL_SHARE * np.asarray(catalogued_excess))
-
-
-def to_score(excess: np.ndarray, chance: float) -> np.ndarray:
-    """Where an excess stands on the score axis: chance + excess * (1 - chance)."""
-    return chance + excess * (1 - chance)
-
-
-def excess_over_chance(score: np.ndarray, chance: float) -> np.ndarray:
-    """(score - chance) / (1 - chance): 0 for an even head, 1 for an ideal one, negative below chance."""
-    return (score - chance) / (1 - chance)

@@ -51,14 +51,20 @@ class Evenness(Measure):
         return Evidence.every_row(len(token_ids))
 
     def row_shares(self, reading: Reading, evidence: Evidence) -> np.ndarray:
-        return normalised_entropy(reading.patterns)
+        return np.take(normalised_entropy(reading.patterns), evidence.rows - 1, axis=-1)
 
     @classmethod
     def sum_rows(cls, reading: Reading, asked: Mapping[str, tuple[Measure, Evidence]]) -> Mapping[str, RowSums]:
-        """Score and peak of every row; the same for all roles, since the measure has no choice."""
-        entropy = normalised_entropy(reading.patterns).sum(axis=-1, dtype=np.float64)
-        peaks = row_peaks(reading.patterns).sum(axis=-1, dtype=np.float64)
-        return {key: RowSums(len(evidence.rows), entropy, peaks=peaks) for key, (_, evidence) in asked.items()}
+        """Score and peak of every evidence row."""
+        entropy, peaks = normalised_entropy(reading.patterns), row_peaks(reading.patterns)
+
+        def summed(shares: np.ndarray, evidence: Evidence) -> np.ndarray:
+            return np.take(shares, evidence.rows - 1, axis=-1).sum(axis=-1, dtype=np.float64)
+
+        return {
+            key: RowSums(len(evidence.rows), summed(entropy, evidence), peaks=summed(peaks, evidence))
+            for key, (_, evidence) in asked.items()
+        }
 
     def holds(self, scores: RoleScores) -> np.ndarray:
         return is_even(scores.score, scores.peak)
@@ -72,11 +78,12 @@ class Evenness(Measure):
 
     def strongest_looks(self, reading: Reading, evidence: Evidence, most: int) -> tuple[Look, ...]:
         """The most even row, with its largest weight."""
-        return (_most_even(reading.patterns, 1),)
+        return (_most_even(reading.patterns, evidence.rows),)
 
     def focus(self, reading: Reading, evidence: Evidence, looks: Sequence[Look]) -> Look:
         """The most even row in the second half of the text: the later, the more there was to choose."""
-        return _most_even(reading.patterns, max(1, len(reading.token_ids) // 2))
+        late = evidence.rows[evidence.rows >= len(reading.token_ids) // 2]
+        return _most_even(reading.patterns, late if len(late) else evidence.rows)
 
     def arcs(self, reading: Reading, focus: Look, looks: Sequence[Look], most: int) -> tuple[Look, ...]:
         """All that the focused row sees."""
@@ -94,7 +101,8 @@ class Evenness(Measure):
         return [EvidenceRow(*row) for row in zip(evidence.rows.tolist(), shares.tolist(), strict=True)]
 
     def yardsticks(self, reading: Reading, chance: float | None) -> tuple[tuple[str, float | None], ...]:
-        peak = float(row_peaks(reading.patterns).mean())
+        peaks = row_peaks(reading.patterns)
+        peak = float((peaks if reading.left_out is None else peaks[~reading.left_out.queries[1:]]).mean())
         return (
             (f"An even head has 1.00; diffuse from {MIN_SCORE:.2f}", None),
             (f"Largest weight above even, at most {MAX_PEAK:.2f}", peak),
@@ -135,8 +143,8 @@ def row_peaks(patterns: np.ndarray) -> np.ndarray:
     return (patterns[..., 1:, :].max(axis=-1) - even) / (1 - even)
 
 
-def _most_even(pattern: np.ndarray, start: int) -> Look:
-    """The most even row of one head from a row on, at the key it gives most. Args: start: 1 or more."""
-    query_pos = start + int(normalised_entropy(pattern)[start - 1 :].argmax())
+def _most_even(pattern: np.ndarray, rows: np.ndarray) -> Look:
+    """The most even of some rows of one head, at the key it gives most. Args: rows: 1 or later, at least one."""
+    query_pos = int(rows[normalised_entropy(pattern)[rows - 1].argmax()])
     key_pos = int(pattern[query_pos].argmax())
     return Look(query_pos, key_pos, float(pattern[query_pos, key_pos]))

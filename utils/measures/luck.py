@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from utils.measures.measure import Evidence
+from utils.measures.measure import Evidence, excess_over_chance
 
 N_DRAWS = 10_000
 LOGIT_STD = 3.0
@@ -40,7 +40,7 @@ def _luck_limit(rows: tuple[tuple[int, int], ...]) -> float:
     chance = sum(n_targets / (query_pos + 1) for query_pos, n_targets in rows) / len(rows)
     rank = _careful_rank()
     limit = float(np.partition(np.asarray(scores), rank)[rank])
-    return min(1.0, (limit - chance) / (1 - chance))
+    return min(1.0, excess_over_chance(limit, chance))
 
 
 def _careful_rank() -> int:

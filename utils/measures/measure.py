@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
 
 import numpy as np
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 MIN_TOKENS = 3
 ROUNDING = 1e-6  # what float32 patterns may cost a score: at its limit a head is active
 TokenPart = Literal["query", "key", "both", "evidence"]
+Figure = TypeVar("Figure", float, np.ndarray)
 
 
 class Need(Enum):
@@ -37,17 +38,29 @@ class Need(Enum):
 
 
 @dataclass(frozen=True, eq=False)
+class LeftOut:
+    """Places of a text that prove nothing, whatever heads do there: bool [position] each.
+
+    queries: rows that are no evidence. keys: a row that predicts one of these is none either.
+    """
+
+    queries: np.ndarray
+    keys: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class Reading:
     """What measures see of one text.
 
     token_ids: [position]. patterns: [..., query_pos, key_pos], causal, rows sum to 1; the axes before these two are
     layer and head, or none for one head. head_values: [..., position, d_head] with the same axes before, None where
-    nobody asked for them.
+    nobody asked for them. left_out: places that are no evidence, None where every place is one.
     """
 
     token_ids: np.ndarray
     patterns: np.ndarray
     head_values: np.ndarray | None = None
+    left_out: LeftOut | None = None
 
     @property
     def has(self) -> frozenset[Need]:
@@ -61,7 +74,7 @@ class Reading:
     def of_head(self, head: HeadId) -> Reading:
         """What one head of all does."""
         values = None if self.head_values is None else self.head_values[head]
-        return Reading(self.token_ids, self.patterns[head], values)
+        return Reading(self.token_ids, self.patterns[head], values, self.left_out)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,13 +83,34 @@ class Evidence:
 
     targets: bool [query_pos, key_pos], the predicted keys on evidence rows and empty elsewhere. rows: the evidence
     rows, as query positions. chance: the share of an even head on each of them, zeros for a measure without chance.
-    n_left_out: rows that have a prediction, but could not tell this role from another one.
+    n_left_out: rows that have a prediction, but could not tell this role from another one. n_unread: rows that could
+    tell, at places that are no evidence.
     """
 
     targets: np.ndarray
     rows: np.ndarray
     chance: np.ndarray
     n_left_out: int = 0
+    n_unread: int = 0
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether there would be rows, had the model read the text in whole characters."""
+        return len(self.rows) == 0 and self.n_unread > 0
+
+    def without(self, places: LeftOut) -> Evidence:
+        """The rows that neither stand on a place that is left out nor predict one."""
+        predicts_one = (self.targets[self.rows] & places.keys).any(axis=1)
+        kept = ~(places.queries[self.rows] | predicts_one)
+        targets = np.zeros_like(self.targets)
+        targets[self.rows[kept]] = self.targets[self.rows[kept]]
+        return replace(
+            self,
+            targets=targets,
+            rows=self.rows[kept],
+            chance=self.chance[kept],
+            n_unread=self.n_unread + int((~kept).sum()),
+        )
 
     @classmethod
     def every_row(cls, n_tokens: int) -> Evidence:
@@ -112,6 +146,23 @@ class RoleScores:
     chance: float | None = None
     excess: np.ndarray | None = None
     peak: np.ndarray | None = None
+
+    @classmethod
+    def of(
+        cls, n_rows: int, score: np.ndarray, chance: float | None = None, peak: np.ndarray | None = None
+    ) -> RoleScores:
+        """With the excess that follows from score and chance."""
+        return cls(n_rows, score, chance, None if chance is None else excess_over_chance(score, chance), peak)
+
+
+def excess_over_chance(score: Figure, chance: float) -> Figure:
+    """(score - chance) / (1 - chance): 0 for an even head, 1 for an ideal one, negative below chance."""
+    return (score - chance) / (1 - chance)
+
+
+def to_score(excess: Figure, chance: float) -> Figure:
+    """Where an excess stands on the score axis: chance + excess * (1 - chance)."""
+    return chance + excess * (1 - chance)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from utils.catalogue.building import roles_of_heads
 from utils.heads import HeadId, Shape
-from utils.measures.attention_to import excess_over_chance
 from utils.measures.measure import RoleScores
 from utils.roles import OTHER
 from utils.toy.pair import INDUCTION
@@ -54,11 +53,7 @@ def _main_roles(held: Roles) -> list[str]:
 
 def _roles_at(dynamics: TrainingDynamics, catalogue: ModelCatalogue, step: int) -> Roles:
     place = dynamics.place_of(step)
-    chance, scores = catalogue.provenance.chance, {}
-    for role, values in dynamics.scores.items():
-        score = values[place]
-        if role in chance:
-            scores[role] = RoleScores(1, score, chance[role], excess_over_chance(score, chance[role]))
-        else:
-            scores[role] = RoleScores(1, score)
-    return roles_of_heads(scores)
+    chance = catalogue.provenance.chance
+    return roles_of_heads(
+        {role: RoleScores.of(1, values[place], chance.get(role)) for role, values in dynamics.scores.items()}
+    )
