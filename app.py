@@ -18,6 +18,7 @@ from components import (
     compression,
     frame,
     head_map,
+    loading_line,
     messages,
     not_found_page,
     prompt_bar,
@@ -91,7 +92,7 @@ def create_app(service: Headlight | None = None) -> Dash:
     app.layout = lambda: frame.layout(service)
     for part in (toast, prompt_bar, token_strip, head_map, themed_graph):
         part.register(app)
-    for asking in (frame, *(page.module for page in PAGES)):
+    for asking in (frame, loading_line, *(page.module for page in PAGES)):
         asking.register(app, service)
     api.register(app.server, service)
     compression.register(app.server)

@@ -8,7 +8,7 @@ import dash
 import dash_bootstrap_components as dbc
 from dash import ClientsideFunction, Dash, Input, Output, dcc, html
 
-from components import address, messages, prompt_bar, toast
+from components import address, loading_line, messages, prompt_bar, toast
 from components.address import Question, circuits_href, heads_href, learn_href, models_href, roles_href
 from components.lamp import sign
 from components.markup import aria, classes
@@ -52,6 +52,7 @@ def layout(service: Headlight) -> html.Div:
             _header(),
             prompt_bar.layout(service.settings.default_model),
             messages.region(),
+            loading_line.layout(),
             _skeleton(),
             html.Main(dash.page_container, id="content", tabIndex=-1),
             _footer(is_here=service.settings.host in THIS_COMPUTER),

@@ -23,6 +23,7 @@ from utils.heads import HeadId
 from utils.measures.attention_to import AttentionTo
 from utils.model_config import MODELS, display_name_of
 from utils.models.listing import family_name
+from utils.models.loading import Loading
 from utils.roles import ROLES
 from utils.scoring import score_text
 from utils.service import Headlight, ModelChoice
@@ -82,6 +83,12 @@ class FakeHeadlight(Headlight):
             fix = Fix("Use an example", prompt=REPEATING)
             raise UserError("Type something to read.", "A sentence said twice lights the most heads.", fix=fix)
         return fake_forward(model, prompt, self.settings.max_tokens)
+
+    def loading(self, model: str) -> Loading | None:
+        return None
+
+    def has_to_load(self, model: str) -> bool:
+        return False
 
     def analyze(self, model: str, prompt: str) -> Analysis:
         return analyze(self.forward(model, prompt), self.catalogue(model))

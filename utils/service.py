@@ -22,16 +22,21 @@ from utils.experiments.experiments import Experiments
 from utils.experiments.switch_off import SwitchOff
 from utils.forward_pass import ForwardPass, run_forward_pass
 from utils.heatmap import head_heatmap_html
+from utils.measures.measure import Need
 from utils.model_config import MODELS, display_name_of
 from utils.models.fetching import FetchJobs, FetchStatus
 from utils.models.files import local_model_dir, local_model_names
 from utils.models.listing import ModelEntry, family_name, list_models
 from utils.models.loader import LoadedModel, ModelStore
+from utils.models.loading import Loading, seconds_left
 from utils.models.removal import Removal, Removals, removable
 from utils.models.sources import terms_of
 from utils.models.sources.terms import accept_terms
+from utils.models.weights import bytes_on_disk, remembered_weights_name
 from utils.result_cache import ResultCache
+from utils.roles import needs_of_roles
 from utils.settings import Settings
+from utils.stored_example import example_path, load_example
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +105,13 @@ class Headlight:
         return analyze(forward, found.catalogue if found is not None else None)
 
     def forward(self, model: str, prompt: str) -> ForwardPass:
-        """The forward pass of a prompt, run once however many ask, and again where the model's files have changed."""
+        """The forward pass of a prompt, run once however many ask, and again where the model's files have changed.
+
+        While the model is not in memory a stored example answers for it, and the model begins to load.
+        """
+        stored = self._stored_example(model, prompt)
+        if stored is not None:
+            return stored
         loaded = self._models.get(model)
         return self._passes.once(
             (model, loaded.edition, prompt), lambda: run_forward_pass(loaded, prompt, self.settings.max_tokens)
@@ -121,16 +132,40 @@ class Headlight:
         """
         return self.experiments.switch_off(model, prompt, heads, method, position)
 
-    def warm_up(self) -> threading.Thread:
-        """Begin to load the default model, so that the first question finds it in memory."""
+    def _stored_example(self, model: str, prompt: str) -> ForwardPass | None:
+        """The stored answer to a question whose model is not in memory yet, if there is one of these very weights."""
+        if model not in MODELS or self._models.is_loaded(model) or Need.HEAD_VALUES in needs_of_roles():
+            return None
+        path, folder = example_path(model), local_model_dir(model, self.settings)
+        if folder is None or not path.is_file():
+            return None
+        stored = load_example(path, prompt, remembered_weights_name(folder))
+        if stored is not None:
+            self.warm_up(model)
+        return stored
+
+    def warm_up(self, model: str | None = None) -> threading.Thread:
+        """Begin to load a model, the default one if none is named, so that a later question finds it in memory."""
+        name = model or self.settings.default_model
 
         def load() -> None:
             with suppress(UserError):  # whoever asks is told
-                self._models.get(self.settings.default_model)
+                self._models.get(name)
 
         thread = threading.Thread(target=load, name="warm-up", daemon=True)
         thread.start()
         return thread
+
+    def has_to_load(self, model: str) -> bool:
+        """Whether a question to a model that is on this computer waits for its files."""
+        return not self._models.is_loaded(model) and local_model_dir(model, self.settings) is not None
+
+    def loading(self, model: str) -> Loading | None:
+        """How long a model will still take to be in memory; None while nobody loads it."""
+        since_s, folder = self._models.loading_for_s(model), local_model_dir(model, self.settings)
+        if since_s is None or folder is None:
+            return None
+        return Loading(display_name_of(model), seconds_left(since_s, bytes_on_disk(folder)))
 
     def health(self) -> dict[str, object]:
         """Whether the default model can answer, by letting it read two words. Raises UserError when it cannot."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,6 +86,7 @@ class ModelStore:
         self._settings = settings
         self._models: dict[str, LoadedModel] = {}
         self._locks: dict[str, threading.Lock] = {}
+        self._began: dict[str, float] = {}
         self._guard = threading.Lock()
         if settings.threads:
             torch.set_num_threads(settings.threads)
@@ -106,7 +108,7 @@ class ModelStore:
                 return self.get(name)
             loaded = self._models.get(name)
             if loaded is None:
-                loaded = load_model(name, self._settings)
+                loaded = self._load(name)
                 with self._guard:
                     if self._locks.get(name) is lock:  # else forgotten while it was read, and not to be kept
                         self._models[name] = loaded
@@ -115,6 +117,18 @@ class ModelStore:
     def is_loaded(self, name: str) -> bool:
         """Whether a question to that model need not wait for its files."""
         return name in self._models
+
+    def loading_for_s(self, name: str) -> float | None:
+        """For how many seconds a model has been read by now; None while nobody reads it."""
+        began = self._began.get(name)
+        return None if began is None else time.monotonic() - began
+
+    def _load(self, name: str) -> LoadedModel:
+        self._began[name] = time.monotonic()
+        try:
+            return load_model(name, self._settings)
+        finally:
+            self._began.pop(name, None)
 
     def forget(self, name: str) -> None:
         """Load the model from its files again when it is next asked for; whoever reads with it now can finish."""

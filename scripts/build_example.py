@@ -1,0 +1,50 @@
+#!/usr/bin/env python3
+"""Store the answer that a page opens on, so that it is there before the weights are in memory.
+
+    python scripts/build_example.py                  # of the model that Headlight opens on, if it is here
+    python scripts/build_example.py --model NAME --prompt TEXT
+
+Run it again when the model's weights or the default text change; a test says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from utils.errors import UserError
+from utils.example_texts import DEFAULT_PROMPT
+from utils.forward_pass import run_forward_pass
+from utils.model_config import FIRST_CHOICE, MODELS
+from utils.models.files import find_model_dir
+from utils.models.loader import load_model_from
+from utils.models.weights import name_weights
+from utils.settings import Settings
+from utils.stored_example import example_path, save_example
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Store one example. Returns 0, or 1 with the reason on stderr."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--model", default=FIRST_CHOICE, choices=MODELS)
+    parser.add_argument("--prompt", default=DEFAULT_PROMPT)
+    args = parser.parse_args(arguments)
+    settings = Settings.from_environment()
+    try:
+        folder = find_model_dir(args.model, settings)
+        forward = run_forward_pass(load_model_from(folder, args.model), args.prompt, settings.max_tokens)
+    except UserError as error:
+        print(f"{error.sentence} {error.hint}", file=sys.stderr)
+        return 1
+    path = example_path(args.model)
+    save_example(path, forward, name_weights(folder))
+    print(f"{len(forward.tokens)} tokens, {path.stat().st_size / 1000:.0f} kB in {path.name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""One question and its forward pass, stored, so that a page can open before the weights are in memory.
+
+It belongs to certain weights, by their hash, and to one prompt, to the letter; for any other it does not exist.
+`scripts/build_example.py` makes it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from utils.forward_pass import ForwardPass, Prediction
+from utils.model_config import MODELS
+from utils.tokens import Token
+
+EXAMPLES_DIR = Path(__file__).parent / "stored_examples"
+
+
+@dataclass(frozen=True)
+class _About:
+    """All of a stored forward pass but its patterns."""
+
+    model_name: str
+    weights: str
+    prompt: str
+    tokens: tuple[Token, ...]
+    predictions: tuple[Prediction, ...]
+
+
+_ABOUT = TypeAdapter(_About)
+
+
+def example_path(model: str) -> Path:
+    """Where the example of a registered model stands; it need not exist."""
+    return EXAMPLES_DIR / f"{MODELS[model].folder}.npz"
+
+
+def save_example(path: Path, forward: ForwardPass, weights: str) -> None:
+    """Store a forward pass. Args: weights: which ones made it, as `name_weights` says."""
+    about = _About(forward.model_name, weights, forward.prompt, forward.tokens, forward.predictions)
+    path.parent.mkdir(exist_ok=True)
+    rows, columns = np.tril_indices(len(forward.tokens))  # above it a causal pattern is zero
+    below = forward.patterns[..., rows, columns]
+    np.savez_compressed(path, about=np.array(_ABOUT.dump_json(about).decode()), patterns=below)
+
+
+def load_example(path: Path, prompt: str, weights: str) -> ForwardPass | None:
+    """The stored forward pass of a prompt; None for another prompt, for other weights, or without a file."""
+    if not path.is_file():
+        return None
+    with np.load(path, allow_pickle=False) as stored:
+        about = _ABOUT.validate_json(str(stored["about"]))
+        if (about.prompt, about.weights) != (prompt, weights):
+            return None
+        below = stored["patterns"]
+    n_tokens = len(about.tokens)
+    patterns = np.zeros((*below.shape[:2], n_tokens, n_tokens), dtype=np.float32)
+    rows, columns = np.tril_indices(n_tokens)
+    patterns[..., rows, columns] = below
+    patterns.setflags(write=False)
+    return ForwardPass(about.model_name, prompt, about.tokens, patterns, about.predictions, notices=())
