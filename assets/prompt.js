@@ -5,10 +5,14 @@
   const noUpdate = () => window.dash_clientside.no_update;
   let shownPrompt = null; // the prompt of the address when it was last put into the bar
 
-  function searchFor(search, model, prompt) {
+  function searchFor(search, model, prompt, isChat) {
     const parameters = new URLSearchParams(search || "");
     parameters.set("model", model);
     parameters.set("prompt", prompt);
+    parameters.delete("chat");
+    if (isChat) {
+      parameters.set("chat", "1");
+    }
     return "?" + parameters.toString();
   }
 
@@ -40,8 +44,8 @@
 
   window.dash_clientside = window.dash_clientside || {};
   Object.assign((window.dash_clientside.headlight = window.dash_clientside.headlight || {}), {
-    // Analyze, an example or a model was pressed: the address that asks it.
-    ask(_analyze, _examples, _models, text, search, defaults) {
+    // Analyze, an example, a model or the chat switch was pressed: the address that asks it.
+    ask(_analyze, _examples, _models, _chat, text, search, defaults) {
       const context = window.dash_clientside.callback_context;
       const by = context.triggered_id;
       if (by === undefined || !context.triggered.some((press) => press.value)) {
@@ -49,14 +53,18 @@
       }
       let model = currentModel(search, defaults);
       let prompt = text || "";
-      if (by.type === "model") {
+      let isChat = new URLSearchParams(search || "").get("chat") === "1";
+      if (by === "ask-chat") {
+        isChat = !isChat;
+      } else if (by.type === "model") {
         model = by.name;
+        isChat = false; // another model may have no template
       } else if (by.type === "example") {
         prompt = defaults.examples[by.number];
         window.headlightToast.replaced(text || "", "Text replaced by an example.");
         window.dash_clientside.set_props("ask-text", { value: prompt });
       }
-      const asked = searchFor(search, model, prompt);
+      const asked = searchFor(search, model, prompt, isChat);
       return asked === search ? noUpdate() : asked;
     },
 

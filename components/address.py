@@ -1,6 +1,6 @@
 """The address is the state worth sharing: what a page shows follows from its path and parameters alone.
 
-`/?model=&prompt=`, `/head?model=&prompt=&layer=&head=`, `/heads?model=&prompt=&role=&tab=&sort=`, and likewise
+`/?model=&prompt=&chat=`, `/head?model=&prompt=&layer=&head=`, `/heads?model=&prompt=&role=&tab=&sort=`, and likewise
 `/circuits`, `/circuits/toy`, `/learn` and `/models`: every page carries the question, so that no way through the pages
 loses the text.
 """
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlencode
 
+from utils.chat import ChatTurn
 from utils.example_texts import DEFAULT_PROMPT
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class Ids:
 
 @dataclass(frozen=True)
 class Question:
-    """What a student asks: a text, and the model that reads it."""
+    """What a student asks: a text, and the model that reads it. prompt: a `ChatTurn` where it is asked as one."""
 
     model: str
     prompt: str
@@ -39,7 +40,14 @@ class Question:
         Args: search: the part of the address from `?` on, as `dcc.Location.search` has it.
         """
         values = parse_qs((search or "").lstrip("?"), keep_blank_values=True)
-        return cls(values.get("model", [""])[0] or default_model, values.get("prompt", [DEFAULT_PROMPT])[0])
+        prompt = values.get("prompt", [DEFAULT_PROMPT])[0]
+        is_chat = values.get("chat", [""])[0] == "1"
+        return cls(values.get("model", [""])[0] or default_model, ChatTurn(prompt) if is_chat else prompt)
+
+    @property
+    def is_chat(self) -> bool:
+        """Whether the text is asked as a chat turn."""
+        return isinstance(self.prompt, ChatTurn)
 
 
 def roles_href(model: str, prompt: str) -> str:
@@ -88,5 +96,11 @@ def fix_href(fix: Fix, model: str, prompt: str) -> str:
     return head_href(model, prompt, fix.layer, fix.head)
 
 
-def _address(path: str, **values: str | int | None) -> str:
-    return f"{path}?{urlencode({key: value for key, value in values.items() if value is not None})}"
+def asked(model: str, prompt: str) -> dict[str, str]:
+    """The parameters of a question; a text that is asked as a chat turn says so."""
+    return {"model": model, "prompt": str(prompt), **({"chat": "1"} if isinstance(prompt, ChatTurn) else {})}
+
+
+def _address(path: str, model: str, prompt: str | None, **others: str | int | None) -> str:
+    question = {"model": model} if prompt is None else asked(model, prompt)
+    return f"{path}?{urlencode(question | {key: value for key, value in others.items() if value is not None})}"

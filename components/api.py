@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
+from utils.chat import ChatTurn
 from utils.errors import UserError
 
 if TYPE_CHECKING:
@@ -103,7 +104,9 @@ def _add_heatmap_and_health(server: Flask, service: Headlight) -> None:
     def heatmap() -> Response:
         model = request.args.get("model", service.settings.default_model)
         layer, head = _whole_number("layer"), _whole_number("head")
-        page = service.heatmap_html(model, request.args.get("prompt", ""), layer, head)
+        prompt = request.args.get("prompt", "")
+        asked = ChatTurn(prompt) if request.args.get("chat") == "1" else prompt
+        page = service.heatmap_html(model, asked, layer, head)
         return _html(page, 200)
 
     @server.get("/health")
@@ -129,15 +132,20 @@ def _add_refusals(server: Flask) -> None:
 
 
 def read_question(body: Any, default_model: str) -> tuple[str, str]:
-    """Model and prompt of a request body. Raises UserError that names what is missing or of the wrong kind."""
+    """Model and prompt of a request body, the prompt a `ChatTurn` where it says `"chat": true`.
+
+    Raises: UserError that names what is missing or of the wrong kind.
+    """
     if not isinstance(body, dict):
         raise UserError("The request holds no JSON object.", EXAMPLE)
-    model, prompt = body.get("model", default_model), body.get("prompt")
+    model, prompt, is_chat = body.get("model", default_model), body.get("prompt"), body.get("chat", False)
     if not isinstance(model, str):
         raise UserError("The model must be a name in quotes.", EXAMPLE)
     if not isinstance(prompt, str):
         raise UserError("The prompt is missing, or is not text.", EXAMPLE)
-    return model, prompt
+    if not isinstance(is_chat, bool):
+        raise UserError("Whether it is a chat turn must be true or false.", 'Write "chat": true.')
+    return model, ChatTurn(prompt) if is_chat else prompt
 
 
 def read_ablation(body: dict[str, Any]) -> tuple[list[tuple[int, int]], str, int]:

@@ -11,6 +11,7 @@ from components.address import roles_href
 from components.lamp import sign
 from components.markup import data
 from components.numbers import plural
+from utils.chat import asked_like
 
 if TYPE_CHECKING:
     from utils.catalogue.schema import SuggestedPrompt
@@ -47,11 +48,11 @@ def say_it_twice_chip(prompt: str, model: str) -> dbc.Button:
 
 
 def said_twice(prompt: str) -> str:
-    """The text, and the text again as a new sentence: a full stop keeps the two copies apart."""
+    """The text, and the text again as a new sentence, asked in the same way: a full stop keeps the two copies apart."""
     text = prompt.strip()
     if not text.endswith(tuple(SENTENCE_ENDS)):
         text += "."
-    return f"{text} {text}"
+    return asked_like(prompt, f"{text} {text}")
 
 
 def shortened(text: str, limit: int = 22) -> str:

@@ -72,6 +72,8 @@ def register(app: Dash, service: Headlight) -> None:
         Output(Ids.nav(DRAWER), "children"),
         Output(Ids.models(HEADER), "children"),
         Output(Ids.models(DRAWER), "children"),
+        Output(prompt_bar.Ids.chat, "hidden"),
+        Output(prompt_bar.Ids.chat, "aria-checked"),
         Input(address.Ids.location, "pathname"),
         Input(address.Ids.location, "search"),
     )
@@ -80,7 +82,9 @@ def register(app: Dash, service: Headlight) -> None:
         links, models = nav_links(path or "/", question), service.models()
         shown = TOY_PAIR if path == address.TOY_PATH else None
         menus = (model_menu(place, models, question.model, question.prompt, shown) for place in (HEADER, DRAWER))
-        return roles_href(question.model, question.prompt), links, links, *menus
+        can_chat = service.reads_chat(question.model) and path != address.TOY_PATH
+        is_chat = "true" if question.is_chat else "false"
+        return roles_href(question.model, question.prompt), links, links, *menus, not can_chat, is_chat
 
     app.clientside_callback(
         ClientsideFunction("headlight", "toggleDrawer"),

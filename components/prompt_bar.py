@@ -38,6 +38,7 @@ class Ids:
     count = "ask-count"
     read = "ask-read"
     defaults = "ask-defaults"
+    chat = "ask-chat"
 
     @staticmethod
     def example(number: Any) -> dict[str, Any]:
@@ -70,6 +71,7 @@ def layout(default_model: str) -> html.Section:
                 [menu, label, text, html.Span(id=Ids.count, className="ask-count"), _analyze_button()],
                 className="ask-group",
             ),
+            _chat_switch(),
             dcc.Store(id=Ids.defaults, data=defaults),
         ],
         id=Ids.bar,
@@ -96,6 +98,7 @@ def register(app: Dash) -> None:
         Input(Ids.analyze, "n_clicks"),
         Input(Ids.example(ALL), "n_clicks"),
         Input({"type": "model", "place": ALL, "name": ALL}, "n_clicks"),
+        Input(Ids.chat, "n_clicks"),
         State(Ids.text, "value"),
         State(AddressIds.location, "search"),
         State(Ids.defaults, "data"),
@@ -117,6 +120,20 @@ def register(app: Dash) -> None:
 def _example(number: int, name: str, text: str) -> dbc.DropdownMenuItem:
     words = [html.Span(name, className="menu-name"), html.Span(text, className="menu-note")]
     return dbc.DropdownMenuItem(words, id=Ids.example(number), className="menu-item")
+
+
+def _chat_switch() -> html.Button:
+    """Whether the text is asked as a chat turn; in sight where the model can chat (components/frame.py)."""
+    return html.Button(
+        [html.Span(className="chat-knob"), "As a chat turn"],
+        id=Ids.chat,
+        type="button",
+        role="switch",
+        hidden=True,
+        className="chat-switch",
+        title="Puts the model’s own chat template around your text, as when somebody writes to it.",
+        **aria(checked="false"),
+    )
 
 
 def _analyze_button() -> html.Button:

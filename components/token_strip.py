@@ -70,7 +70,7 @@ def arc_data(view: Demonstration) -> dict[str, Any]:
 
 def token_label(token: Token, position: int, looks: Sequence[Look], tokens: Sequence[Token]) -> str:
     """A token in words: "the, position 17, looks at river, position 8, 80 percent"."""
-    label = f"{token.word}, position {position}"
+    label = f"{token.word}{', of the chat template' if token.is_template else ''}, position {position}"
     if not looks:
         return label
     best = looks[0]
@@ -81,7 +81,7 @@ def token_label(token: Token, position: int, looks: Sequence[Look], tokens: Sequ
 def _item(token: Token, position: int, mark: str | None, looks: Sequence[Look], tokens: Sequence[Token]) -> html.Li:
     button = html.Button(
         token.word,
-        className=classes("token", mark and f"token--{mark}", token.is_start and "token--start"),
+        className=classes("token", mark and f"token--{mark}", not token.is_typed and "token--start"),
         **aria(label=token_label(token, position, looks, tokens)),
     )
     return html.Li(button, **data(pos=position))

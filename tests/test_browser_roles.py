@@ -12,7 +12,8 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from app import create_app
 from components.prompt_bar import EXAMPLES
-from tests.fake_service import MISSING_MODEL, MODEL, PLAIN, REPEATING
+from tests.fake_service import MISSING_MODEL, MODEL, OTHER_MODEL, PLAIN, REPEATING
+from utils.chat import ChatTurn
 from utils.demonstration import demonstrate
 from utils.example_texts import DEFAULT_PROMPT
 from utils.service import Headlight
@@ -421,6 +422,30 @@ def test_a_cut_word_explains_itself_by_keyboard_and_on_a_narrow_touch_screen(rea
     real_page.open()
     assert real_page.find_all("#word-cut") == []
     assert real_page.errors() == []
+
+
+def test_a_model_that_chats_offers_the_switch_which_every_link_keeps_and_another_model_drops(page, service):
+    service.reads_chat = lambda model: model == MODEL
+    page.open(model=MODEL, prompt=PLAIN)
+    switch = page.find("#ask-chat")
+    page.until(switch.is_displayed)
+    assert switch.get_attribute("aria-checked") == "false"
+    switch.send_keys(Keys.SPACE)
+    page.until(lambda: page.search().endswith("&chat=1"))
+    page.until(lambda: switch.get_attribute("aria-checked") == "true")
+    page.until(lambda: service.asked[-1] == (MODEL, ChatTurn(PLAIN)))
+    page.find_all(".header .nav-link")[1].click()
+    page.until(lambda: page.run("return location.pathname") == "/heads" and "chat=1" in page.search())
+    switch.click()
+    page.until(lambda: "chat" not in page.search())
+    page.until(lambda: switch.get_attribute("aria-checked") == "false")
+    switch.click()
+    page.until(lambda: "chat=1" in page.search())
+    page.find(".header .model-toggle").click()
+    page.find_all(".header .model-menu .menu-item")[1].click()
+    page.until(lambda: OTHER_MODEL in page.search() and "chat" not in page.search())
+    page.until(lambda: not switch.is_displayed())
+    assert page.errors() == []
 
 
 def test_nothing_comes_from_another_host(page):

@@ -23,9 +23,15 @@ NAMED = 3  # as many characters as a sentence can take
 
 
 def places_left_out(tokens: Sequence[Token]) -> LeftOut | None:
-    """The places of a text that are no evidence: the tokens that hold only a part of a character. None without one."""
+    """The places of a text that are no evidence. None without one.
+
+    A token that holds only a part of a character is none as query or key; one of a chat template is, like a start mark,
+    none as query: where it looks says nothing of the text, but the text may look at it.
+    """
     is_piece = np.array([bool(token.broken) for token in tokens], dtype=bool)
-    return LeftOut(queries=is_piece, keys=is_piece) if is_piece.any() else None
+    is_template = np.array([token.is_template for token in tokens], dtype=bool)
+    left_out = LeftOut(queries=is_piece | is_template, keys=is_piece)
+    return left_out if left_out.queries.any() else None
 
 
 def notices_about(tokens: Sequence[Token]) -> tuple[Notice, ...]:

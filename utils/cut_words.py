@@ -32,7 +32,8 @@ def cut_words(tokens: Sequence[Token]) -> tuple[CutWord, ...]:
     A word is a run of letters. Numbers and signs are none, nor is writing that puts no space between words. Example:
     `the`, ` m`, `at` gives `mat` with the pieces `m` and `at`.
     """
-    letters = [(*character, owner) for owner, token in enumerate(tokens) for character in _characters(token)]
+    typed = ((owner, token) for owner, token in enumerate(tokens) if token.is_typed)
+    letters = [(*character, owner) for owner, token in typed for character in _characters(token)]
     found: dict[str, CutWord] = {}
     for is_word, run in groupby(letters, key=lambda letter: _is_letter(letter[0])):
         if not is_word:

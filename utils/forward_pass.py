@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from utils.byte_pieces import notices_about, places_left_out
+from utils.chat import NO_FRAME, ChatFrame, asked_like, frame_of, mark_template
 from utils.errors import Fix, Notice, UserError
 from utils.example_texts import DEFAULT_PROMPT
 from utils.heads import Shape
@@ -80,11 +81,19 @@ class ForwardPass:
 
 @dataclass(frozen=True)
 class EncodedPrompt:
-    """A prompt turned into ids, the start mark among them, and what was left out on the way."""
+    """A prompt turned into ids, the start mark among them, and what was left out on the way.
+
+    frame: the chat template around the text, empty for a text that is read as it is.
+    """
 
     text: str
     ids: list[int]
     notices: tuple[Notice, ...]
+    frame: ChatFrame = NO_FRAME
+
+    def typed_ids(self, n_start: int) -> list[int]:
+        """The ids of the text alone. Args: n_start: how many ids the start mark takes."""
+        return self.ids[n_start + len(self.frame.before) : len(self.ids) - len(self.frame.after)]
 
 
 def run_forward_pass(loaded: LoadedModel, prompt: str, max_tokens: int) -> ForwardPass:
@@ -95,7 +104,7 @@ def run_forward_pass(loaded: LoadedModel, prompt: str, max_tokens: int) -> Forwa
     usable attention.
     """
     encoded = encode_prompt(loaded, prompt, max_tokens)
-    tokens = tokens_from_ids(loaded.tokenizer, encoded.ids, has_start_mark=loaded.start_mark_id is not None)
+    tokens = tokens_of(loaded, encoded)
     wants_values = Need.HEAD_VALUES in needs_of_roles()
     capture = capture_patterns(
         loaded, torch.tensor([encoded.ids]), only_last_logits=True, with_head_values=wants_values
@@ -110,31 +119,47 @@ def run_forward_pass(loaded: LoadedModel, prompt: str, max_tokens: int) -> Forwa
     return ForwardPass(loaded.name, encoded.text, tokens, patterns, predictions, notices, values, size)
 
 
+def tokens_of(loaded: LoadedModel, encoded: EncodedPrompt) -> tuple[Token, ...]:
+    """One token for each id of a prompt; start mark and chat template are marked."""
+    tokens = tokens_from_ids(loaded.tokenizer, encoded.ids, has_start_mark=loaded.start_mark_id is not None)
+    frame = encoded.frame
+    return mark_template(tokens, len(loaded.start_ids) + len(frame.before), len(frame.after)) if len(frame) else tokens
+
+
 def encode_prompt(loaded: LoadedModel, prompt: str, max_tokens: int) -> EncodedPrompt:
-    """Ids of a prompt, with the model's start mark exactly once; see `run_forward_pass`."""
-    text, notices = _readable_text(prompt)
+    """Ids of a prompt, with the model's start mark exactly once, and with the chat template around a `ChatTurn`, of
+    which nothing is ever cut; see `run_forward_pass`."""
+    text, notices = _readable_text(str(prompt))
     if not text.strip():
         own = loaded.adapter.prompts if loaded.adapter is not None else ()
         raise UserError(
             "Type something to read.",
             "A sentence said twice lights the most heads.",
-            fix=Fix("Use an example", prompt=next(iter(own), DEFAULT_PROMPT)),
+            fix=Fix("Use an example", prompt=asked_like(prompt, next(iter(own), DEFAULT_PROMPT))),
         )
     if loaded.adapter is not None:
         loaded.adapter.check_prompt(text)
-    start = loaded.start_ids
+    frame = frame_of(loaded, prompt)
+    start = [*loaded.start_ids, *frame.before]
     read, is_too_long = text[:LONGEST_TEXT], len(text) > LONGEST_TEXT
     encoding = loaded.tokenizer.backend_tokenizer.encode(read, add_special_tokens=False)
     _check_ids(loaded, encoding.ids)
     limit = min(max_tokens, loaded.max_positions or max_tokens)
-    n_kept = count_whole_tokens(encoding.offsets, limit - len(start))
+    room = limit - len(start) - len(frame.after)
+    if room < 1:
+        raise UserError(
+            f"The chat template alone has {len(frame)} tokens, and at most {limit} are read here.",
+            "HEADLIGHT_MAX_TOKENS sets how many.",
+            fix=Fix("Read it as plain text", prompt=str(prompt)),
+        )
+    n_kept = count_whole_tokens(encoding.offsets, room)
     n_left_out = len(encoding.ids) - n_kept
-    ids = start + encoding.ids[:n_kept]
+    ids = [*start, *encoding.ids[:n_kept], *frame.after]
     if n_left_out:
         read = read[: encoding.offsets[n_kept - 1][1]]
     if n_left_out or is_too_long:
         notices += (_cut_notice(len(ids), n_left_out, is_too_long),)
-    return EncodedPrompt(read, ids, notices)
+    return EncodedPrompt(asked_like(prompt, read), ids, notices, frame)
 
 
 def _readable_text(prompt: str) -> tuple[str, tuple[Notice, ...]]:

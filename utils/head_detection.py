@@ -207,7 +207,7 @@ def _reason(
     if status == "not_applicable" and scored is not None and scored.evidence[role.key].is_unread:
         return ONLY_UNREAD
     if status == "not_applicable":
-        return role.measure.why_grey(role, data.tokens)
+        return role.measure.why_grey(role, [token for token in data.tokens if not token.is_template])
     strongest = strongest_entry(heads)
     if status == "below_usual" and scored is not None and strongest is not None:
         return _why_below(role, strongest, data, scored)

@@ -33,8 +33,8 @@ def number_word(number: int) -> str:
 
 
 def count_typed(tokens: Sequence[Token]) -> int:
-    """Tokens that the student typed: all but a start mark."""
-    return sum(not token.is_start for token in tokens)
+    """Tokens that the student typed: all but a start mark and a chat template."""
+    return sum(token.is_typed for token in tokens)
 
 
 def too_short_reason(tokens: Sequence[Token]) -> str | None:
@@ -71,7 +71,7 @@ def look_alikes(tokens: Sequence[Token]) -> tuple[Token, Token, str] | None:
     seen: dict[str, list[Token]] = {}
     for token in tokens:
         word = token.word.strip().casefold()
-        if not token.is_start and word and word[0].isalnum():
+        if token.is_typed and word and word[0].isalnum():
             seen.setdefault(word, []).append(token)
     for same in seen.values():
         if len(same) > 1:

@@ -16,6 +16,7 @@ from utils.analysis import Analysis, analyze
 from utils.catalogue.jobs import CatalogueJobs, CatalogueJobStatus
 from utils.catalogue.schema import ModelCatalogue
 from utils.catalogue.store import FoundCatalogue, find_catalogue
+from utils.chat import has_template
 from utils.circuits.circuits import Circuits
 from utils.errors import Notice, UserError
 from utils.experiments.experiments import Experiments
@@ -70,6 +71,10 @@ class Headlight:
         """All models of the registry and the operator's own, those on this computer first."""
         own = [name for name in local_model_names(self.settings) if name not in MODELS]
         return sorted(map(self._choice, [*MODELS, *own]), key=lambda choice: not choice.available)
+
+    def reads_chat(self, model: str) -> bool:
+        """Whether a text can be asked as a chat turn: the model's tokenizer, if it is here, has a chat template."""
+        return has_template(local_model_dir(model, self.settings))
 
     def _choice(self, name: str) -> ModelChoice:
         folder, spec = local_model_dir(name, self.settings), MODELS.get(name)

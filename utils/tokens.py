@@ -58,7 +58,8 @@ class Token:
     Args: id: its number in the model's vocabulary. text: as decoded, a leading space kept (" cat"), empty for the
     start mark; a part of a split character has its label here. label: text with nothing invisible ("·cat", "⏎").
     word: label without leading spaces ("cat"), never empty. is_start: the start mark, which nobody typed. broken: the
-    parts of characters in it, as the label shows them ("😀①"); empty for a token of whole characters.
+    parts of characters in it, as the label shows them ("😀①"); empty for a token of whole characters. is_template:
+    it belongs to a chat template, and nobody typed it either.
     """
 
     id: int
@@ -67,6 +68,12 @@ class Token:
     word: str
     is_start: bool = False
     broken: tuple[str, ...] = ()
+    is_template: bool = False
+
+    @property
+    def is_typed(self) -> bool:
+        """Whether it is of the student's own text."""
+        return not (self.is_start or self.is_template)
 
 
 @dataclass(frozen=True)

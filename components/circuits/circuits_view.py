@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode
 
-from components.address import CIRCUITS_PATH, Question
+from components.address import CIRCUITS_PATH, Question, asked
 from utils.circuits.jobs import Jobs, jobs_of
 from utils.circuits.pair_products import KINDS
 from utils.circuits.readers import best_writer, chosen_pair, lit_fits, reader_role, readers_with_job
@@ -65,8 +65,7 @@ class CircuitsView:
     def search(self, **changes: str | None) -> str:
         """The same, from `?` on."""
         choices = {key: value for key, value in (self.given | changes).items() if value is not None}
-        asked = {"model": self.question.model, "prompt": self.question.prompt}
-        return "?" + urlencode(asked | choices)
+        return "?" + urlencode(asked(self.question.model, self.question.prompt) | choices)
 
     def choosing(self, head: HeadId) -> dict[str, str | None]:
         """The choices after a press on a head of the graph: as the writer, or as the reader in the last layer."""

@@ -12,7 +12,7 @@ from dash import Dash, Input, Output, State, dcc, html, no_update
 
 from components import csv_download, messages, prompt_bar
 from components.address import Ids as AddressIds
-from components.address import Question, head_href, roles_href
+from components.address import Question, asked, head_href, roles_href
 from components.head import (
     head_attribution,
     head_evidence,
@@ -129,13 +129,13 @@ def register(app: Dash, service: Headlight) -> None:
 
 def heatmap_href(question: Question, head: HeadId) -> str:
     """The address of BertViz's own page of a head."""
-    asked = {"model": question.model, "prompt": question.prompt, "layer": head.layer, "head": head.head}
-    return f"/heatmap?{urlencode(asked)}"
+    question_and_head = {**asked(question.model, question.prompt), "layer": head.layer, "head": head.head}
+    return f"/heatmap?{urlencode(question_and_head)}"
 
 
 def quote(tokens: Sequence[Token]) -> str:
     """The end of the text that was typed: "… The cat sat on the". After the dots it begins with a word."""
-    typed = [token for token in tokens if not token.is_start]
+    typed = [token for token in tokens if token.is_typed]
     end = "".join(token.text for token in typed[-QUOTED_TOKENS:]).strip()
     if len(typed) <= QUOTED_TOKENS:
         return end

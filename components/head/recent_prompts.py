@@ -18,6 +18,7 @@ from components.job_words import STATUS_WORDS
 from components.markup import aria
 from components.numbers import plural
 from components.score_bar import score_bar, two_decimals
+from utils.chat import asked_like
 from utils.errors import UserError
 from utils.levels import RoleLevel, head_levels
 from utils.roles import ROLES
@@ -89,9 +90,10 @@ def compared_role(view: HeadView) -> str | None:
 
 
 def other_texts(kept: Any, prompt: str) -> list[str]:
-    """What a browser sent, checked: texts other than the one shown, newest first, each once."""
+    """What a browser sent, checked: texts other than the one shown, newest first, each once, to be read as it is."""
     texts = [text[:LONGEST_TEXT] for text in kept if isinstance(text, str)] if isinstance(kept, list) else []
-    return [text for text in dict.fromkeys(texts) if text.strip() and text != prompt][:MOST_TEXTS]
+    asked = [asked_like(prompt, text) for text in dict.fromkeys(texts) if text.strip()]
+    return [text for text in asked if text != prompt][:MOST_TEXTS]
 
 
 def row_of(service: Headlight, view: HeadView, role: str, prompt: str) -> Row:

@@ -86,4 +86,4 @@ def _is_unread(analysis: Analysis, role: str) -> bool:
 
 def _repeats(analysis: Analysis) -> bool:
     """Whether any token comes again."""
-    return has_copies(np.array(analysis.forward.token_ids))
+    return has_copies(np.array([token.id for token in analysis.forward.tokens if not token.is_template]))

@@ -48,7 +48,7 @@ class RolesView:
             return []
         verb = "does" if other.n_heads == 1 else "do"
         promise = f"{other.display_name}: {plural(other.n_heads, 'head')} {verb} this"
-        return [suggestion_chip("Ask a model that has one", promise, roles_href(other.name, self.question.prompt))]
+        return [suggestion_chip("Ask a model that has one", promise, roles_href(other.name, str(self.question.prompt)))]
 
 
 def roles_view(service: Headlight, question: Question) -> RolesView:

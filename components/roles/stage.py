@@ -13,6 +13,7 @@ from components.markup import aria
 from components.numbers import plural
 from components.roles.headline import is_too_short
 from utils.demonstration import Demonstration, demonstrate
+from utils.reasons import count_typed
 from utils.roles import ROLES, SHOWCASE
 
 if TYPE_CHECKING:
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from utils.summary import RoleSummary
 
 MAX_CHIPS = 3
+CHAT_TEMPLATE = (
+    "The small tokens with a dashed line are the model’s chat template, which nobody typed. Your text can look at "
+    "them, but where they look themselves counts for no job."
+)
 
 
 class Ids:
@@ -40,6 +45,7 @@ def layout(view: RolesView, role: str) -> list[Component]:
                 className="stage-head",
             ),
             token_strip.layout(analysis.forward.tokens, shown),
+            *_about_template(analysis),
             *cut_word_help.layout(analysis.forward, view.question),
             *_words(view, role, shown),
         ],
@@ -80,6 +86,13 @@ def title(shown: Demonstration, summary: RoleSummary) -> str:
     return f"{name}: head {shown.head} does less of it than usual"
 
 
+def _about_template(analysis: Analysis) -> list[Component]:
+    """What the tokens are that nobody typed, where the text is asked as a chat turn."""
+    if not any(token.is_template for token in analysis.forward.tokens):
+        return []
+    return [html.P(CHAT_TEMPLATE, className="panel-note")]
+
+
 def _words(view: RolesView, role: str, shown: Demonstration) -> list[Component]:
     """The sentence under the strip; for a dark role its reason and up to three prompts that light it."""
     summary, tokens = view.analysis.roles[role], view.analysis.forward.tokens
@@ -117,8 +130,10 @@ def chips_for(view: RolesView, role: str) -> list[Component]:
 def can_say_twice(view: RolesView, role: str) -> bool:
     """Whether the text, said twice, gives a grey repetition role something to work with."""
     is_waiting = ROLES[role].requires_repetition and view.analysis.roles[role].status == "not_applicable"
-    n_typed = sum(not token.is_start for token in view.analysis.forward.tokens)
-    return is_waiting and not is_too_short(view.analysis) and 2 * n_typed + 2 <= view.max_tokens
+    tokens = view.analysis.forward.tokens
+    n_typed = count_typed(tokens)
+    n_others = max(1, len(tokens) - n_typed)
+    return is_waiting and not is_too_short(view.analysis) and 2 * n_typed + 1 + n_others <= view.max_tokens
 
 
 def _largest_excess(summary: RoleSummary) -> float:

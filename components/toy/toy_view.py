@@ -5,7 +5,7 @@ It is always about this pair, whatever model the address names.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from utils.toy.growth import common_steps
@@ -46,4 +46,5 @@ class ToyView:
 
 def toy_view(service: Headlight, question: Question) -> ToyView:
     """Both models read the text. Raises UserError as `service.analyze` does."""
+    question = replace(question, prompt=str(question.prompt))  # toys do not chat
     return ToyView(question, *read_pair(service, question.prompt), service.settings.max_tokens)

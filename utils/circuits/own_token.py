@@ -39,6 +39,8 @@ def text_place(forward: ForwardPass) -> Place | None:
     ids = list(forward.token_ids)
     first = 1 if forward.has_start_mark else 0
     for query_pos in range(len(ids) - 1, 1, -1):
+        if not forward.tokens[query_pos].is_typed:
+            continue
         copies = [pos for pos in range(first, query_pos - 1) if ids[pos] == ids[query_pos]]
         if copies:
             return Place(query_pos, copies[-1] + 1)

@@ -13,6 +13,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 
+from utils.byte_pieces import places_left_out
 from utils.catalogue.schema import ModelCatalogue
 from utils.errors import Notice, UserError
 from utils.experiments.controls import HeadSet, draw_controls, role_holders
@@ -30,7 +31,7 @@ from utils.experiments.second_copy import (
 )
 from utils.experiments.switch_off import SwitchOff, switch_off
 from utils.experiments.token_attribution import TokenAttribution, attribute_tokens
-from utils.forward_pass import EncodedPrompt, encode_prompt
+from utils.forward_pass import EncodedPrompt, encode_prompt, tokens_of
 from utils.models.loader import LoadedModel, ModelStore
 from utils.result_cache import Progress, ResultCache, own_progress
 from utils.roles import ROLES
@@ -116,7 +117,7 @@ class Experiments:
         segment, cut = self._segment(question)
 
         def run() -> SecondCopy:
-            n_start = len(question.ids) - len(_typed(question))
+            n_start = len(question.loaded.start_ids)
             values = self._replacement(question, way, n_start + 2 * len(segment))
             return measure_second_copy(question.loaded, np.array([segment]), chosen, draws, way, values)
 
@@ -133,7 +134,8 @@ class Experiments:
 
         def run() -> LaterPatterns:
             values = self._replacement(question, way, len(question.ids))
-            return measure_later_patterns(question.loaded, question.ids, chosen, draws, way, values)
+            left_out = places_left_out(tokens_of(question.loaded, question.read))
+            return measure_later_patterns(question.loaded, question.ids, chosen, draws, way, values, left_out)
 
         key = ("later_patterns", tuple(question.ids), chosen, tuple(draws), way)
         return self._told(self._once(question, key, run), notices)
@@ -230,7 +232,7 @@ class Experiments:
         """The part of the typed text that can be said twice."""
         typed, loaded = _typed(question), question.loaded
         limit = min(self._settings.max_tokens, loaded.max_positions or self._settings.max_tokens)
-        n_most = (limit - (len(question.ids) - len(typed))) // 2
+        n_most = (limit - len(loaded.start_ids)) // 2
         if min(len(typed), n_most) < SHORTEST_SEGMENT:
             raise UserError("One token is too little to say twice.", "Add a few words.")
         if len(typed) <= n_most:
@@ -242,8 +244,8 @@ class Experiments:
 
 
 def _typed(question: _Question) -> list[int]:
-    """The ids without the start mark."""
-    return question.ids[len(question.loaded.start_ids) :]
+    """The ids without start mark and chat template."""
+    return question.read.typed_ids(len(question.loaded.start_ids))
 
 
 def _no_catalogue() -> Notice:

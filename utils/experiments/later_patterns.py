@@ -9,16 +9,14 @@ from types import MappingProxyType
 import numpy as np
 import torch
 
-from utils.byte_pieces import places_left_out
 from utils.errors import Notice
 from utils.experiments.controls import HeadSet
 from utils.experiments.questions import Method
 from utils.heads import HeadId, Shape
-from utils.measures.measure import MIN_TOKENS, Reading
+from utils.measures.measure import MIN_TOKENS, LeftOut, Reading
 from utils.models.loader import LoadedModel
 from utils.pyvene_engine import ablate_heads
 from utils.scoring import score_text
-from utils.tokens import tokens_from_ids
 
 PATTERN_BYTES = 64 * 2**20
 
@@ -66,11 +64,14 @@ def measure_later_patterns(
     draws: Sequence[HeadSet],
     method: Method,
     replacement: torch.Tensor | None,
+    left_out: LeftOut | None = None,
 ) -> LaterPatterns:
-    """All heads' patterns on a text with some heads off. Args: as `switch_off.switch_off`, for the whole text."""
+    """All heads' patterns on a text with some heads off.
+
+    Args: as `switch_off.switch_off`, for the whole text. left_out: places of it that are no evidence.
+    """
     patterns = _patterns(loaded, ids, [(), heads, *draws], replacement)
     before = next(patterns)
-    left_out = places_left_out(tokens_from_ids(loaded.tokenizer, ids))
 
     def scores(seen: np.ndarray) -> Mapping[str, np.ndarray]:
         return _scores(Reading(np.array(ids, dtype=np.int64), seen, left_out=left_out))

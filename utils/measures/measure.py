@@ -84,7 +84,7 @@ class Evidence:
     targets: bool [query_pos, key_pos], the predicted keys on evidence rows and empty elsewhere. rows: the evidence
     rows, as query positions. chance: the share of an even head on each of them, zeros for a measure without chance.
     n_left_out: rows that have a prediction, but could not tell this role from another one. n_unread: rows that could
-    tell, at places that are no evidence.
+    tell, had the model read what stands there.
     """
 
     targets: np.ndarray
@@ -109,7 +109,7 @@ class Evidence:
             targets=targets,
             rows=self.rows[kept],
             chance=self.chance[kept],
-            n_unread=self.n_unread + int((~kept).sum()),
+            n_unread=self.n_unread + int((places.keys[self.rows] | predicts_one).sum()),
         )
 
     @classmethod
