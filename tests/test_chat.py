@@ -11,7 +11,9 @@ import pytest
 from components import token_strip
 from components.address import Question, fix_href, head_href, heads_href, roles_href
 from components.chip import said_twice
+from components.head import pipeline_line
 from components.head.head_page import heatmap_href
+from components.head.head_view import head_view
 from components.head.recent_prompts import other_texts
 from components.roles import stage
 from components.roles.roles_view import roles_view
@@ -237,6 +239,15 @@ def test_scripts_ask_for_a_chat_turn_with_true(client, service, address):
 def test_the_heatmap_of_a_chat_turn_is_that_of_a_chat_turn(client, service):
     client.get(f"/heatmap?model={MODEL}&prompt=go+home+now&layer=0&head=1&chat=1")
     assert service.asked[-1] == (MODEL, ChatTurn("go home now"))
+
+
+def test_the_page_of_a_head_counts_the_template():
+    view = head_view(FakeHeadlight(), Question(MODEL, PLAIN), "?layer=0&head=1")
+    forward = view.analysis.forward
+    marked = replace(forward, tokens=mark_template(forward.tokens, 2, 1))
+    said = words(pipeline_line.layout(replace(view, analysis=replace(view.analysis, forward=marked))))
+    assert "3 are the model’s chat template, which nobody typed." in said
+    assert "chat template" not in words(pipeline_line.layout(view))
 
 
 def test_a_second_copy_is_of_the_text_alone(loaded):

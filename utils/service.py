@@ -102,6 +102,7 @@ class Headlight:
     def analyze(self, model: str, prompt: str) -> Analysis:
         """Everything that a page shows for a prompt, from one forward pass.
 
+        Args: prompt: a `chat.ChatTurn` to ask it as a chat turn, here and wherever else a prompt is asked about.
         Raises: UserError when the prompt is empty or the model is unknown or not here.
         """
         forward, found = self.forward(model, prompt), self._found_catalogue(model)

@@ -90,7 +90,9 @@ def _stage(name: str, figure: Any, words: list[Any], class_name: str = "", **oth
 def _tokens(view: HeadView) -> html.Li:
     last = len(view.tokens) - 1
     start = " The first is a start mark, which nobody typed." if view.tokens[0].is_start else ""
-    words = ["The text is cut into tokens: words and pieces of words.", start, " The last one here is "]
+    n_template = sum(token.is_template for token in view.tokens)
+    template = f" {n_template} are the model’s chat template, which nobody typed." if n_template else ""
+    words = ["The text is cut into tokens: words and pieces of words.", start, template, " The last one here is "]
     chip = token_chip(view.tokens[last], last)
     return _stage("Tokens", plural(len(view.tokens), "token"), [html.P([*words, chip, "."])])
 
