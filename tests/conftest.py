@@ -9,6 +9,7 @@ from selenium.webdriver.chrome.options import Options
 
 from app import create_app
 from tests.fake_service import FakeHeadlight
+from utils.models.speed import Speeds
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 CHROMIUM_ARGUMENTS = (
@@ -44,6 +45,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
             if missing:
                 item.add_marker(pytest.mark.skip(reason="Chromium or chromedriver is not installed"))
+
+
+@pytest.fixture(autouse=True)
+def no_measuring_of_speed(monkeypatch):
+    """Models are not measured in the background of tests, and nothing is written where this checkout keeps its data."""
+    monkeypatch.setattr(Speeds, "measure_later", lambda *_arguments: None)
 
 
 @pytest.fixture
