@@ -104,9 +104,9 @@ def readiness_words(view: ModelsView, entry: ModelEntry) -> tuple[str, str]:
 
 
 def _what_comes(view: ModelsView, entry: ModelEntry) -> tuple[str, str]:
-    known = "Its heads are catalogued already." if entry.catalogue is not None else ""
     if view.fetching is not None and view.fetching.model == entry.name:
-        return "On its way", known
+        return "On its way", "The top of this page shows how far it is."
+    known = "Its heads are catalogued already." if entry.catalogue is not None else ""
     size = to_fetch(entry.offer)
     size = f"{size[0].upper()}{size[1:]}." if size else ""
     return "Can be fetched", " ".join(part for part in (size, known) if part)
