@@ -8,10 +8,11 @@ import dash
 import dash_bootstrap_components as dbc
 from dash import ClientsideFunction, Dash, Input, Output, dcc, html
 
-from components import address, loading_line, messages, prompt_bar, toast
-from components.address import Question, circuits_href, heads_href, learn_href, models_href, roles_href
+from components import address, loading_line, messages, model_menu, prompt_bar, toast
+from components.address import Question, circuits_href, heads_href, learn_href, roles_href
 from components.lamp import sign
 from components.markup import aria, classes
+from components.model_words import as_distributed
 from utils.model_config import display_name_of
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Ids:
     menu = "frame-menu"
     drawer = "frame-drawer"
     announcer = "announcer"
+    facts = "frame-model-facts"
 
     @staticmethod
     def nav(place: str) -> str:
@@ -37,10 +39,6 @@ class Ids:
     @staticmethod
     def models(place: str) -> str:
         return f"models-{place}"
-
-    @staticmethod
-    def model(place: str, name: str) -> dict[str, Any]:
-        return {"type": "model", "place": place, "name": name}
 
 
 def layout(service: Headlight) -> html.Div:
@@ -74,6 +72,7 @@ def register(app: Dash, service: Headlight) -> None:
         Output(Ids.models(DRAWER), "children"),
         Output(prompt_bar.Ids.chat, "hidden"),
         Output(prompt_bar.Ids.chat, "aria-checked"),
+        Output(Ids.facts, "children"),
         Input(address.Ids.location, "pathname"),
         Input(address.Ids.location, "search"),
     )
@@ -81,10 +80,12 @@ def register(app: Dash, service: Headlight) -> None:
         question = Question.from_search(search, service.settings.default_model)
         links, models = nav_links(path or "/", question), service.models()
         shown = TOY_PAIR if path == address.TOY_PATH else None
-        menus = (model_menu(place, models, question.model, question.prompt, shown) for place in (HEADER, DRAWER))
+        default = service.settings.default_model
+        menus = (model_menu.layout(place, models, question, default, shown) for place in (HEADER, DRAWER))
         can_chat = service.reads_chat(question.model) and path != address.TOY_PATH
         is_chat = "true" if question.is_chat else "false"
-        return roles_href(question.model, question.prompt), links, links, *menus, not can_chat, is_chat
+        home = roles_href(question.model, question.prompt)
+        return home, links, links, *menus, not can_chat, is_chat, model_facts(models, question.model)
 
     app.clientside_callback(
         ClientsideFunction("headlight", "toggleDrawer"),
@@ -110,35 +111,10 @@ def nav_links(path: str, question: Question) -> list[Component]:
     ]
 
 
-def model_menu(
-    place: str, models: list[ModelChoice], current: str, prompt: str | None = None, shown: str | None = None
-) -> Component:
-    """The models of the registry; those whose weights are not on this computer say so.
-
-    Args: shown: what the page is about where that is not the current model.
-    """
-    shown = shown or display_name_of(current)
-    label = [html.Span("Model", className="model-word"), html.Strong(shown), sign("chevron-down")]
-    items = [
-        dbc.DropdownMenuItem(
-            [
-                html.Span(choice.display_name, className="menu-name"),
-                html.Span(_model_note(choice), className="menu-note"),
-            ],
-            id=Ids.model(place, choice.name),
-            active=choice.name == current,
-            className=classes("menu-item", not choice.available and "is-missing"),
-        )
-        for choice in models
-    ]
-    items += [dbc.DropdownMenuItem("All models", href=models_href(current, prompt), className="menu-item menu-all")]
-    return dbc.DropdownMenu(items, label=label, caret=False, align_end=True, toggleClassName="model-toggle")
-
-
-def _model_note(choice: ModelChoice) -> str:
-    if not choice.available:
-        return f"{choice.family}, not on this computer"
-    return choice.family if choice.catalogued else f"{choice.family}, heads not analysed yet"
+def model_facts(models: list[ModelChoice], current: str) -> str:
+    """What a reader of this model's figures should know: `SmolLM2 135M Instruct: 4-bit weights, as distributed.`."""
+    words = next((as_distributed(choice.note) for choice in models if choice.name == current), "")
+    return f"{display_name_of(current)}: {words}." if words else ""
 
 
 def _header() -> html.Header:
@@ -181,7 +157,7 @@ def _footer(is_here: bool) -> html.Footer:
         "Scores compare with an evenly spread head on the same text. "
         "All heads and thresholds are listed under All heads."
     )
-    return html.Footer([html.P(scores), html.P(where)], className="footer")
+    return html.Footer([html.P(scores), html.P(id=Ids.facts), html.P(where)], className="footer")
 
 
 def _skeleton() -> html.Div:

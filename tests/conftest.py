@@ -11,6 +11,7 @@ from selenium.webdriver.chrome.options import Options
 
 from app import create_app
 from tests.fake_service import FakeHeadlight
+from utils.models.speed import Speeds
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 CHROMIUM_ARGUMENTS = (
@@ -56,6 +57,12 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.write_line(f"{len(skipped)} tests were skipped because their model is not here:")
         for reason, number in Counter(str(report.longrepr[2]) for report in skipped).items():
             terminalreporter.write_line(f"  {number} × {reason.removeprefix('Skipped: ')}")
+
+
+@pytest.fixture(autouse=True)
+def no_measuring_of_speed(monkeypatch):
+    """Models are not measured in the background of tests, and nothing is written where this checkout keeps its data."""
+    monkeypatch.setattr(Speeds, "measure_later", lambda *_arguments: None)
 
 
 @pytest.fixture

@@ -21,8 +21,7 @@ from utils.errors import Fix, Notice, UserError
 from utils.forward_pass import ForwardPass, Prediction
 from utils.heads import HeadId
 from utils.measures.attention_to import AttentionTo
-from utils.model_config import MODELS, display_name_of
-from utils.models.listing import family_name
+from utils.model_config import display_name_of, kind_of
 from utils.models.loading import Loading
 from utils.roles import ROLES
 from utils.scoring import score_text
@@ -64,8 +63,7 @@ class FakeHeadlight(Headlight):
 
     def models(self) -> list[ModelChoice]:
         def choice(name: str, available: bool) -> ModelChoice:
-            family = family_name(MODELS[name], None)
-            return ModelChoice(name, display_name_of(name), family, "MIT", available=available, catalogued=True)
+            return ModelChoice(name, display_name_of(name), kind_of(name), available=available, catalogued=True)
 
         return [choice(MODEL, True), choice(OTHER_MODEL, True), choice(MISSING_MODEL, False)]
 

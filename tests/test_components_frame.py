@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -13,9 +14,11 @@ from components.address import Question, learn_href
 from tests.fake_service import MISSING_MODEL, MODEL, PLAIN, REPEATING, FakeHeadlight
 from tests.test_components_roles import every, words
 from utils.errors import Fix, Notice, UserError
+from utils.models.sources.store import SourceNote
 from utils.settings import Settings
 
 QUESTION = Question(MODEL, PLAIN)
+NOTE = SourceNote("a.gguf of the package a 1.0", "Q4_1", 4, {})
 
 
 def ask(client, output: str, inputs: list[dict], state: list[dict] | None = None, **more):
@@ -49,12 +52,28 @@ class TestFrame:
     def test_a_link_to_a_lesson_carries_the_question(self):
         assert learn_href(MODEL, "a & b", "learn-tokens") == f"/learn?model={MODEL}&prompt=a+%26+b#learn-tokens"
 
-    def test_models_that_are_not_here_say_so(self):
-        menu = frame.model_menu("header", FakeHeadlight().models(), MODEL)
-        assert [words(item) for item in every(menu, "is-missing")] == ["GPT-2GPT-2, not on this computer"]
-        assert [words(item) for item in every(menu, "menu-item") if getattr(item, "active", False)] == [
-            "Classroom GPT-2GPT-2"
-        ]
+    def test_the_footer_tells_of_weights_that_were_distributed_with_fewer_bits(self):
+        choices = [replace(choice, note=NOTE) for choice in FakeHeadlight().models() if choice.name == MODEL]
+        assert frame.model_facts(choices, MODEL) == "Classroom GPT-2: 4-bit weights, as distributed."
+        assert frame.model_facts(FakeHeadlight().models(), MODEL) == ""
+
+    def test_the_footer_follows_the_address(self, client, service, monkeypatch):
+        choices = [replace(choice, note=NOTE) for choice in service.models()]
+        monkeypatch.setattr(service, "models", lambda: choices)
+        places = ("frame-home.href", "nav-header.children", "nav-drawer.children")
+        places += ("models-header.children", "models-drawer.children", "frame-model-facts.children")
+        answer = ask(
+            client,
+            f"..{'...'.join(places)}..",
+            [
+                {"id": "address", "property": "pathname", "value": "/"},
+                {"id": "address", "property": "search", "value": f"?model={MODEL}"},
+            ],
+            outputs=[dict(zip(("id", "property"), place.split("."), strict=True)) for place in places],
+            changedPropIds=["address.search"],
+        )
+        facts = json.loads(answer.data)["response"]["frame-model-facts"]["children"]
+        assert facts == "Classroom GPT-2: 4-bit weights, as distributed."
 
     def test_the_footer_promises_only_what_holds_where_it_runs(self):
         here = words(frame.layout(FakeHeadlight()))

@@ -82,7 +82,7 @@ class TestWhatARowSays:
                 "Found config.json and tokenizer.json. Still missing: model.safetensors.",
             ),
             ({"problem": UserError('Headlight cannot read the family "mamba".', "")}, "unreadable", "mamba"),
-            ({"folder": None}, "not_here", "Headlight fetches it"),
+            ({"folder": None}, "not_here", "Nothing that Headlight can reach has its files."),
             ({"folder": None, "is_gated": True}, "needs_permission", "Accept the licence at its maker"),
         ],
     )

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from app import create_app
-from components import frame
+from components import frame, model_menu
 from components.address import TOY_PROMPT, Question
 from components.learn import learn_page
 from components.toy import detector_lists, toy_card, toy_page, toy_strip, training_plot, why_two_layers
@@ -274,7 +274,7 @@ class TestPage:
         assert client.get("/circuits").status_code == 200
 
     def test_the_header_names_the_pair(self, service):
-        menu = frame.model_menu(frame.HEADER, service.models(), MODEL, REPEATING, frame.TOY_PAIR)
+        menu = model_menu.layout(frame.HEADER, service.models(), Question(MODEL, REPEATING), MODEL, frame.TOY_PAIR)
         assert "Classroom toy pair" in text_of(menu.label)
 
     def test_slider_names_stay_and_their_values_are_beside_them(self, view):

@@ -118,6 +118,7 @@ class TestTheFirstQuestion:
 
 def test_the_line_counts_down_and_never_below_nothing():
     assert [seconds_left(since, int(3 * BYTES_PER_S)) for since in (0, 0.5, 2.9, 3, 100)] == [3, 3, 1, 0, 0]
+    assert seconds_left(1.5, int(3 * BYTES_PER_S), last_s=12.0) == 11
     assert Loading("It", 12).sentence == "It is loading, 12 s left."
     assert Loading("It", 0).sentence == "It is loading, nearly there."
 

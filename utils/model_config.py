@@ -329,6 +329,15 @@ def family_of_type(model_type: str) -> Family:
     )
 
 
+class Kind(Enum):
+    """What a model is to a person who chooses one."""
+
+    REAL = "real"  # a language model that others trained, with the knowledge of its size
+    CLASSROOM = "classroom"  # a small language model that comes with Headlight
+    TOY = "toy"  # attention alone, or no words at all
+    ADDED = "added"  # whatever the operator put here; it is in no registry
+
+
 @dataclass(frozen=True)
 class ModelSpec:
     """A model that the picker offers.
@@ -338,7 +347,7 @@ class ModelSpec:
     the model was trained, offline and live alike. shape, millions: layers and heads, and weights in millions, as the
     model's own config and card give them, to be shown where its files are not here; None for a model that ships.
     is_gated: its owner asks for an account before it can be fetched. is_own: it comes with Headlight and is never
-    looked for on the hub, where the name could be anybody's.
+    looked for on the hub, where the name could be anybody's. kind: under which heading the picker shows it.
     """
 
     name: str
@@ -350,6 +359,7 @@ class ModelSpec:
     millions: float | None = None
     is_gated: bool = False
     is_own: bool = False
+    kind: Kind = Kind.REAL
 
     @property
     def folder(self) -> str:
@@ -360,16 +370,24 @@ class ModelSpec:
 # Start marks: GPT-2, Pythia, GPT-Neo, TinyStories, SmolLM2 and BLOOM met <|endoftext|> or <s> only between documents
 # and their tokenizers put none; Qwen has none at all; Llama and Gemma tokenizers put one before every text.
 NONE, ONE = StartMark.NONE, StartMark.ONE
+CLASSROOM, TOY = Kind.CLASSROOM, Kind.TOY
 _MODELS = (
-    ModelSpec("classroom-gpt2", "Classroom GPT-2", "gpt2", "MIT", ONE, is_own=True),
-    ModelSpec("classroom-qwen2", "Classroom Qwen2", "qwen2", "MIT", ONE, is_own=True),
-    ModelSpec("classroom-neox", "Classroom Pythia", "gpt_neox", "MIT", ONE, is_own=True),
-    ModelSpec("classroom-opt", "Classroom OPT", "opt", "MIT", ONE, is_own=True),
-    ModelSpec("classroom-attn-2l", "Classroom toy, two layers", "attention_only", "MIT", ONE, is_own=True),
-    ModelSpec("classroom-attn-1l", "Classroom toy, one layer", "attention_only", "MIT", ONE, is_own=True),
-    ModelSpec("classroom-tunes", "Classroom tunes", None, "MIT", ONE, is_own=True),
+    ModelSpec("classroom-gpt2", "Classroom GPT-2", "gpt2", "MIT", ONE, is_own=True, kind=CLASSROOM),
+    ModelSpec("classroom-qwen2", "Classroom Qwen2", "qwen2", "MIT", ONE, is_own=True, kind=CLASSROOM),
+    ModelSpec("classroom-neox", "Classroom Pythia", "gpt_neox", "MIT", ONE, is_own=True, kind=CLASSROOM),
+    ModelSpec("classroom-opt", "Classroom OPT", "opt", "MIT", ONE, is_own=True, kind=CLASSROOM),
+    ModelSpec("classroom-attn-2l", "Classroom toy, two layers", "attention_only", "MIT", ONE, is_own=True, kind=TOY),
+    ModelSpec("classroom-attn-1l", "Classroom toy, one layer", "attention_only", "MIT", ONE, is_own=True, kind=TOY),
+    ModelSpec("classroom-tunes", "Classroom tunes", None, "MIT", ONE, is_own=True, kind=TOY),
     ModelSpec(
-        "callummcdougall/attn_only_2L_half", "ARENA's toy", "attention_only", "none stated", ONE, Shape(2, 12), 84
+        "callummcdougall/attn_only_2L_half",
+        "ARENA's toy",
+        "attention_only",
+        "none stated",
+        ONE,
+        Shape(2, 12),
+        84,
+        kind=TOY,
     ),
     ModelSpec("gpt2", "GPT-2", "gpt2", "MIT", NONE, Shape(12, 12), 124),
     ModelSpec("gpt2-medium", "GPT-2 medium", "gpt2", "MIT", NONE, Shape(24, 16), 355),
@@ -413,3 +431,8 @@ BEST_FIRST = (FIRST_CHOICE, "google/gemma-3-270m", "classroom-gpt2")
 def display_name_of(name: str) -> str:
     """How people call a model; one that is not in MODELS is called as its folder."""
     return MODELS[name].display_name if name in MODELS else name
+
+
+def kind_of(name: str) -> Kind:
+    """Under which heading a model stands; one that is not in MODELS was added."""
+    return MODELS[name].kind if name in MODELS else Kind.ADDED

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -22,17 +23,20 @@ from utils.errors import Notice, UserError
 from utils.experiments.experiments import Experiments
 from utils.experiments.switch_off import SwitchOff
 from utils.forward_pass import ForwardPass, run_forward_pass
+from utils.heads import Shape
 from utils.heatmap import head_heatmap_html
 from utils.measures.measure import Need
-from utils.model_config import MODELS, display_name_of
+from utils.model_config import MODELS, Kind, display_name_of, kind_of
 from utils.models.fetching import FetchJobs, FetchStatus
-from utils.models.files import local_model_dir, local_model_names
-from utils.models.listing import ModelEntry, family_name, list_models
+from utils.models.files import local_model_dir
+from utils.models.listing import ModelEntry, list_models
 from utils.models.loader import LoadedModel, ModelStore
 from utils.models.loading import Loading, seconds_left
 from utils.models.removal import Removal, Removals, removable
 from utils.models.sources import terms_of
+from utils.models.sources.store import SourceNote
 from utils.models.sources.terms import accept_terms
+from utils.models.speed import Speed, Speeds
 from utils.models.weights import bytes_on_disk, remembered_weights_name
 from utils.result_cache import ResultCache
 from utils.roles import needs_of_roles
@@ -44,14 +48,21 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """One line of the model menu. available: its weights are on this computer; catalogued: its heads were analysed."""
+    """One line of the model menu.
+
+    Args: available: it can be asked; catalogued: its heads were analysed. shape, n_bytes (on disk): None where nobody
+    knows. speed: None until it was measured here. note: what Headlight made its files from, None where it did not.
+    """
 
     name: str
     display_name: str
-    family: str
-    licence: str
+    kind: Kind
     available: bool
     catalogued: bool
+    shape: Shape | None = None
+    n_bytes: int | None = None
+    speed: Speed | None = None
+    note: SourceNote | None = None
 
 
 class Headlight:
@@ -64,28 +75,29 @@ class Headlight:
         self.jobs = CatalogueJobs(self.settings, self._open_fresh)
         self._removals = Removals(self.settings)
         self.fetches = FetchJobs(self.settings)
+        self.speeds = Speeds(self.settings)
         self.experiments = Experiments(self._models, self.settings, self.catalogue)
         self.circuits = Circuits(self._models, self.settings)
 
     def models(self) -> list[ModelChoice]:
         """All models of the registry and the operator's own, those on this computer first."""
-        own = [name for name in local_model_names(self.settings) if name not in MODELS]
-        return sorted(map(self._choice, [*MODELS, *own]), key=lambda choice: not choice.available)
+        return sorted(map(self._choice, self.model_entries()), key=lambda choice: not choice.available)
 
     def reads_chat(self, model: str) -> bool:
         """Whether a text can be asked as a chat turn: the model's tokenizer, if it is here, has a chat template."""
         return has_template(local_model_dir(model, self.settings))
 
-    def _choice(self, name: str) -> ModelChoice:
-        folder, spec = local_model_dir(name, self.settings), MODELS.get(name)
-        found = find_catalogue(name, folder, self.settings)
+    def _choice(self, entry: ModelEntry) -> ModelChoice:
         return ModelChoice(
-            name=name,
-            display_name=display_name_of(name),
-            family=family_name(spec, folder),
-            licence=spec.licence if spec else "",
-            available=folder is not None,
-            catalogued=found is not None and not found.is_stale,
+            name=entry.name,
+            display_name=entry.display_name,
+            kind=kind_of(entry.name),
+            available=entry.is_here,
+            catalogued=entry.catalogue is not None and not entry.catalogue.is_stale,
+            shape=entry.shape,
+            n_bytes=entry.n_bytes,
+            speed=self.speeds.of(entry.folder) if entry.is_here and entry.folder is not None else None,
+            note=entry.note,
         )
 
     def catalogue(self, model: str) -> ModelCatalogue | None:
@@ -118,10 +130,19 @@ class Headlight:
         stored = self._stored_example(model, prompt)
         if stored is not None:
             return stored
-        loaded = self._models.get(model)
-        return self._passes.once(
+        loaded, load_s = self._open(model)
+        forward = self._passes.once(
             (model, loaded.edition, prompt), lambda: run_forward_pass(loaded, prompt, self.settings.max_tokens)
         )
+        if load_s is not None:
+            self.speeds.measure_later(loaded, load_s)
+        return forward
+
+    def _open(self, model: str) -> tuple[LoadedModel, float | None]:
+        """A model, and the seconds that loading it took; None where it was loaded before."""
+        is_loaded, began = self._models.is_loaded(model), time.monotonic()
+        loaded = self._models.get(model)
+        return loaded, None if is_loaded else time.monotonic() - began
 
     def heatmap_html(self, model: str, prompt: str, layer: int, head: int) -> str:
         """The BertViz page of one head. Raises UserError as `analyze`, and for a head that the model does not have."""
@@ -156,7 +177,9 @@ class Headlight:
 
         def load() -> None:
             with suppress(UserError):  # whoever asks is told
-                self._models.get(name)
+                loaded, load_s = self._open(name)
+                if load_s is not None:
+                    self.speeds.measure_later(loaded, load_s)
 
         thread = threading.Thread(target=load, name="warm-up", daemon=True)
         thread.start()
@@ -171,7 +194,9 @@ class Headlight:
         since_s, folder = self._models.loading_for_s(model), local_model_dir(model, self.settings)
         if since_s is None or folder is None:
             return None
-        return Loading(display_name_of(model), seconds_left(since_s, bytes_on_disk(folder)))
+        known = self.speeds.of(folder)
+        last_s = None if known is None else known.load_s
+        return Loading(display_name_of(model), seconds_left(since_s, bytes_on_disk(folder), last_s))
 
     def health(self) -> dict[str, object]:
         """Whether the default model can answer, by letting it read two words. Raises UserError when it cannot."""
@@ -200,8 +225,14 @@ class Headlight:
         return self.fetches.status()
 
     def start_fetch(self, model: str) -> FetchStatus:
-        """Begin to bring a model here from the first source that can. Raises UserError as `FetchJobs.start` does."""
-        return self.fetches.start(self._listed(model).name)
+        """Begin to bring a model here from the first source that can.
+
+        Raises: UserError as `FetchJobs.start` does, and for a model that is here.
+        """
+        entry = self._listed(model)
+        if entry.is_here:
+            raise UserError(f"{entry.display_name} is here already.", "Choose it under Model.", status=409)
+        return self.fetches.start(entry.name)
 
     def stop_fetch(self, model: str) -> None:
         """End the fetch of a model, of which nothing is kept."""

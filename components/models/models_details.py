@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 from dash import html
 
 from components.lamp import sign
-from components.markup import aria, data
+from components.markup import aria
+from components.model_words import as_distributed, megabytes
+from components.models import models_adding, models_terms
 from components.models.models_running import Ids as RunningIds
 from components.models.models_view import ModelsView
-from components.models.models_words import day, megabytes, plain_decimal
+from components.models.models_words import day, plain_decimal
 from components.numbers import plural
 from utils.catalogue.schema import ModelCatalogue
 from utils.models.card import read_training_facts
-from utils.models.completeness import NEEDED_FILES
 from utils.models.listing import ModelEntry
 from utils.models.removal import Removal
 
@@ -29,25 +30,25 @@ class Ids:
     def json(name: Any) -> dict[str, Any]:
         return {"type": "models-json", "name": name}
 
-    @staticmethod
-    def go(action: Any, name: Any) -> dict[str, Any]:
-        """A press that changes the address: open, ask, keep, all."""
-        return {"type": "models-go", "action": action, "name": name}
-
 
 def layout(view: ModelsView, entry: ModelEntry) -> html.Div:
     """The card below the open row."""
     removal = view.removals.get(entry.name)
     if view.asks and removal is not None:
         return _ask_to_remove(entry, removal)
+    terms = view.terms_to_accept(entry)
+    if terms is not None:
+        return models_terms.layout(entry, terms)
+    if entry.problem is not None:
+        return html.Div([html.H3(entry.problem.sentence), html.P(entry.problem.hint)], className="models-card")
     if entry.folder is None or entry.missing:
-        return _how_to_add(view, entry)
+        return models_adding.layout(view, entry)
     return _provenance(entry)
 
 
 def _provenance(entry: ModelEntry) -> html.Div:
     catalogue = entry.catalogue.catalogue if entry.catalogue is not None else None
-    facts = _training(entry) + (_catalogue_facts(catalogue) if catalogue is not None else [])
+    facts = _training(entry) + _made_from(entry) + (_catalogue_facts(catalogue) if catalogue is not None else [])
     if not facts:
         return html.Div(
             html.P("Nothing is known of its training, and its heads are not analyzed."), className="models-card"
@@ -57,7 +58,11 @@ def _provenance(entry: ModelEntry) -> html.Div:
         [sign("download"), "Full provenance (JSON)"], id=Ids.json(entry.name), type="button", className="text-button"
     )
     return html.Div(
-        [html.Dl(rows, className="models-provenance"), *([button] if catalogue is not None else [])],
+        [
+            html.Dl(rows, className="models-provenance"),
+            *([button] if catalogue is not None else []),
+            *_hashes(entry),
+        ],
         className="models-card",
     )
 
@@ -70,6 +75,24 @@ def _training(entry: ModelEntry) -> list[tuple[str, str]]:
     return [(name, value) for name, value in rows if value]
 
 
+def _made_from(entry: ModelEntry) -> list[tuple[str, str]]:
+    """What Headlight made the files from, if it made them."""
+    if entry.note is None:
+        return []
+    lost = as_distributed(entry.note)
+    stored = f"{entry.note.quantisation}: {lost}" if lost else entry.note.quantisation
+    return [("Made from", entry.note.made_from), ("Weights", stored)]
+
+
+def _hashes(entry: ModelEntry) -> list[Component]:
+    """SHA-256 of everything that the files were made from, folded."""
+    if entry.note is None:
+        return []
+    rows = [html.Div([html.Dt(name), html.Dd(digest)]) for name, digest in entry.note.hashes.items()]
+    summary = html.Summary("Hashes of what it was made from (SHA-256)", className="text-button")
+    return [html.Details([summary, html.Dl(rows, className="models-hashes")])]
+
+
 def _catalogue_facts(catalogue: ModelCatalogue) -> list[tuple[str, str]]:
     facts = catalogue.provenance
     gap = facts.max_difference_to_detect_head
@@ -77,7 +100,7 @@ def _catalogue_facts(catalogue: ModelCatalogue) -> list[tuple[str, str]]:
         ("Analyzed", f"{day(catalogue.analysis_date)}, seed {facts.seed}, with {ENGINES[facts.engine]}"),
         ("Test inputs", f"{facts.n_random_sequences} repeated random texts, {plural(facts.n_sentences, 'sentence')}"),
         ("Inputs", _short_hash(facts.inputs_hash)),
-        ("Weights", _short_hash(facts.weights)),
+        ("Hash of the weights", _short_hash(facts.weights)),
         ("First token", "no start mark" if facts.start_mark_id is None else "one start mark"),
         ("Largest gap to TransformerLens", "not measured here" if gap is None else plain_decimal(gap)),
         ("Versions", ", ".join(f"{package} {version}" for package, version in facts.versions.items())),
@@ -91,56 +114,6 @@ def _short_hash(name: str) -> str:
     return f"{kind} {digits[:4]} … {digits[-4:]}" if len(digits) > 12 else name
 
 
-def _how_to_add(view: ModelsView, entry: ModelEntry) -> html.Div:
-    """Three steps, in words that can be copied and sent to whoever runs the server."""
-    folder = entry.folder.name if entry.folder is not None else entry.name.rsplit("/", 1)[-1]
-    wanted = entry.missing or NEEDED_FILES
-    files = [part for name in wanted for part in (html.Code(name), " ")]
-    place: list[Any] = [
-        "Put them in ",
-        html.Code(f"models/{folder}"),
-        ", or in a folder ",
-        html.Code(folder),
-        " of the directory that ",
-        html.Code("HEADLIGHT_MODELS_DIR"),
-        " names.",
-    ]
-    if view.models_dir is not None:
-        place += [" On this computer: ", html.Code(str(view.models_dir))]
-    source = f"of {entry.name}." if entry.folder is None else "of the same model."
-    ask = [html.Li("Accept the licence on the model's own page; its maker asks for an account.")]
-    steps = [
-        *(ask if entry.is_gated else []),
-        html.Li(["On a computer with a network, get ", *files, source]),
-        html.Li(place),
-        html.Li("Press Look again. Nothing needs a restart."),
-    ]
-    target = f"models-steps-{folder}"
-    return html.Div(
-        [
-            html.H3("To add it without a network"),
-            html.Ol(steps, id=target),
-            html.Div([_look_again(entry), _copy_button(target)], className="models-actions"),
-        ],
-        className="models-card models-card--edge",
-    )
-
-
-def _look_again(entry: ModelEntry) -> html.Button:
-    return html.Button(
-        "Look again", id=RunningIds.act("look", entry.name), type="button", className="btn btn-quiet on-models-card"
-    )
-
-
-def _copy_button(target: str) -> html.Button:
-    return html.Button(
-        [sign("link"), "Copy these steps"],
-        type="button",
-        className="btn btn-quiet on-models-card",
-        **data(copies=target),
-    )
-
-
 def _ask_to_remove(entry: ModelEntry, removal: Removal) -> html.Div:
     parts = []
     if removal.files is not None:
@@ -151,7 +124,9 @@ def _ask_to_remove(entry: ModelEntry, removal: Removal) -> html.Div:
         html.Button(
             "Remove", id=RunningIds.act("remove", entry.name), type="button", className="btn btn-quiet on-models-card"
         ),
-        html.Button("Keep", id=Ids.go("keep", entry.name), type="button", className="btn btn-quiet on-models-card"),
+        html.Button(
+            "Keep", id=RunningIds.go("keep", entry.name), type="button", className="btn btn-quiet on-models-card"
+        ),
     ]
     return html.Div(
         [

@@ -1,8 +1,8 @@
-"""The Models page: which catalogue job runs, which models are on this computer, which are known but not here.
+"""The Models page: what is analyzed or fetched now, which models are on this computer, which are known but not here.
 
-Presses that only change what is shown write the address. Presses that do something (start a job, stop it, remove, undo)
-ask the service, and the page is drawn again from what the service then says; while a job runs, a clock keeps its card
-up to date.
+Presses that only change what is shown write the address. Presses that do something (analyze, get, stop, remove, undo)
+ask the service, and the page is drawn again from what the service then says; while something runs, a clock keeps its
+card up to date. What brings files or takes them away is done only at the computer that runs Headlight.
 """
 
 from __future__ import annotations
@@ -15,10 +15,17 @@ from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update, set
 from components import frame, messages, toast
 from components.address import MODELS_PATH, Question
 from components.address import Ids as AddressIds
-from components.models import models_running, models_table
+from components.models import models_fetching, models_running, models_table, models_terms
 from components.models.models_details import Ids as DetailsIds
 from components.models.models_running import Ids as RunningIds
-from components.models.models_view import ModelsView, asked_from_this_computer, models_view
+from components.models.models_view import (
+    ANALYSIS,
+    FETCH,
+    ModelsView,
+    asked_from_this_computer,
+    models_view,
+    refuse_elsewhere,
+)
 from components.models.models_words import title
 from components.numbers import plural
 from utils.catalogue.file import catalogues_as_json
@@ -35,12 +42,21 @@ LEAD = (
     "A model is ready when its weights are on this computer and its heads are catalogued: tested once, so that we "
     "know their usual levels."
 )
+ASKS = {"ask": "remove", "terms": "terms"}  # what an address asks, by the press that leads to it
+ONLY_HERE = {
+    "remove": "Models can be removed",
+    "get": "Models can be fetched",
+    "get-again": "Models can be fetched",
+    "stop-fetch": "A fetch can be stopped",
+    "accept": "Terms can be accepted",
+}
 WHO_LOADS = "Only models of this list, or folders that whoever runs Headlight has added, can be loaded."
 
 
 class Ids:
     body = "models-body"
     tick = "models-tick"
+    drawn = "models-drawn"
     json = "models-json"
 
 
@@ -50,7 +66,7 @@ def layout(service: Headlight, question: Question, search: str) -> html.Div:
     return html.Div(
         [
             html.Div(body(view), id=Ids.body),
-            dcc.Interval(id=Ids.tick, interval=TICK_MS, disabled=view.running is None),
+            dcc.Interval(id=Ids.tick, interval=TICK_MS, disabled=not view.works),
             dcc.Download(id=Ids.json),
         ],
         className="models-page",
@@ -61,7 +77,14 @@ def skeleton() -> html.Div:
     """The ids that callbacks name, before any question is asked."""
     return html.Div(
         [
-            html.Div(html.Div(id=RunningIds.progress), id=Ids.body),
+            html.Div(
+                [
+                    html.Div(id=RunningIds.progress),
+                    html.Div(id=models_fetching.Ids.progress),
+                    dcc.Store(id=Ids.drawn),
+                ],
+                id=Ids.body,
+            ),
             dcc.Interval(id=Ids.tick, disabled=True),
             dcc.Download(id=Ids.json),
         ]
@@ -69,13 +92,16 @@ def skeleton() -> html.Div:
 
 
 def body(view: ModelsView, refusal: UserError | None = None) -> list[Component]:
-    """Everything that changes: headline, messages, the running job, both tables."""
+    """Everything that changes: headline, messages, what runs, both tables."""
     other = models_table.not_here(view)
+    outcomes = [*models_fetching.outcome(view), *models_running.outcome(view)]
     return [
         html.H1(title(view), id="headline", tabIndex=-1),
         html.P(LEAD, className="lead"),
-        *([messages.refused(refusal)] if refusal is not None else models_running.outcome(view)),
+        *([messages.refused(refusal)] if refusal is not None else outcomes),
+        models_fetching.layout(view),
         models_running.layout(view),
+        dcc.Store(id=Ids.drawn, data=view.works),
         models_table.here(view),
         *([other] if other is not None else []),
         html.P(WHO_LOADS, className="models-facts models-foot"),
@@ -87,7 +113,8 @@ def register(app: Dash, service: Headlight) -> None:
     _change_address(app)
     _do_what_is_pressed(app, service)
     _undo_removal(app, service)
-    _follow_job(app, service)
+    _follow_work(app, service)
+    models_terms.register(app, service)
     _download_catalogue(app, service)
 
 
@@ -100,7 +127,7 @@ def _view_after_press(service: Headlight, search: str | None) -> ModelsView:
 def _change_address(app: Dash) -> None:
     @app.callback(
         Output(AddressIds.location, "search", allow_duplicate=True),
-        Input(DetailsIds.go(ALL, ALL), "n_clicks"),
+        Input(RunningIds.go(ALL, ALL), "n_clicks"),
         State(AddressIds.location, "search"),
         prevent_initial_call=True,
     )
@@ -130,7 +157,7 @@ def _do_what_is_pressed(app: Dash, service: Headlight) -> None:
             refusal = error
         view = _view_after_press(service, search)
         told = toast.told(words, undoes=name if action == "remove" else None) if words else no_update
-        return body(view, refusal), view.running is None, told
+        return body(view, refusal), not view.works, told
 
 
 def _undo_removal(app: Dash, service: Headlight) -> None:
@@ -150,23 +177,42 @@ def _undo_removal(app: Dash, service: Headlight) -> None:
             set_props(Ids.body, {"children": body(_view_after_press(service, search))})
 
 
-def _follow_job(app: Dash, service: Headlight) -> None:
+def _follow_work(app: Dash, service: Headlight) -> None:
+    """The clock: cards of what runs are kept up to date; when something has ended, the whole page is drawn again."""
+
     @app.callback(
         Output(RunningIds.progress, "children"),
+        Output(models_fetching.Ids.progress, "children"),
         Output(Ids.body, "children", allow_duplicate=True),
         Output(Ids.tick, "disabled", allow_duplicate=True),
         Input(Ids.tick, "n_intervals"),
+        State(Ids.drawn, "data"),
         State(AddressIds.location, "search"),
         prevent_initial_call=True,
     )
-    def follow(_ticks: int, search: str | None) -> Any:
-        status = service.catalogue_job_status()
-        if status is not None and status.is_running:
-            return models_running.progress(status), no_update, False
+    def follow(_ticks: int, drawn: list[str] | None, search: str | None) -> Any:
+        analysis, fetch = service.catalogue_job_status(), service.fetch_status()
+        is_analyzing, is_fetching = (status is not None and status.is_running for status in (analysis, fetch))
+        now = [name for name, runs in ((ANALYSIS, is_analyzing), (FETCH, is_fetching)) if runs]
+        if now and now == drawn:
+            analyzed = models_running.progress(analysis) if analysis is not None and is_analyzing else no_update
+            fetched = models_fetching.progress(fetch) if fetch is not None and is_fetching else no_update
+            return analyzed, fetched, no_update, False
         view = _view_after_press(service, search)
-        if view.status is not None:
-            set_props(frame.Ids.announcer, {"children": models_running.outcome_sentence(view.status)})
-        return no_update, body(view), True
+        told = [sentence for name, sentence in _ended(view) if name in (drawn or ())]
+        if told:
+            set_props(frame.Ids.announcer, {"children": " ".join(told)})
+        return no_update, no_update, body(view), not view.works
+
+
+def _ended(view: ModelsView) -> list[tuple[str, str]]:
+    """How the last analysis and the last fetch ended, unless they still run."""
+    told = []
+    if view.status is not None and not view.status.is_running:
+        told.append((ANALYSIS, models_running.outcome_sentence(view.status)))
+    if view.fetch is not None and not view.fetch.is_running:
+        told.append((FETCH, models_fetching.outcome_sentence(view.fetch)))
+    return told
 
 
 def _download_catalogue(app: Dash, service: Headlight) -> None:
@@ -184,17 +230,22 @@ def do(service: Headlight, action: str, name: str, in_use: str) -> str:
 
     Args: in_use: the model that whoever asks is looking at. Raises: UserError when it is refused.
     """
+    if action in ONLY_HERE and not asked_from_this_computer():
+        raise refuse_elsewhere(ONLY_HERE[action])
     if action in ("analyze", "again"):
         service.start_catalogue_job(name)
     elif action == "stop":
         service.stop_catalogue_job(name)
     elif action == "remove":
-        if not asked_from_this_computer():
-            raise UserError(
-                "Models can be removed only at the computer that runs Headlight.", "Ask whoever runs it.", status=403
-            )
         service.remove_model(name, in_use)
         return f"{display_name_of(name)} was removed."
+    elif action in ("get", "get-again"):
+        service.start_fetch(name)
+    elif action == "stop-fetch":
+        service.stop_fetch(name)
+    elif action == "accept":
+        service.accept_terms(name)
+        service.start_fetch(name)
     elif action in ("look", "look-row"):
         return _looked(service, name)
     return ""
@@ -210,8 +261,8 @@ def pressed_search(action: str, name: str, search: str) -> str:
         parameters.pop("open", None)
     else:
         parameters["open"] = name
-    if action == "ask":
-        parameters["ask"] = "remove"
+    if action in ASKS:
+        parameters["ask"] = ASKS[action]
     return f"?{urlencode(parameters)}"
 
 

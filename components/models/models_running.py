@@ -9,8 +9,10 @@ from dash import html
 from components import messages
 from components.lamp import role_sign
 from components.markup import aria
+from components.model_words import heads_of, megabytes
+from components.models.models_bar import bar, spoken
 from components.models.models_view import ModelsView, heads_with_job
-from components.models.models_words import family_line, megabytes, shape
+from components.models.models_words import family_line
 from components.numbers import plural
 from utils.catalogue.jobs import CatalogueJobStatus, JobState
 from utils.model_config import display_name_of
@@ -18,8 +20,6 @@ from utils.roles import ROLES
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
-
-SPOKEN_STEP = 25  # percent
 
 
 class Ids:
@@ -29,7 +29,13 @@ class Ids:
 
     @staticmethod
     def act(action: Any, name: Any) -> dict[str, Any]:
+        """A press that does something."""
         return {"type": "models-act", "action": action, "name": name}
+
+    @staticmethod
+    def go(action: Any, name: Any) -> dict[str, Any]:
+        """A press that changes the address: open, how, ask, terms, keep, all."""
+        return {"type": "models-go", "action": action, "name": name}
 
 
 def layout(view: ModelsView) -> html.Section:
@@ -37,7 +43,7 @@ def layout(view: ModelsView) -> html.Section:
     status, entry = view.running, view.analyzed_entry
     if status is None or entry is None:
         return html.Section(html.Div(id=Ids.progress), hidden=True)
-    facts = [family_line(entry), shape(entry), entry.licence, megabytes(entry.n_bytes)]
+    facts = [family_line(entry), heads_of(entry.shape), entry.licence, megabytes(entry.n_bytes)]
     title = [
         html.H2(f"Analyzing {entry.display_name}", id="models-running-title"),
         html.Span(", ".join(fact for fact in facts if fact), className="models-facts"),
@@ -45,29 +51,22 @@ def layout(view: ModelsView) -> html.Section:
     stop = html.Button("Stop", id=Ids.act("stop", entry.name), type="button", className="btn btn-quiet")
     leave = html.Div([stop, html.Span("You can leave this page.", className="models-facts")], className="models-stop")
     return html.Section(
-        [html.Div(title, className="models-running-title"), html.Div(progress(status), id=Ids.progress), leave],
+        [
+            html.Div(title, className="models-running-title"),
+            html.Div(progress(status), id=Ids.progress, className="models-progress"),
+            leave,
+        ],
         className="surface panel models-running",
         **aria(labelledby="models-running-title"),
     )
 
 
 def progress(status: CatalogueJobStatus) -> list[Component]:
-    """The bar, the words below it, and the jobs found so far. `--share` is the only inline value: the bar's length."""
-    percent = int(100 * status.share)
-    bar = html.Div(
-        html.Div(className="models-bar-fill", style={"--share": round(status.share, 3)}),
-        role="progressbar",
-        className="models-bar",
-        **aria(
-            valuemin=0,
-            valuemax=100,
-            valuenow=percent,
-            valuetext=status.remaining or f"{percent} percent",
-            label=f"Analysis of {display_name_of(status.model)}",
-        ),
-    )
+    """The bar, the words below it, and the jobs found so far."""
+    label = f"Analysis of {display_name_of(status.model)}"
     words = html.Div([_texts_read(status), html.Strong(status.remaining)], className="models-bar-words")
-    return [html.Div([bar, words], className="models-bar-part"), _jobs_found(status), _spoken(percent)]
+    shown = html.Div([bar(status.share, label, status.remaining), words], className="models-bar-part")
+    return [shown, _jobs_found(status), spoken(status.share, "analyzed")]
 
 
 def outcome(view: ModelsView) -> list[Component]:
@@ -135,9 +134,3 @@ def _jobs_found(status: CatalogueJobStatus) -> html.Div:
         ],
         className="models-found",
     )
-
-
-def _spoken(percent: int) -> html.Span:
-    """Read out when it changes, which is at 25, 50, 75 and 100 % only."""
-    step = percent // SPOKEN_STEP * SPOKEN_STEP
-    return html.Span(f"{step} percent analyzed" if step else "", role="status", className="visually-hidden")

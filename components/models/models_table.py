@@ -9,18 +9,18 @@ from dash import dcc, html
 from components.address import roles_href
 from components.lamp import sign
 from components.markup import aria, classes
+from components.model_words import megabytes
 from components.models import models_details
-from components.models.models_details import Ids
 from components.models.models_running import Ids as RunningIds
-from components.models.models_view import FIRST_NOT_HERE, ModelsView
-from components.models.models_words import megabytes, origin_line, readiness_words, space_used, weights
+from components.models.models_view import ASK, FIRST_NOT_HERE, ModelsView
+from components.models.models_words import origin_line, readiness_words, space_used, weights
 from utils.models.listing import ModelEntry, Readiness
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
 
 COLUMNS = ("Model", "Layers and heads", "On disk", "Licence", "Catalogue of heads", "")
-SIGNS = {Readiness.CATALOGUED: "check", Readiness.NEEDS_PERMISSION: "lock"}
+SIGNS = {Readiness.CATALOGUED: "check", Readiness.NEEDS_PERMISSION: "lock", Readiness.OBTAINABLE: "download"}
 EVERY = "every"
 
 
@@ -43,7 +43,9 @@ def not_here(view: ModelsView) -> html.Section | None:
     n_more = len(entries) - len(shown)
     if n_more:
         more = f"Show {n_more} more {'model' if n_more == 1 else 'models'}"
-        section.children.append(html.Button(more, id=Ids.go("all", EVERY), type="button", className="btn btn-quiet"))
+        section.children.append(
+            html.Button(more, id=RunningIds.go("all", EVERY), type="button", className="btn btn-quiet")
+        )
     return section
 
 
@@ -78,7 +80,7 @@ def _name(view: ModelsView, entry: ModelEntry, is_open: bool) -> list[Component]
     """The name opens and closes the row."""
     button = html.Button(
         [entry.display_name, sign("chevron-up" if is_open else "chevron-down")],
-        id=Ids.go("open", entry.name),
+        id=RunningIds.go("open", entry.name),
         type="button",
         className="models-name",
         **aria(expanded=is_open),
@@ -110,9 +112,24 @@ def _actions(view: ModelsView, entry: ModelEntry, is_open: bool) -> list[Compone
     elif entry.folder is not None:
         buttons = [_button("Look again", RunningIds.act("look-row", entry.name))]
     else:
-        words = "How to ask" if entry.readiness is Readiness.NEEDS_PERMISSION else "How to add it"
-        buttons = [] if is_open else [_button(words, Ids.go("how", entry.name))]
+        buttons = _bring(view, entry, is_open)
     return [*buttons, *_remove(view, entry)]
+
+
+def _bring(view: ModelsView, entry: ModelEntry, is_open: bool) -> list[Component]:
+    """What can be done about a model that is not here; only whoever runs Headlight can do it."""
+    if view.fetching is not None and view.fetching.model == entry.name:
+        return []
+    if not view.is_operator:
+        return [html.Span(ASK, className="models-note")]
+    if entry.readiness is not Readiness.OBTAINABLE:
+        words = "How to ask" if entry.readiness is Readiness.NEEDS_PERMISSION else "How to add it"
+        return [] if is_open else [_button(words, RunningIds.go("how", entry.name))]
+    if is_open and view.terms_to_accept(entry) is not None:
+        return []
+    has_terms = entry.offer is not None and entry.offer.terms is not None
+    press = RunningIds.go("terms", entry.name) if has_terms else RunningIds.act("get", entry.name)
+    return [_button("Get it", press, disabled=view.fetching is not None)]
 
 
 def _use(view: ModelsView, entry: ModelEntry) -> Component:
@@ -135,7 +152,7 @@ def _remove(view: ModelsView, entry: ModelEntry) -> list[Component]:
         return []
     button = html.Button(
         sign("trash"),
-        id=Ids.go("ask", entry.name),
+        id=RunningIds.go("ask", entry.name),
         type="button",
         className="btn btn-quiet models-trash",
         title="Remove",

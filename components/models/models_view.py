@@ -11,15 +11,20 @@ from urllib.parse import parse_qsl
 from flask import has_request_context, request
 
 from components.address import Question
+from utils.errors import UserError
+from utils.models.listing import Readiness
 
 if TYPE_CHECKING:
     from utils.catalogue.jobs import CatalogueJobStatus
     from utils.catalogue.schema import ModelCatalogue
+    from utils.models.fetching import FetchStatus
     from utils.models.listing import ModelEntry
     from utils.models.removal import Removal
     from utils.service import Headlight
 
 FIRST_NOT_HERE = 4
+ANALYSIS, FETCH = "analysis", "fetch"
+ASK = "Ask whoever runs Headlight."
 FORWARDING_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Real-IP")
 
 
@@ -27,8 +32,10 @@ FORWARDING_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Real-IP")
 class ModelsView:
     """One state of the page.
 
-    Args: removals: what may be removed of a model, by name. opened: the one open row. asks: the open row asks whether
-    to remove. models_dir: HEADLIGHT_MODELS_DIR where whoever asks may know it, else None.
+    Args: status: of the catalogue job, fetch: of the fetch that runs or ended last. removals: what may be removed of a
+    model, by name. opened: the one open row. asks: the open row asks whether to remove; asks_terms: whether its terms
+    are accepted. is_operator: whoever asks sits at the computer that runs Headlight. models_dir: HEADLIGHT_MODELS_DIR
+    where whoever asks may know it, else None.
     """
 
     question: Question
@@ -38,6 +45,9 @@ class ModelsView:
     default_model: str
     opened: str | None = None
     asks: bool = False
+    asks_terms: bool = False
+    fetch: FetchStatus | None = None
+    is_operator: bool = False
     shows_all: bool = False
     is_offline: bool = False
     models_dir: Path | None = None
@@ -50,13 +60,30 @@ class ModelsView:
 
     @property
     def not_here(self) -> list[ModelEntry]:
-        return [entry for entry in self.entries if entry.folder is None]
+        """The other models: first those that would be ready as soon as they are fetched, then others that can be."""
+        absent = [entry for entry in self.entries if entry.folder is None]
+        return sorted(absent, key=lambda entry: (entry.readiness is not Readiness.OBTAINABLE, entry.catalogue is None))
 
     def is_in_use(self, entry: ModelEntry) -> bool:
         return entry.name == self.question.model
 
     def is_being_analyzed(self, entry: ModelEntry) -> bool:
         return self.running is not None and self.running.model == entry.name
+
+    @property
+    def fetching(self) -> FetchStatus | None:
+        """The fetch that runs now."""
+        return self.fetch if self.fetch is not None and self.fetch.is_running else None
+
+    @property
+    def fetched_entry(self) -> ModelEntry | None:
+        """The model of the fetch that runs, or ran last."""
+        return self._entry(self.fetch.model if self.fetch is not None else None)
+
+    def terms_to_accept(self, entry: ModelEntry) -> str | None:
+        """What the terms are called that the open row asks about; None where it asks for none."""
+        is_asked = self.asks_terms and self.is_operator and entry.readiness is Readiness.OBTAINABLE
+        return entry.offer.terms if is_asked and entry.offer is not None else None
 
     @property
     def running(self) -> CatalogueJobStatus | None:
@@ -66,14 +93,21 @@ class ModelsView:
     @property
     def analyzed_entry(self) -> ModelEntry | None:
         """The model of the job that runs, or ran last."""
-        name = self.status.model if self.status is not None else None
+        return self._entry(self.status.model if self.status is not None else None)
+
+    @property
+    def works(self) -> list[str]:
+        """What runs now: ANALYSIS, FETCH."""
+        return [name for name, running in ((ANALYSIS, self.running), (FETCH, self.fetching)) if running is not None]
+
+    def _entry(self, name: str | None) -> ModelEntry | None:
         return next((entry for entry in self.entries if entry.name == name), None)
 
 
 def models_view(service: Headlight, question: Question, search: str, keeps_asking: bool = True) -> ModelsView:
     """The page's state for one address. Raises CatalogueError when a catalogue file is damaged.
 
-    Args: keeps_asking: False once the question whether to remove was answered.
+    Args: keeps_asking: False once the question whether to remove was answered; terms are asked about until accepted.
     """
     parameters = dict(parse_qsl(search.lstrip("?")))
     entries, settings, is_own = service.model_entries(), service.settings, asked_from_this_computer()
@@ -86,6 +120,9 @@ def models_view(service: Headlight, question: Question, search: str, keeps_askin
         default_model=settings.default_model,
         opened=parameters.get("open"),
         asks=keeps_asking and parameters.get("ask") == "remove",
+        asks_terms=parameters.get("ask") == "terms",
+        fetch=service.fetch_status(),
+        is_operator=is_own,
         shows_all=parameters.get("show") == "all",
         is_offline=settings.offline,
         models_dir=settings.models_dir if is_own else None,
@@ -93,7 +130,7 @@ def models_view(service: Headlight, question: Question, search: str, keeps_askin
 
 
 def asked_from_this_computer() -> bool:
-    """Whether the request comes from the computer that runs Headlight; only there may files be removed.
+    """Whether the request comes from the computer that runs Headlight; only there may models be fetched or removed.
 
     Behind a proxy every request seems to; one that was forwarded does not count.
     """
@@ -103,6 +140,11 @@ def asked_from_this_computer() -> bool:
         return ipaddress.ip_address(request.remote_addr or "").is_loopback
     except ValueError:
         return False
+
+
+def refuse_elsewhere(what: str) -> UserError:
+    """The refusal of something that only whoever runs Headlight may do. Args: what: `Models can be removed`."""
+    return UserError(f"{what} only at the computer that runs Headlight.", ASK, status=403)
 
 
 def heads_with_job(catalogue: ModelCatalogue) -> int:

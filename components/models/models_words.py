@@ -6,21 +6,14 @@ import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from components.model_words import as_distributed, megabytes
 from components.models.models_view import ModelsView, heads_with_job
 from components.numbers import in_words, plural
 from utils.models.listing import Readiness
 
 if TYPE_CHECKING:
     from utils.models.listing import ModelEntry
-
-
-def megabytes(n_bytes: int | None) -> str:
-    """`0.4 MB`, `166 MB`, `2.5 GB`; empty when unknown."""
-    if n_bytes is None:
-        return ""
-    if n_bytes >= 1e9:
-        return f"{n_bytes / 1e9:.1f} GB"
-    return f"{n_bytes / 1e6:.0f} MB" if n_bytes >= 1e6 else f"{max(n_bytes / 1e6, 0.1):.1f} MB"
+    from utils.models.sources import Offer
 
 
 def weights(n_parameters: int | None) -> str:
@@ -34,19 +27,25 @@ def weights(n_parameters: int | None) -> str:
     return f"{n_parameters:,} weights"
 
 
-def shape(entry: ModelEntry) -> str:
-    """`4 × 8 heads`: layers, and heads of each; empty when unknown."""
-    return f"{entry.n_layers} × {entry.n_heads} heads" if entry.n_layers and entry.n_heads else ""
-
-
 def family_line(entry: ModelEntry) -> str:
     return f"{entry.family} family" if entry.family else ""
 
 
 def origin_line(entry: ModelEntry) -> str:
-    """`GPT-2 family, came with Headlight`."""
+    """`Llama family, from the package registry. 4-bit weights, as distributed`; `GPT-2 family, came with Headlight`."""
     place = entry.source.place if entry.source is not None else ""
-    return ", ".join(part for part in (family_line(entry), place) if part)
+    origin = ", ".join(part for part in (family_line(entry), place) if part)
+    return ". ".join(part for part in (origin, as_distributed(entry.note)) if part)
+
+
+def to_fetch(offer: Offer | None) -> str:
+    """`93 MB to fetch, 273 MB on disk`, `about 494 MB to fetch`; empty where nobody knows."""
+    if offer is None:
+        return ""
+    about = "about " if offer.is_estimate else ""
+    is_kept_as_it_is = offer.n_bytes is not None and offer.n_bytes == offer.n_bytes_kept
+    sizes = ((offer.n_bytes, "to fetch"), (None if is_kept_as_it_is else offer.n_bytes_kept, "on disk"))
+    return about + ", ".join(f"{megabytes(size)} {where}" for size, where in sizes if size is not None)
 
 
 def day(date: datetime.date) -> str:
@@ -64,11 +63,11 @@ def title(view: ModelsView) -> str:
     n_ready = sum(entry.readiness is Readiness.CATALOGUED for entry in view.entries)
     number = in_words(n_ready) if n_ready else "no"
     ready = f"{number} {'model is' if n_ready == 1 else 'models are'} ready for your text.".capitalize()
-    if view.running is None:
-        return ready
-    entry = view.analyzed_entry
-    is_new = n_ready and (entry is None or entry.readiness is not Readiness.CATALOGUED)
-    return f"{ready} One {'more ' if is_new else ''}is being analyzed."
+    if view.running is not None:
+        entry = view.analyzed_entry
+        is_new = n_ready and (entry is None or entry.readiness is not Readiness.CATALOGUED)
+        ready += f" One {'more ' if is_new else ''}is being analyzed."
+    return f"{ready} One {'more ' if n_ready else ''}is on its way." if view.fetching is not None else ready
 
 
 def space_used(view: ModelsView) -> str:
@@ -95,13 +94,22 @@ def readiness_words(view: ModelsView, entry: ModelEntry) -> tuple[str, str]:
             "Published only",
             "Others published scores of its heads; none was computed here. To read a text it needs its weights.",
         ),
-        Readiness.OBTAINABLE: ("Not here", "It can be fetched."),
+        Readiness.OBTAINABLE: _what_comes(view, entry),
         Readiness.NEEDS_PERMISSION: (
             "Needs permission",
             "Accept the licence at its maker, then add the files.",
         ),
         Readiness.NOT_HERE: ("Not here", _how_to_reach(view)),
     }[entry.readiness]
+
+
+def _what_comes(view: ModelsView, entry: ModelEntry) -> tuple[str, str]:
+    if view.fetching is not None and view.fetching.model == entry.name:
+        return "On its way", "The top of this page shows how far it is."
+    known = "Its heads are catalogued already." if entry.catalogue is not None else ""
+    size = to_fetch(entry.offer)
+    size = f"{size[0].upper()}{size[1:]}." if size else ""
+    return "Can be fetched", " ".join(part for part in (size, known) if part)
 
 
 def _why_unreadable(entry: ModelEntry) -> tuple[str, str]:
@@ -114,4 +122,4 @@ def _why_unreadable(entry: ModelEntry) -> tuple[str, str]:
 def _how_to_reach(view: ModelsView) -> str:
     if view.is_offline:
         return "Headlight stays off the network, and the files are not here."
-    return "Headlight fetches it when it is chosen, if there is a network."
+    return "Nothing that Headlight can reach has its files."

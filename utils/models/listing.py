@@ -14,6 +14,7 @@ from typing import Any
 
 from utils.catalogue.store import FoundCatalogue, find_catalogue
 from utils.errors import UserError
+from utils.heads import Shape
 from utils.literature import published_source
 from utils.model_config import FAMILIES, MODELS, ModelSpec, display_name_of
 from utils.models.adapter import family_in
@@ -75,6 +76,11 @@ class ModelEntry:
         return self.folder is not None and not self.missing and self.problem is None
 
     @property
+    def shape(self) -> Shape | None:
+        """Layers and heads, None where nobody knows."""
+        return Shape(self.n_layers, self.n_heads) if self.n_layers and self.n_heads else None
+
+    @property
     def readiness(self) -> Readiness:
         if not self.is_here:
             return self._why_not_here()
@@ -85,7 +91,7 @@ class ModelEntry:
     def _why_not_here(self) -> Readiness:
         if self.folder is not None:
             return Readiness.UNREADABLE
-        if self.offer is not None and not self.is_gated:
+        if self.offer is not None and not self.offer.needs_account:
             return Readiness.OBTAINABLE
         if self.catalogue is not None:
             return Readiness.CATALOGUE_ONLY

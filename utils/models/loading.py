@@ -22,6 +22,10 @@ class Loading:
         return f"{self.name} is loading, {left}."
 
 
-def seconds_left(since_s: float, n_bytes: int) -> int:
-    """Whole seconds, rounded up, that files of this size still take when their reading began so long ago."""
-    return max(0, math.ceil(n_bytes / BYTES_PER_S - since_s))
+def seconds_left(since_s: float, n_bytes: int, last_s: float | None = None) -> int:
+    """Whole seconds, rounded up, that loading still takes when it began so long ago.
+
+    Args: n_bytes: size of the files. last_s: what loading these weights took last time, where that is known.
+    """
+    expected_s = n_bytes / BYTES_PER_S if last_s is None else last_s
+    return max(0, math.ceil(expected_s - since_s))

@@ -7,6 +7,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -82,8 +83,12 @@ def layers_in_weights(folder: Path, block_path: str) -> int | None:
 
 
 def bytes_on_disk(folder: Path) -> int:
-    """Size of all files in a model's folder."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    """Size of all files in a model's folder; those that vanish meanwhile have none."""
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(OSError):
+            total += path.stat().st_size if path.is_file() else 0
+    return total
 
 
 def _weight_files(folder: Path) -> list[Path]:

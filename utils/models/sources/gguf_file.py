@@ -45,7 +45,7 @@ class GgufFile(Source):
         weights = self._files().get(name)
         if weights is None:
             return None
-        return Offer(n_bytes_kept=GROWTH * weights.stat().st_size, needs_network=False)
+        return Offer(n_bytes_kept=GROWTH * weights.stat().st_size, needs_network=False, is_estimate=True)
 
     def fetch(self, name: str, progress: Progress) -> Path:
         weights = self._files().get(name)

@@ -35,7 +35,7 @@ class Hub(Source):
         if spec is None or spec.is_own or self.settings.offline:
             return None
         n_bytes = int(spec.millions * 1e6 * BYTES_PER_WEIGHT) if spec.millions else None
-        return Offer(n_bytes, n_bytes)
+        return Offer(n_bytes, n_bytes, is_estimate=True, needs_account=spec.is_gated)
 
     def fetch(self, name: str, progress: Progress) -> Path:
         try:

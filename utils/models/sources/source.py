@@ -22,13 +22,16 @@ class Offer:
     """What a source could bring of a model.
 
     Args: n_bytes: to transfer, None where only the source knows. n_bytes_kept: on disk afterwards. needs_network: the
-    files come from elsewhere. terms: what has to be read and accepted first, None where nothing has.
+    files come from elsewhere. terms: what has to be read and accepted first, None where nothing has. is_estimate: both
+    sizes are about so. needs_account: its owner wants to know who asks, before anything can be fetched.
     """
 
     n_bytes: int | None = None
     n_bytes_kept: int | None = None
     needs_network: bool = True
     terms: str | None = None
+    is_estimate: bool = False
+    needs_account: bool = False
 
 
 class Source(ABC):
