@@ -12,7 +12,7 @@ from components.job_words import jobs_sentence
 from components.lamp import lamp
 from components.literature_badge import badges
 from components.numbers import in_words
-from components.score_bar import score_bar, two_decimals
+from components.score_bar import level_bar, two_decimals
 from utils.heads import HeadId
 from utils.levels import HeadLevels, RoleLevel
 from utils.roles import OTHER, ROLES, SHOWCASE
@@ -87,15 +87,7 @@ def _level(entry: HeadLevels) -> list[Component]:
     if not entry.jobs:
         return []
     level = entry.levels[entry.main_job]
-    bar = score_bar(
-        level.role,
-        level.score,
-        name=str(entry.id),
-        chance=level.chance,
-        threshold=level.threshold,
-        usual=level.usual,
-        is_active=level.is_active,
-    )
+    bar = level_bar(level, str(entry.id))
     return [bar, html.P(_level_sentence(level))] if level.score is not None else [html.P(_level_sentence(level))]
 
 
