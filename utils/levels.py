@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from utils.heads import HeadId
+from utils.heads import HeadId, value_at
 from utils.roles import OTHER, ROLES
 
 if TYPE_CHECKING:
@@ -116,13 +116,9 @@ def _level(role: str, head: HeadId, is_job: bool, figures: _Figures) -> RoleLeve
     return RoleLevel(
         role=role,
         is_job=is_job,
-        score=_at(figures.score, head),
-        usual=_at(figures.usual, head),
+        score=value_at(figures.score, head),
+        usual=value_at(figures.usual, head),
         chance=figures.chance,
-        threshold=_at(figures.threshold, head),
+        threshold=value_at(figures.threshold, head),
         status=status,
     )
-
-
-def _at(matrix: np.ndarray | None, head: HeadId) -> float | None:
-    return None if matrix is None else float(matrix[head])

@@ -13,6 +13,7 @@ from components.markup import aria
 from components.numbers import plural
 from components.roles.headline import is_too_short
 from utils.demonstration import Demonstration, demonstrate
+from utils.reasons import count_typed
 from utils.roles import ROLES, SHOWCASE
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def chips_for(view: RolesView, role: str) -> list[Component]:
 def can_say_twice(view: RolesView, role: str) -> bool:
     """Whether the text, said twice, gives a grey repetition role something to work with."""
     is_waiting = ROLES[role].requires_repetition and view.analysis.roles[role].status == "not_applicable"
-    n_typed = sum(not token.is_start for token in view.analysis.forward.tokens)
+    n_typed = count_typed(view.analysis.forward.tokens)
     return is_waiting and not is_too_short(view.analysis) and 2 * n_typed + 2 <= view.max_tokens
 
 
