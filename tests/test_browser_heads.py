@@ -13,6 +13,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from app import create_app
+from tests.deep_service import DEEP_MODEL
 from tests.fake_service import MISSING_MODEL, MODEL, REPEATING, FakeHeadlight
 from utils.roles import ROLES
 
@@ -153,6 +154,26 @@ class TestTable:
             assert len(shown) == n_shown
             assert any("duplicate token" in text for text in shown)
             assert pages.run("return document.documentElement.scrollWidth <= window.innerWidth")
+
+
+class TestDeepModel:
+    """A model of 270 heads."""
+
+    @pytest.fixture
+    def pages(self, dash_duo, deep_service) -> HeadsPages:
+        return HeadsPages(dash_duo, create_app(deep_service))
+
+    def test_a_press_shows_all_rows_and_their_links_still_lead_on(self, pages):
+        pages.open("/heads", model=DEEP_MODEL)
+        pages.until(lambda: len(pages.texts(ROWS)) == 50)
+        pages.press(".heads-below button")
+        pages.until(lambda: len(pages.texts(ROWS)) == 270)
+        assert "rows=all" in pages.search()
+        pages.press(".heads-row:last-child .row-link")
+        pages.until(lambda: "Layer 29, head 8" in pages.texts("h1")[0])
+        pages.driver.back()
+        pages.until(lambda: len(pages.texts(ROWS)) == 270)
+        assert pages.errors() == []
 
 
 class TestMap:
