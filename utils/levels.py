@@ -65,6 +65,21 @@ class HeadLevels:
         """Whether any of its jobs is active on this text."""
         return any(self.levels[role].is_active for role in self.jobs)
 
+    @property
+    def work(self) -> tuple[str, ...]:
+        """Its jobs without rest, main one first."""
+        return tuple(role for role in self.jobs if not ROLES[role].is_rest)
+
+    @property
+    def rests(self) -> bool:
+        """Whether resting is one of its jobs."""
+        return len(self.work) < len(self.jobs)
+
+    @property
+    def only_rests(self) -> bool:
+        """Whether it rests and has no other job."""
+        return self.rests and not self.work
+
     def has_job(self, role: str) -> bool:
         """Whether it holds a role; `other` means none at all."""
         return role in self.jobs if role != OTHER else not self.jobs

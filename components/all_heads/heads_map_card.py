@@ -100,11 +100,12 @@ def _level_sentence(level: RoleLevel) -> str:
     return f"Score on its test texts: {two_decimals(level.usual)}."
 
 
-def _strength(entry: HeadLevels) -> tuple[bool, bool, float]:
-    """Active heads first, the showcase role first among them, as on the stage of the Roles page; then by score."""
+def _strength(entry: HeadLevels) -> tuple[bool, bool, bool, float]:
+    """Active heads first, the showcase role first among them, as on the stage of the Roles page, and those that only
+    rest last; then by score."""
     level = entry.levels.get(entry.main_job)
     figure = (level.score if level.score is not None else level.usual) if level else None
-    return entry.status == "active", entry.main_job == SHOWCASE, figure or 0.0
+    return entry.status == "active", not entry.only_rests, entry.main_job == SHOWCASE, figure or 0.0
 
 
 def _layer_range(layers: list[int]) -> str:
