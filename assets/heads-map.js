@@ -1,7 +1,9 @@
-// The head map (components/head_map.py): one tab stop, four arrows, Enter opens. On the large map of All heads, hover
-// or focus fills the card beside it, and a press keeps it there.
+// The head map (components/head_map.py): one tab stop, four arrows, J for the next head with a job, Enter opens. On the
+// large map of All heads, hover or focus fills the card beside it, and a press keeps it there. A deep model's map has
+// pages on a narrow window, and a press there names the head below the map.
 (function () {
   const HOVER_MS = 80;
+  const NARROW = window.matchMedia("(max-width: 600px)");
   let hovering = null;
   let shown = null; // the head on the card
   let kept = null; // the head that was pressed, null while the card follows the pointer
@@ -43,10 +45,20 @@
     }[key] || (above && above.querySelectorAll(".head-cell")[column]);
   }
 
+  // The next head with a job, layer after layer, and from the last one on to the first.
+  function nextWithJob(cell) {
+    const quiet = map().classList.contains("shows-rest") ? ".head-cell--none" : ".head-cell--none, .head-cell--rests";
+    const place = (each) => each.dataset.head.match(/\d+/g).reduce((sum, number) => sum * 1e4 + Number(number), 0);
+    const order = cells().filter((each) => each === cell || !each.matches(quiet)).sort((a, b) => place(a) - place(b));
+    return order[(order.indexOf(cell) + 1) % order.length];
+  }
+
   document.addEventListener("keydown", (event) => {
     const cell = cellOf(event.target);
-    const target = cell && next(cell, event.key);
+    const isJump = /^j$/i.test(event.key) && !event.ctrlKey && !event.metaKey && !event.altKey;
+    const target = cell && (isJump ? nextWithJob(cell) : next(cell, event.key));
     if (target) {
+      turnTo(target.dataset.page);
       event.preventDefault();
       link(target).focus();
     } else if (cell && event.key === "Escape" && kept) {
@@ -70,12 +82,36 @@
     }
   });
 
+  // --- Pages of a narrow window
+  function turnTo(page) {
+    if (page !== undefined && map().dataset.shown !== page) {
+      map().dataset.shown = page;
+      map().querySelectorAll("[data-page]").forEach((each) => each.classList.toggle("is-off-page", each.dataset.page !== page));
+      window.dash_clientside.set_props("head-map-page", { value: page });
+    }
+  }
+
+  // Below the map: the pressed head in words, and a link wide enough for a finger.
+  function tell(cell) {
+    const box = document.querySelector(".map-pressed");
+    box.classList.add("is-told");
+    box.querySelector("p").textContent = link(cell).querySelector(".visually-hidden").textContent;
+    box.querySelector("a").setAttribute("href", link(cell).getAttribute("href"));
+    cells().forEach((each) => each.classList.toggle("is-kept", each === cell));
+  }
+
+  const tells = (event) => NARROW.matches && event.detail > 0 && document.querySelector(".map-pressed") !== null;
+
   // A press with the pointer (detail > 0) keeps the head; Enter, and a press with a key held, open its page.
   document.addEventListener(
     "click",
     (event) => {
       const cell = cellOf(event.target);
-      if (cell && hasCard() && event.detail > 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+      if (cell && tells(event)) {
+        event.preventDefault();
+        event.stopPropagation();
+        tell(cell);
+      } else if (cell && hasCard() && event.detail > 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
         event.preventDefault();
         event.stopPropagation();
         keep(cell);
@@ -94,7 +130,26 @@
       if (found.length) {
         makeTabStop(cellOf(document.activeElement) || found[0]);
       }
+      if (found.length && found[0].dataset.page) {
+        turnTo("0");
+      }
       return found.length;
+    },
+
+    turnPage(page) {
+      if (page && map()) {
+        turnTo(page);
+      }
+      return page;
+    },
+
+    // Heads that only rest show it, or are quiet; the address keeps which.
+    showRest(value) {
+      if (map() && value) {
+        map().classList.toggle("shows-rest", value === "1");
+        window.headlightAddress.keep("rest", value === "1" ? "1" : "");
+      }
+      return value;
     },
   });
 })();

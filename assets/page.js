@@ -117,6 +117,34 @@
     window.headlightToast.show("Link copied", "");
   }
 
+  // --- What a page shows by itself, such as folds, stays in its address, without a new answer of the server.
+  window.headlightAddress = {
+    keep(name, value) {
+      const search = question();
+      if ((search.get(name) || "") === value) {
+        return;
+      }
+      if (value) {
+        search.set(name, value);
+      } else {
+        search.delete(name);
+      }
+      window.history.replaceState(window.history.state, "", window.location.pathname + "?" + search + window.location.hash);
+      setProps("address", { search: window.location.search });
+    },
+  };
+
+  document.addEventListener(
+    "toggle",
+    (event) => {
+      if (event.target.matches && event.target.matches("[data-fold]")) {
+        const open = [...document.querySelectorAll("[data-fold][open]")].map((each) => each.dataset.fold);
+        window.headlightAddress.keep("more", open.join("."));
+      }
+    },
+    true,
+  );
+
   // --- Presses that need no server
   document.addEventListener("click", (event) => {
     const target = event.target;

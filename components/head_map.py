@@ -1,23 +1,30 @@
-"""The head map: layers down, heads across, one cell per head, each a link to the head's page.
+"""The head map: one cell per head, each a link to the head's page.
 
 A cell is lit (active on the text), ringed (below its usual level) or dashed (cannot show here), with the sign of the
-head's main role; a small second sign marks a second job, a dot a head with no job. One tab stop, four arrows
-move (assets/heads-map.js), Enter opens.
+head's main role; a small second sign marks a second job, a dot a head with no job. In a deep model most heads only
+rest on the first token: there such a cell is quiet, a dash, until "With resting heads" is chosen, and a head that does
+a job and also rests shows the job. One tab stop, four arrows move, J goes to the next head with a job
+(assets/heads-map.js), Enter opens.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import dash_bootstrap_components as dbc
 from dash import ClientsideFunction, Dash, Input, Output, dcc, html
 
+from components import head_map_grid
 from components.address import head_href
+from components.head_map_grid import PAGE, is_deep
 from components.job_words import STATUS_WORDS
 from components.lamp import role_sign, sign
 from components.literature_badge import book_mark, names
 from components.markup import aria, classes, data
 from components.numbers import in_words
+from components.plain import plain
 from components.score_bar import two_decimals
+from components.switch import switch
 from utils.levels import HeadLevels, head_levels
 from utils.roles import OTHER, ROLES
 
@@ -27,56 +34,82 @@ if TYPE_CHECKING:
     from utils.analysis import Analysis
     from utils.catalogue.schema import ModelCatalogue
 
-DENSE_FROM = 17  # heads per layer from which narrow cells lose their signs
+JOBS_ONLY, WITH_REST = "jobs", "1"  # `rest=1` in the address, see assets/heads-map.js
 
 
-class Ids:
-    map = "head-map"
-    ready = "head-map-ready"
+class Ids(head_map_grid.Ids):
+    rest = "head-map-rest"
 
 
-def layout(analysis: Analysis, catalogue: ModelCatalogue | None, role: str | None = None) -> html.Div:
+def layout(
+    analysis: Analysis, catalogue: ModelCatalogue | None, role: str | None = None, with_rest: bool = False
+) -> html.Div:
     """The map of one analysis.
 
     Args: catalogue: without one no head has a known job; role: shows that role's cells and dims the rest, `other` the
-    heads without a job; None shows every head's main job.
+    heads without a job; None shows every head's main job. with_rest: heads that only rest show it, too.
     """
-    return map_of(head_levels(analysis, catalogue), analysis.forward.model_name, analysis.forward.prompt, role)
+    levels = head_levels(analysis, catalogue)
+    return map_of(levels, analysis.forward.model_name, analysis.forward.prompt, role, with_rest=with_rest)
 
 
 def skeleton() -> html.Div:
     """The ids that callbacks name, before any question is asked."""
-    return html.Div([html.Div(id=Ids.map), dcc.Store(id=Ids.ready)])
+    return html.Div([head_map_grid.skeleton(), dbc.RadioItems(id=Ids.rest)])
 
 
-def map_of(levels: list[HeadLevels], model: str, prompt: str, role: str | None = None, keeps: bool = False) -> html.Div:
+def map_of(
+    levels: list[HeadLevels],
+    model: str,
+    prompt: str,
+    role: str | None = None,
+    keeps: bool = False,
+    with_rest: bool = False,
+) -> html.Div:
     """The map of heads that are already judged. keeps: a press chooses the head, and only Enter opens it."""
-    n_heads = 1 + max((entry.id.head for entry in levels), default=0)
-    rows: dict[int, list[Component]] = {}
-    for entry in levels:
-        rows.setdefault(entry.id.layer, []).append(_cell(entry, model, prompt, role))
-    grid = html.Div(
-        [_column_names(n_heads), *(_row(layer, cells) for layer, cells in rows.items())],
-        id=Ids.map,
-        className=classes("head-map", n_heads >= DENSE_FROM and "head-map--dense", role and "head-map--filtered"),
-        style={"--heads": str(n_heads)},
-        role="grid",
-        **aria(label="Every head: layers down, heads across"),
-        **data(keeps=int(keeps)),
+    deep = is_deep_map(levels)
+    box = head_map_grid.grid(
+        {entry.id: _cell(entry, model, prompt, role, deep) for entry in levels},
+        "Every head",
+        f"{model} {len(levels)} {role}",
+        role and "head-map--filtered",
+        deep and shows_rest(with_rest, role) and "shows-rest",
+        keeps=keeps,
     )
-    return html.Div([grid, dcc.Store(id=Ids.ready, data=f"{model} {len(levels)} {role}")], className="head-map-box")
+    return html.Div([box, _pressed()]) if deep and not keeps else box
+
+
+def is_deep_map(levels: list[HeadLevels]) -> bool:
+    """Whether a model is so deep that its map lies on its side and resting heads are quiet."""
+    return bool(levels) and is_deep(1 + levels[-1].id.layer)
+
+
+def shows_rest(with_rest: bool, role: str | None) -> bool:
+    """Whether heads that only rest show it: when asked, and when the map is about that very job."""
+    return with_rest or (role in ROLES and ROLES[role].is_rest)
 
 
 def register(app: Dash) -> None:
-    """Make the map one tab stop as soon as it stands on the page."""
-    app.clientside_callback(
-        ClientsideFunction("headlightHeads", "prepareMap"), Output(Ids.map, "data-cells"), Input(Ids.ready, "data")
-    )
+    """Make the map one tab stop as soon as it stands on the page; its switches change it in place."""
+    for function, output, trigger in (
+        ("prepareMap", "data-cells", Input(Ids.ready, "data")),
+        ("turnPage", "data-page", Input(Ids.page, "value")),
+        ("showRest", "data-rest", Input(Ids.rest, "value")),
+    ):
+        app.clientside_callback(ClientsideFunction("headlightHeads", function), Output(Ids.map, output), trigger)
 
 
-def legend(has_papers: bool = False) -> html.P:
+def rest_switch(with_rest: bool) -> html.Div:
+    """Whether heads that only rest show it; the address keeps the choice."""
+    ways = {JOBS_ONLY: "Jobs only", WITH_REST: "With resting heads"}
+    return switch(Ids.rest, ways, WITH_REST if with_rest else JOBS_ONLY, "Heads that show what they do")
+
+
+def legend(levels: list[HeadLevels], has_papers: bool = False) -> html.P:
     """What the shapes of the cells mean. has_papers: some head is named in a paper."""
-    parts = (("active", "active on your text"), ("below-usual", "below its usual level"), ("grey", "cannot show here"))
+    parts = [("active", "active on your text"), ("below-usual", "below its usual level"), ("grey", "cannot show here")]
+    if is_deep_map(levels):
+        parts += [("rests", "rests"), ("none", f"none of the {in_words(len(ROLES))} jobs")]
     return html.P(
         [
             *(html.Span([html.Span(className=f"legend-cell legend-cell--{kind}"), words]) for kind, words in parts),
@@ -87,34 +120,39 @@ def legend(has_papers: bool = False) -> html.P:
     )
 
 
-def cell_label(entry: HeadLevels, role: str | None = None) -> str:
-    """A cell in words: "L2H3, mainly induction, active, score 0.86". role: the one shown, if not the main one."""
+def cell_label(entry: HeadLevels, role: str | None = None, deep: bool = False) -> str:
+    """A cell in words: "L2H3, mainly induction, active, score 0.86"; in a deep model "L2H3, induction, active, score
+    0.86, also rests", and "L2H4, rests" for a head that does nothing else.
+
+    Args: role: the one shown, if not the main one.
+    """
     if not entry.jobs:
         return f"{entry.id}, none of the {in_words(len(ROLES))} jobs"
-    shown = role if role in entry.jobs else entry.main_job
-    level = entry.levels[shown]
+    if deep and entry.only_rests:
+        return f"{entry.id}, rests"
+    shown = shown_job(entry, role, deep)
+    level, jobs = entry.levels[shown], entry.work if deep else entry.jobs
     name = ROLES[shown].display_name.lower()
-    job = name if len(entry.jobs) == 1 else f"{'mainly' if shown == entry.main_job else 'also'} {name}"
+    job = name if len(jobs) <= 1 else f"{'mainly' if shown == jobs[0] else 'also'} {name}"
     score = f"score {two_decimals(level.score)}" if level.score is not None else ""
-    return ", ".join(part for part in (str(entry.id), job, STATUS_WORDS[level.status], score) if part)
+    rests = "also rests" if deep and entry.rests and shown in entry.work else ""
+    return ", ".join(part for part in (str(entry.id), job, STATUS_WORDS[level.status], score, rests) if part)
 
 
-def _column_names(n_heads: int) -> html.Div:
-    names = [html.Span(f"H{head}", role="columnheader", className="head-map-name") for head in range(n_heads)]
-    return html.Div([html.Span("", role="columnheader"), *names], role="row", className="head-map-row")
+def shown_job(entry: HeadLevels, role: str | None = None, deep: bool = False) -> str:
+    """The role that a cell shows: the one asked for where the head has it, else its main one; in a deep model the main
+    one of those that are no rest."""
+    if role in entry.jobs:
+        return str(role)
+    return entry.work[0] if deep and entry.work else entry.main_job
 
 
-def _row(layer: int, cells: list[Component]) -> html.Div:
-    name = html.Span(f"L{layer}", role="rowheader", className="head-map-name")
-    return html.Div([name, *cells], role="row", className="head-map-row")
-
-
-def _cell(entry: HeadLevels, model: str, prompt: str, role: str | None) -> html.Div:
-    shown = role if role in entry.jobs else entry.main_job
-    status = entry.levels[shown].status if shown in entry.levels else None
-    second = next((job for job in entry.jobs if job != shown), None)
+def _cell(entry: HeadLevels, model: str, prompt: str, role: str | None, deep: bool) -> html.Div:
+    shown = shown_job(entry, role, deep)
+    others = entry.work if deep else entry.jobs
+    second = next((job for job in others if job != shown), None)
     paper_names = names(model, entry.id)
-    words = ", ".join(part for part in (cell_label(entry, role), paper_names) if part)
+    words = ", ".join(part for part in (cell_label(entry, role, deep), paper_names) if part)
     label = html.Span(words, className="visually-hidden")
     signs: list[Component] = [html.Span(role_sign(shown), className="head-cell-sign", **aria(hidden=True))]
     if second is not None:
@@ -128,16 +166,24 @@ def _cell(entry: HeadLevels, model: str, prompt: str, role: str | None) -> html.
         role="gridcell",
         className=classes(
             "head-cell",
-            f"head-cell--{_state(shown, status)}",
+            f"head-cell--{_state(entry, shown, deep)}",
             f"role-{shown}",
             role is not None and not entry.has_job(role) and "is-dimmed",
         ),
-        **data(head=str(entry.id)),
+        **data(head=str(entry.id), **({"page": entry.id.layer // PAGE} if deep else {})),
     )
 
 
-def _state(role: str, status: str | None) -> str:
-    """none (no job), known (a job, and no text to show it on), or the status."""
+def _state(entry: HeadLevels, role: str, deep: bool) -> str:
+    """none (no job), rests (and nothing else), known (a job, and no text to show it on), or the status."""
     if role == OTHER:
         return "none"
-    return (status or "known").replace("_", "-")
+    if deep and entry.only_rests:
+        return "rests"
+    return (entry.levels[role].status or "known").replace("_", "-")
+
+
+def _pressed() -> html.Div:
+    """On a narrow window, where cells are small: the head that was pressed, in words, and the way to its page."""
+    parts = plain(html.P(className="map-pressed-words"), dcc.Link("Open", href="", className="btn btn-quiet"))
+    return html.Div(parts, className="map-pressed", **aria(live="polite"))

@@ -14,6 +14,7 @@ from dash import html
 from components.markup import aria, classes
 
 if TYPE_CHECKING:
+    from utils.levels import RoleLevel
     from utils.summary import HeadEntry
 
 BarStyle = dict[str, str]
@@ -64,6 +65,24 @@ def head_bar(entry: HeadEntry) -> html.Div:
         threshold=entry.threshold,
         usual=entry.usual,
         is_active=entry.is_active,
+    )
+
+
+def level_bar(level: RoleLevel, name: str, is_judged: bool = False) -> html.Div:
+    """The bar of one head's level for one role.
+
+    Args: name: what it is about, for a screen reader. is_judged: with its notch also where the role is not one of the
+    head's jobs; there is no usual level then.
+    """
+    return score_bar(
+        level.role,
+        level.score,
+        name=name,
+        chance=level.chance,
+        threshold=level.threshold,
+        usual=level.usual if level.is_job else None,
+        is_active=level.is_active,
+        is_job=level.is_job or is_judged,
     )
 
 

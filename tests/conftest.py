@@ -10,6 +10,7 @@ import pytest
 from selenium.webdriver.chrome.options import Options
 
 from app import create_app
+from tests.deep_service import DeepHeadlight
 from tests.fake_service import FakeHeadlight
 from utils.models.speed import Speeds
 
@@ -81,3 +82,9 @@ def app(service):
 def client(app):
     """Asks the app's server without a browser."""
     return app.server.test_client()
+
+
+@pytest.fixture
+def deep_service() -> DeepHeadlight:
+    """A service without a model, of 30 layers."""
+    return DeepHeadlight()

@@ -125,9 +125,14 @@ def fake_head_values(n: int) -> np.ndarray:
 
 def fake_patterns(token_ids: np.ndarray, has_current: bool = False) -> np.ndarray:
     """[layer, head, query_pos, key_pos]: each head of `JOBS` favours the targets of its roles, the others wander."""
-    n = len(token_ids)
     jobs = JOBS | ({HeadId(1, 1): {"current_token": 6.0}} if has_current else {})
-    logits = 1.6 * np.random.default_rng(7).standard_normal((N_LAYERS, N_HEADS, n, n))
+    return patterns_of(jobs, (N_LAYERS, N_HEADS), token_ids)
+
+
+def patterns_of(jobs: dict[HeadId, dict[str, float]], shape: tuple[int, int], token_ids: np.ndarray) -> np.ndarray:
+    """The same for any heads: a role's strength is the logit by which a head favours its targets."""
+    n = len(token_ids)
+    logits = 1.6 * np.random.default_rng(7).standard_normal((*shape, n, n))
     for head, strengths in jobs.items():
         logits[head] *= 0.05 if "diffuse" in strengths else 0.4
         for role, strength in strengths.items():

@@ -13,6 +13,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from app import create_app
+from tests.deep_service import DEEP_MODEL
 from tests.fake_service import MISSING_MODEL, MODEL, REPEATING, FakeHeadlight
 from utils.roles import ROLES
 
@@ -153,6 +154,63 @@ class TestTable:
             assert len(shown) == n_shown
             assert any("duplicate token" in text for text in shown)
             assert pages.run("return document.documentElement.scrollWidth <= window.innerWidth")
+
+
+class TestDeepModel:
+    """A model of 270 heads."""
+
+    @pytest.fixture
+    def pages(self, dash_duo, deep_service) -> HeadsPages:
+        return HeadsPages(dash_duo, create_app(deep_service))
+
+    def test_a_press_shows_all_rows_and_their_links_still_lead_on(self, pages):
+        pages.open("/heads", model=DEEP_MODEL)
+        pages.until(lambda: len(pages.texts(ROWS)) == 50)
+        pages.press(".heads-below button")
+        pages.until(lambda: len(pages.texts(ROWS)) == 270)
+        assert "rows=all" in pages.search()
+        pages.press(".heads-row:last-child .row-link")
+        pages.until(lambda: "Layer 29, head 8" in pages.texts("h1")[0])
+        pages.driver.back()
+        pages.until(lambda: len(pages.texts(ROWS)) == 270)
+        assert pages.errors() == []
+
+    def test_arrows_go_where_they_point_j_goes_to_the_next_job_and_the_address_keeps_the_switch(self, pages):
+        pages.open("/", model=DEEP_MODEL)
+        pages.until(lambda: pages.run("return document.querySelectorAll('#head-map a[tabindex=\"0\"]').length") == 1)
+        pages.run("document.querySelector('[data-head=L1H2] a').focus()")
+        pages.keys(Keys.ARROW_DOWN)
+        assert pages.focused().startswith("L1H3, previous token, active, score ")
+        pages.keys(Keys.ARROW_RIGHT)
+        assert pages.focused().startswith("L2H3, previous token, active, score ")
+        pages.keys("j")
+        assert pages.focused().startswith("L2H4, duplicate token, ")
+        pages.keys("j")
+        assert pages.focused().startswith("L8H0, duplicate token, ")
+        pages.press(".wide-map .switch .form-check:last-child label")
+        pages.until(lambda: "rest=1" in pages.search() and pages.find("#head-map.shows-rest"))
+        pages.press("[data-fold=induction] summary")
+        pages.until(lambda: "more=induction" in pages.search())
+        pages.driver.refresh()
+        pages.until(lambda: pages.find("#head-map.shows-rest") and pages.find("[data-fold=induction][open]"))
+        assert pages.errors() == []
+
+    def test_a_narrow_window_turns_pages_and_names_the_pressed_head_below(self, pages):
+        size = {"width": 390, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+        pages.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        pages.open("/", model=DEEP_MODEL)
+        shown = "return [...document.querySelectorAll('.head-cell')].filter(cell => cell.offsetWidth).length"
+        pages.until(lambda: pages.run(shown) == 90)
+        pages.press(".head-map-pages .form-check:last-child label")
+        pages.until(lambda: pages.run("return document.querySelector('[data-head=L25H2]').offsetWidth > 20"))
+        assert pages.run(shown) == 90
+        pages.press("[data-head=L25H8] a")
+        pages.until(lambda: pages.texts(".map-pressed-words")[0].startswith("L25H8, induction, "))
+        assert pages.find(".map-pressed a").size["height"] >= 44
+        assert pages.run("return document.documentElement.scrollWidth <= window.innerWidth")
+        pages.press(".map-pressed a")
+        pages.until(lambda: "Layer 25, head 8" in pages.texts("h1")[0])
+        assert pages.errors() == []
 
 
 class TestMap:

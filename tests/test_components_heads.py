@@ -50,6 +50,7 @@ def nodes(component) -> list[dict]:
     def walk(value) -> None:
         if isinstance(value, dict) and "props" in value and "type" in value:
             found.append(value)
+            walk(value["props"].get("tree"))
             walk(value["props"].get("children"))
         elif isinstance(value, list):
             for item in value:
@@ -68,6 +69,7 @@ def text_of(component) -> str:
             for item in value:
                 walk(item)
         elif isinstance(value, dict):
+            walk(value.get("props", {}).get("tree"))
             walk(value.get("props", {}).get("children"))
         elif value is not None:
             words.append(str(value))

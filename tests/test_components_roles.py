@@ -33,13 +33,18 @@ BELOW = "It was dark"
 LARGEST_ANSWER_BYTES = 100_000
 
 
+def inside(component):
+    """What a component holds; a plain one holds a tree."""
+    return getattr(component, "tree", None) or getattr(component, "children", None)
+
+
 def words(component) -> str:
     """All text of a component, as a reader sees it."""
     if component is None or isinstance(component, str | int | float):
         return "" if component is None else str(component)
     if isinstance(component, list | tuple):
         return "".join(words(child) for child in component)
-    return words(getattr(component, "children", None))
+    return words(inside(component))
 
 
 def every(component, class_name: str) -> list:
@@ -50,7 +55,7 @@ def every(component, class_name: str) -> list:
         return []
     names = (getattr(component, "className", None) or "").split()
     found = [component] if class_name in names else []
-    return found + every(getattr(component, "children", None), class_name)
+    return found + every(inside(component), class_name)
 
 
 def view_of(prompt: str, model: str = MODEL, service: FakeHeadlight | None = None):

@@ -28,7 +28,7 @@ def words(component) -> str:
     """All text of a layout, in order."""
     texts = []
     for node in nodes(component):
-        children = node["props"].get("children")
+        children = node["props"].get("tree", node["props"].get("children"))
         texts += [child for child in (children if isinstance(children, list) else [children]) if isinstance(child, str)]
     return " ".join(texts)
 

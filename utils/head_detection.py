@@ -15,7 +15,7 @@ import numpy as np
 from utils.activity import decide
 from utils.catalogue.schema import CataloguedHead, ModelCatalogue
 from utils.catalogue.store import known_catalogues
-from utils.heads import HeadId
+from utils.heads import HeadId, value_at
 from utils.measures.measure import Decision, HeadFigures, Reading
 from utils.reasons import NOT_ANALYZED, ONLY_UNREAD, few_rows_caution, no_heads_reason, number_word, too_short_reason
 from utils.roles import OTHER, ROLES, Role
@@ -176,17 +176,13 @@ def _lit_entry(role: Role, dark: HeadEntry, scored: ScoredText, decision: Decisi
         held=dark.held,
         activation_score=float(live.score[head]),
         chance=live.chance,
-        excess=_at(live.excess, head),
+        excess=value_at(live.excess, head),
         threshold=float(decision.threshold[head]),
-        usual=_at(decision.usual, head),
-        peak=_at(live.peak, head),
+        usual=value_at(decision.usual, head),
+        peak=value_at(live.peak, head),
         is_active=bool(decision.is_active[head]),
         evidence=role.measure.strongest_looks(scored.reading.of_head(head), scored.evidence[role.key], MAX_EVIDENCE),
     )
-
-
-def _at(matrix: np.ndarray | None, head: HeadId) -> float | None:
-    return None if matrix is None else float(matrix[head])
 
 
 def _reason(

@@ -85,11 +85,8 @@ class Shape:
         if (layer, head) in self:
             return HeadId(layer, head)
         near = HeadId(_clamp(layer, self.n_layers), _clamp(head, self.n_heads))
-        layers, heads, each = (
-            _range("layer", self.n_layers),
-            _range("head", self.n_heads),
-            "each " * (self.n_layers > 1),
-        )
+        layers, heads = _range("layer", self.n_layers), _range("head", self.n_heads)
+        each = "each " if self.n_layers > 1 else ""
         asked = f"layer {layer}, head {head}".replace("-", "−")
         raise UserError(
             f"This model has {layers}, {each}with {heads}. There is no {asked}.",
@@ -97,6 +94,11 @@ class Shape:
             status=404,
             fix=Fix(f"Show layer {near.layer}, head {near.head}", layer=near.layer, head=near.head),
         )
+
+
+def value_at(matrix: np.ndarray | None, head: HeadId) -> float | None:
+    """One head's number of a matrix [layer, head]; None where there is no matrix."""
+    return None if matrix is None else float(matrix[head])
 
 
 def _clamp(number: int, count: int) -> int:

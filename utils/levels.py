@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from utils.heads import HeadId
+from utils.heads import HeadId, value_at
 from utils.roles import OTHER, ROLES
 
 if TYPE_CHECKING:
@@ -65,6 +65,21 @@ class HeadLevels:
         """Whether any of its jobs is active on this text."""
         return any(self.levels[role].is_active for role in self.jobs)
 
+    @property
+    def work(self) -> tuple[str, ...]:
+        """Its jobs without rest, main one first."""
+        return tuple(role for role in self.jobs if not ROLES[role].is_rest)
+
+    @property
+    def rests(self) -> bool:
+        """Whether resting is one of its jobs."""
+        return len(self.work) < len(self.jobs)
+
+    @property
+    def only_rests(self) -> bool:
+        """Whether it rests and has no other job."""
+        return self.rests and not self.work
+
     def has_job(self, role: str) -> bool:
         """Whether it holds a role; `other` means none at all."""
         return role in self.jobs if role != OTHER else not self.jobs
@@ -116,13 +131,9 @@ def _level(role: str, head: HeadId, is_job: bool, figures: _Figures) -> RoleLeve
     return RoleLevel(
         role=role,
         is_job=is_job,
-        score=_at(figures.score, head),
-        usual=_at(figures.usual, head),
+        score=value_at(figures.score, head),
+        usual=value_at(figures.usual, head),
         chance=figures.chance,
-        threshold=_at(figures.threshold, head),
+        threshold=value_at(figures.threshold, head),
         status=status,
     )
-
-
-def _at(matrix: np.ndarray | None, head: HeadId) -> float | None:
-    return None if matrix is None else float(matrix[head])

@@ -34,7 +34,8 @@ class Role:
     empty where that follows from its habit. yields: 0, or its order among the roles that are a head's main one only
     where it holds no other in full. tells_depth: the map says in which layers its heads sit. when_common: a question
     and its answer for a map on which a third of all heads hold it. detector: the name that TransformerLens'
-    `detect_head` has for it, empty for none.
+    `detect_head` has for it, empty for none. is_rest: what a head does that finds nothing to do; pages of deep
+    models, where most heads do it, keep it quiet.
     """
 
     key: str
@@ -56,6 +57,7 @@ class Role:
     tells_depth: bool = False
     when_common: tuple[str, str] | None = None
     detector: str = ""
+    is_rest: bool = False
 
     def sentence_for(self, has_start: bool) -> str:
         """What the role does, in a model with or without a start mark."""
@@ -193,6 +195,7 @@ _ALL = (
         start_habit="looks at the start mark",
         note="rests on the first token and notes what stands there",
         yields=1,
+        is_rest=True,
         when_common=(
             "Why so many anchors?",
             "The first token is a resting place. A head that finds nothing to do on a text tends to look there.",

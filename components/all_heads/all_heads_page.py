@@ -28,11 +28,12 @@ from utils.roles import OTHER, ROLES
 if TYPE_CHECKING:
     from dash.development.base_component import Component
 
+    from utils.levels import HeadLevels
     from utils.service import Headlight
 
 CSV = "heads"
 ALL_HEADS, ALL_AGAIN = "all", "all-again"
-VIEW_PARAMETERS = ("role", "tab", "sort", "rows")
+VIEW_PARAMETERS = ("role", "tab", "sort", "rows", "rest")
 
 
 class Ids:
@@ -259,14 +260,19 @@ def _legend() -> html.P:
 
 
 def _map_tab(view: HeadsView) -> list[Component]:
-    question = view.question
-    last = max((entry.id.layer for entry in view.levels), default=0)
+    question, deep = view.question, head_map.is_deep_map(view.levels)
+    words = html.Div([html.H2(_flow(view.levels)), html.P(heads_map_card.where_jobs_sit(view))])
     map_section = html.Section(
         [
-            html.H2("Text enters at the top and leaves at the bottom" if last else "This model has one layer"),
-            html.P(heads_map_card.where_jobs_sit(view)),
-            head_map.map_of(view.levels, question.model, question.prompt, view.role, keeps=True),
-            head_map.legend(heads_table.has_papers(view)),
+            html.Div(
+                [words, head_map.rest_switch(head_map.shows_rest(view.with_rest, view.role))], className="card-head"
+            )
+            if deep
+            else words,
+            head_map.map_of(
+                view.levels, question.model, question.prompt, view.role, keeps=True, with_rest=view.with_rest
+            ),
+            head_map.legend(view.levels, heads_table.has_papers(view)),
         ],
         className="surface panel heads-map-panel",
         **aria(label="Map of all heads"),
@@ -282,9 +288,17 @@ def _map_tab(view: HeadsView) -> list[Component]:
     return [
         html.Div(
             [map_section, html.Div([dcc.Store(id=Ids.chosen), card, *jobs], className="map-side")],
-            className="heads-map-tab",
+            className=classes("heads-map-tab", deep and "is-deep"),
         )
     ]
+
+
+def _flow(levels: list[HeadLevels]) -> str:
+    """Which way text goes through the map."""
+    if not levels or levels[-1].id.layer == 0:
+        return "This model has one layer"
+    start, end = ("on the left", "on the right") if head_map.is_deep_map(levels) else ("at the top", "at the bottom")
+    return f"Text enters {start} and leaves {end}"
 
 
 def _jobs(view: HeadsView) -> html.Section:

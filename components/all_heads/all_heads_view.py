@@ -1,7 +1,8 @@
 """What the All heads page shows: which heads, in which order. All of it follows from the address.
 
 `role` filters (a role key or `other`), `sort` is a column with `.up` or `.down` behind it where it is not the column's
-own first direction, `tab` is `table` or `map`, `rows=all` shows more than the first 50.
+own first direction, `tab` is `table` or `map`, `rows=all` shows more than the first 50,
+`rest=1` on the map of a deep model also the heads that only rest.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from components.address import Question
+from components.head_map import WITH_REST
 from components.numbers import plural
 from utils.errors import UserError
 from utils.heads import HeadId, Shape
@@ -72,6 +74,7 @@ class HeadsView:
     tab: str = TABLE
     sort: Sort = field(default_factory=Sort)
     shows_all: bool = False
+    with_rest: bool = False
 
     @property
     def n_named(self) -> int:
@@ -120,6 +123,7 @@ def heads_view(
     tab: str | None = None,
     sort: str | None = None,
     rows: str | None = None,
+    rest: str | None = None,
 ) -> HeadsView:
     """The page's state for one address; a value that means nothing is left out.
 
@@ -140,6 +144,7 @@ def heads_view(
         tab=MAP if tab == MAP else TABLE,
         sort=Sort.parse(sort),
         shows_all=rows == "all",
+        with_rest=rest == WITH_REST,
     )
 
 

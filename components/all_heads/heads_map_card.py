@@ -12,7 +12,7 @@ from components.job_words import jobs_sentence
 from components.lamp import lamp
 from components.literature_badge import badges
 from components.numbers import in_words
-from components.score_bar import score_bar, two_decimals
+from components.score_bar import level_bar, two_decimals
 from utils.heads import HeadId
 from utils.levels import HeadLevels, RoleLevel
 from utils.roles import OTHER, ROLES, SHOWCASE
@@ -87,15 +87,7 @@ def _level(entry: HeadLevels) -> list[Component]:
     if not entry.jobs:
         return []
     level = entry.levels[entry.main_job]
-    bar = score_bar(
-        level.role,
-        level.score,
-        name=str(entry.id),
-        chance=level.chance,
-        threshold=level.threshold,
-        usual=level.usual,
-        is_active=level.is_active,
-    )
+    bar = level_bar(level, str(entry.id))
     return [bar, html.P(_level_sentence(level))] if level.score is not None else [html.P(_level_sentence(level))]
 
 
@@ -108,11 +100,12 @@ def _level_sentence(level: RoleLevel) -> str:
     return f"Score on its test texts: {two_decimals(level.usual)}."
 
 
-def _strength(entry: HeadLevels) -> tuple[bool, bool, float]:
-    """Active heads first, the showcase role first among them, as on the stage of the Roles page; then by score."""
+def _strength(entry: HeadLevels) -> tuple[bool, bool, bool, float]:
+    """Active heads first, the showcase role first among them, as on the stage of the Roles page, and those that only
+    rest last; then by score."""
     level = entry.levels.get(entry.main_job)
     figure = (level.score if level.score is not None else level.usual) if level else None
-    return entry.status == "active", entry.main_job == SHOWCASE, figure or 0.0
+    return entry.status == "active", not entry.only_rests, entry.main_job == SHOWCASE, figure or 0.0
 
 
 def _layer_range(layers: list[int]) -> str:

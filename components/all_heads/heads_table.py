@@ -16,6 +16,7 @@ from components.lamp import lamp, role_sign
 from components.literature_badge import badges, has_named_heads
 from components.markup import aria, classes
 from components.numbers import in_words
+from components.plain import plain
 from components.score_bar import two_decimals
 from utils.levels import HeadLevels, RoleLevel
 from utils.roles import ROLES
@@ -37,8 +38,9 @@ class Ids:
 def layout(view: HeadsView) -> html.Table:
     """The rows that the view shows."""
     caption = html.Caption(f"Every head of {view.model_name} and its scores", className="visually-hidden")
+    rows = plain(*(_row(view, entry) for entry in view.rows))
     return html.Table(
-        [caption, html.Thead(html.Tr(_column_heads(view))), html.Tbody([_row(view, entry) for entry in view.rows])],
+        [caption, html.Thead(html.Tr(_column_heads(view))), html.Tbody(rows)],
         id=Ids.table,
         className="heads-table",
     )

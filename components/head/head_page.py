@@ -30,7 +30,7 @@ from components.job_words import jobs_sentence
 from components.lamp import lamp, role_sign, sign
 from components.literature_badge import badges
 from components.markup import aria, classes
-from components.score_bar import score_bar, two_decimals
+from components.score_bar import level_bar, two_decimals
 from components.switch import switch
 from utils.heads import HeadId
 from utils.levels import RoleLevel
@@ -242,20 +242,11 @@ def _jobs_note(view: HeadView) -> str:
 def _job(view: HeadView, level: RoleLevel) -> html.Li:
     name = ROLES[level.role].display_name
     is_shown = level.role == view.role
-    bar = score_bar(
-        level.role,
-        level.score,
-        name=name,
-        chance=level.chance,
-        threshold=level.threshold if level.is_job else None,
-        usual=level.usual if level.is_job else None,
-        is_active=level.is_active,
-        is_job=level.is_job,
-    )
     score = html.Span(two_decimals(level.score) or "–", className="six-score", **aria(hidden=True))
     shown = html.Span(", its evidence is shown", className="visually-hidden") if is_shown else None
     words: list[Any] = [name, *([shown] if shown is not None else [])]
-    row: list[Component] = [role_sign(level.role), html.Span(words, className="six-name"), bar, score]
+    named = html.Span(words, className="six-name")
+    row: list[Component] = [role_sign(level.role), named, level_bar(level, name), score]
     class_name = classes("six-job", f"role-{level.role}", level.is_job and "is-job", is_shown and "is-shown")
     return html.Li(dcc.Link(row, href=view.href(role=level.role), className=class_name))
 

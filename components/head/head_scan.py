@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dash import Dash, Input, Output, ctx, dcc, html, no_update
 
-from components import head_map
+from components import head_map_grid
 from components.folded_table import folded_table
 from components.head import experiment_card
 from components.head.experiment_card import CardIds, Children, chip_at
@@ -59,7 +59,7 @@ def layout(view: HeadView) -> html.Section:
 
 def skeleton() -> html.Div:
     """The ids that callbacks name."""
-    return html.Div([experiment_card.skeleton(Card), dcc.Store(id=Ids.asked), _tick(), head_map.skeleton()])
+    return html.Div([experiment_card.skeleton(Card), dcc.Store(id=Ids.asked), _tick(), head_map_grid.skeleton()])
 
 
 def register(app: Dash, service: Headlight) -> None:
@@ -169,25 +169,10 @@ def _moved(scan: Scan, head: HeadId) -> str:
 
 
 def _map(view: HeadView, levels: list[HeadLevels], scan: Scan) -> html.Div:
-    n_layers, n_heads = scan.kl_nats.shape
     largest = float(scan.kl_nats.max()) or 1.0
-    names = [html.Span(f"H{head}", role="columnheader", className="head-map-name") for head in range(n_heads)]
-    rows = [html.Div([html.Span("", role="columnheader"), *names], role="row", className="head-map-row")]
-    for layer in range(n_layers):
-        cells = [_cell(view, entry, scan, largest) for entry in levels if entry.id.layer == layer]
-        name = html.Span(f"L{layer}", role="rowheader", className="head-map-name")
-        rows.append(html.Div([name, *cells], role="row", className="head-map-row"))
-    grid = html.Div(
-        rows,
-        id=head_map.Ids.map,
-        className=classes("head-map", n_heads >= head_map.DENSE_FROM and "head-map--dense"),
-        style={"--heads": str(n_heads)},
-        role="grid",
-        **aria(label="Effect of each head: layers down, heads across"),
-        **data(keeps=0),
-    )
-    ready = dcc.Store(id=head_map.Ids.ready, data=f"scan {view.question.model} {scan.position} {scan.method}")
-    return html.Div([grid, ready], className="head-map-box")
+    cells = {entry.id: _cell(view, entry, scan, largest) for entry in levels}
+    state = f"scan {view.question.model} {scan.position} {scan.method}"
+    return head_map_grid.grid(cells, "Effect of each head", state)
 
 
 def _cell(view: HeadView, entry: HeadLevels, scan: Scan, largest: float) -> html.Div:
@@ -205,7 +190,7 @@ def _cell(view: HeadView, entry: HeadLevels, scan: Scan, largest: float) -> html
         role="gridcell",
         className=classes("head-cell scan-cell", share > 0.5 and "is-strong", is_here and "is-here"),
         style={"--share": f"{share:.3f}"},
-        **data(head=str(entry.id)),
+        **data(head=str(entry.id), page=entry.id.layer // head_map_grid.PAGE),
     )
 
 

@@ -17,7 +17,7 @@ from components.head.experiment_card import Answer, CardIds, Children
 from components.job_words import STATUS_WORDS
 from components.markup import aria
 from components.numbers import plural
-from components.score_bar import score_bar, two_decimals
+from components.score_bar import level_bar, two_decimals
 from utils.chat import asked_like
 from utils.errors import UserError
 from utils.levels import RoleLevel, head_levels
@@ -121,29 +121,20 @@ def table(view: HeadView, role: str, rows: list[Row]) -> html.Table:
     return html.Table(
         [
             html.Thead(html.Tr([html.Th(head, scope="col") for head in heads])),
-            html.Tbody([_row(view, role, row, is_shown=number == 0) for number, row in enumerate(rows)]),
+            html.Tbody([_row(view, row, is_shown=number == 0) for number, row in enumerate(rows)]),
         ],
         className="recent-table",
     )
 
 
-def _row(view: HeadView, role: str, row: Row, is_shown: bool) -> html.Tr:
+def _row(view: HeadView, row: Row, is_shown: bool) -> html.Tr:
     words = html.Bdi(f"“{shortened(' '.join(row.prompt.split()), QUOTED)}”")
     href = head_href(view.question.model, row.prompt, *view.head)
     text: Children = [words, " (this text)"] if is_shown else [dcc.Link(words, href=href)]
     if row.level is None:
         return html.Tr([html.Th(text, scope="row"), html.Td(row.refusal, colSpan=3)])
     level = row.level
-    bar = score_bar(
-        role,
-        level.score,
-        name=str(view.head),
-        chance=level.chance,
-        threshold=level.threshold,
-        usual=level.usual if level.is_job else None,
-        is_active=level.is_active,
-        is_job=level.is_job,
-    )
+    bar = level_bar(level, str(view.head))
     score = html.Td(two_decimals(level.score) or "–", className="recent-score", **aria(hidden=True))
     drawn = html.Td(bar if level.score is not None else None, className="recent-bar")
     return html.Tr([html.Th(text, scope="row"), drawn, score, html.Td(_status(level))])

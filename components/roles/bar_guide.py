@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from components.address import Question
 
 ANCHOR = "how-to-read"
+TITLE = "How to read a bar"
 EXAMPLE = {"score": 0.86, "chance": 0.07, "threshold": 0.48, "usual": 0.90}
 
 LIST_ENTRIES = (
@@ -25,8 +26,12 @@ LIST_ENTRIES = (
 )
 
 
-def legend(can_be_grey: bool) -> html.Div:
-    """One line that names the marks. can_be_grey: say what a dashed ring is, in place of an open one."""
+def legend(can_be_grey: bool, has_link: bool = True) -> html.Div:
+    """One line that names the marks.
+
+    Args: can_be_grey: say what a dashed ring is, in place of an open one. has_link: with the way to the section below.
+    """
+    link = [html.A(TITLE, href=f"#{ANCHOR}", className="text-button")] if has_link else []
     second = _mark("dashed", "cannot show on this text") if can_be_grey else _mark("below", "below its usual level")
     return html.Div(
         [
@@ -35,17 +40,22 @@ def legend(can_be_grey: bool) -> html.Div:
             _mark("chance", "chance"),
             _mark("notch", "active from here"),
             _mark("usual", "usual level"),
-            html.A("How to read a bar", href=f"#{ANCHOR}", className="text-button"),
+            *link,
         ],
         className="legend",
     )
+
+
+def folded(question: Question) -> html.Details:
+    """The section behind a press, for a page that has no room beside it."""
+    return html.Details([html.Summary(TITLE, className="text-button"), layout(question)], className="folded-guide")
 
 
 def layout(question: Question) -> html.Section:
     """The section at the foot of the page; question: what its link to Learn carries along."""
     return html.Section(
         [
-            html.H2("How to read a bar", id=f"{ANCHOR}-title"),
+            html.H2(TITLE, id=f"{ANCHOR}-title"),
             html.P("The score runs from 0 to 1. One means: all attention goes where this job says it should."),
             _figure(),
             html.Dl([_entry(*entry) for entry in LIST_ENTRIES], className="bar-list"),

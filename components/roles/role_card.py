@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from dash import dcc, html
 
 from components import evidence_sentence, role_help
-from components.address import head_href
+from components.address import head_href, heads_href
 from components.chip import prompt_chip, say_it_twice_chip
 from components.lamp import lamp, sign
-from components.markup import aria, classes
+from components.markup import aria, classes, data
 from components.numbers import plural
 from components.roles.stage import can_say_twice
 from components.score_bar import head_bar, two_decimals
@@ -137,18 +137,36 @@ def _no_heads(view: RolesView, summary: RoleSummary) -> list[Component]:
 
 
 def _rows(view: RolesView, summary: RoleSummary) -> html.Div:
-    """Three heads, strongest on this text first; the rest behind one press."""
+    """Three heads, strongest on this text first; the rest behind one press, and the way to those that are not listed.
+
+    In a deep model, where most heads rest, the card of that shows none before the press.
+    """
     heads = sorted(summary.heads, key=lambda head: -head.activation_score)[:MAX_HEADS]
-    rows: list[Component] = [_row(view, head) for head in heads]
-    shown, rest = rows[:HEADS_SHOWN], rows[HEADS_SHOWN:]
+    n_shown = 0 if view.is_deep and ROLES[summary.role].is_rest else HEADS_SHOWN
+    rows: list[Component] = [_row(view, head) for head in heads[:n_shown]]
+    rest = heads[n_shown:]
     if rest:
-        more = html.Summary(f"Show {plural(len(rest), 'more head')}", className="text-button")
-        shown.append(html.Details([more, *rest], className="more-heads"))
-    n_unlisted = summary.n_holding - len(summary.heads)
-    if n_unlisted > 0:
-        note = f"{plural(n_unlisted, 'more head')} of this job under All heads."
-        shown.append(html.P(note, className="panel-note"))
-    return html.Div(shown, className="head-rows")
+        words = fold_words(len(rest), n_shown, summary.n_holding)
+        more = html.Summary(words, className="text-button")
+        inside = [more, *(_row(view, head) for head in rest)]
+        opened = summary.role in view.unfolded
+        rows.append(html.Details(inside, open=opened, className="more-heads", **data(fold=summary.role)))
+    if summary.n_holding > len(heads):
+        question = view.question
+        href = heads_href(question.model, question.prompt, role=summary.role)
+        rows.append(dcc.Link(f"All {summary.n_holding} in All heads", href=href, className="text-button all-of-job"))
+    return html.Div(rows, className="head-rows")
+
+
+def fold_words(n_folded: int, n_shown: int, n_holding: int) -> str:
+    """What opens the folded heads: "Show 5 more heads", or "Show the 8 strongest heads" where none is in sight.
+
+    Args: n_folded: behind the press. n_shown: before it. n_holding: heads of the model that hold the role.
+    """
+    if n_shown:
+        return f"Show {plural(n_folded, 'more head')}"
+    strongest = "" if n_folded >= n_holding else "strongest "
+    return f"Show the {n_folded} {strongest}heads" if n_folded > 1 else f"Show the {strongest}head"
 
 
 def _row(view: RolesView, entry: HeadEntry) -> dcc.Link:

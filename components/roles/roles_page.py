@@ -8,13 +8,14 @@ from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 
 from components import analyze_offer, head_map, messages, prompt_bar, token_strip
 from components.address import Ids as AddressIds
-from components.address import Question
+from components.address import Question, heads_href
 from components.markup import aria
 from components.numbers import in_words, plural
 from components.roles import bar_guide, role_card, stage
 from components.roles.headline import headline, lead, waiting_for_repetition
 from components.roles.roles_view import RolesView, roles_view
 from components.word_help import word_help
+from utils.levels import head_levels
 from utils.roles import ROLES
 
 if TYPE_CHECKING:
@@ -25,9 +26,12 @@ if TYPE_CHECKING:
 EXPLAINED = {"tokens": "token", "attention heads": "head"}
 
 
-def layout(service: Headlight, question: Question, _search: str = "") -> html.Div:
-    """The page for one question. Raises UserError as `service.analyze` does."""
-    view = roles_view(service, question)
+def layout(service: Headlight, question: Question, search: str = "") -> html.Div:
+    """The page for one question. Raises UserError as `service.analyze` does.
+
+    In a deep model the map comes before the cards, since it shows at once where the heads with a job are.
+    """
+    view = roles_view(service, question, search)
     return html.Div(
         [
             prompt_bar.read_size(view.analysis, view.max_tokens),
@@ -35,8 +39,11 @@ def layout(service: Headlight, question: Question, _search: str = "") -> html.Di
             *(messages.notice(notice, question) for notice in view.analysis.notices),
             *analyze_offer.layout(question, view.catalogue is not None),
             stage.frame(view, stage.opening_role(view.analysis)),
-            _cards(view),
-            html.Div([_every_head(view), bar_guide.layout(question)], className="two-panels"),
+            *(
+                [_wide_map(view), _cards(view)]
+                if view.is_deep
+                else [_cards(view), html.Div([_every_head(view), bar_guide.layout(question)], className="two-panels")]
+            ),
         ],
         className="roles-page",
     )
@@ -44,7 +51,7 @@ def layout(service: Headlight, question: Question, _search: str = "") -> html.Di
 
 def skeleton() -> html.Div:
     """The ids that callbacks of this page name; what is there before any question is asked."""
-    return html.Div([html.Div(id=stage.Ids.stage), token_strip.skeleton(), dcc.Store(id=head_map.Ids.ready)])
+    return html.Div([html.Div(id=stage.Ids.stage), token_strip.skeleton(), head_map.skeleton()])
 
 
 def register(app: Dash, service: Headlight) -> None:
@@ -108,7 +115,10 @@ def _cards(view: RolesView) -> html.Section:
             html.Div(
                 [
                     html.H2(f"{in_words(len(ROLES)).capitalize()} jobs, and the heads that do them", id="jobs-title"),
-                    bar_guide.legend(can_be_grey=bool(waiting_for_repetition(view.analysis))),
+                    bar_guide.legend(
+                        can_be_grey=bool(waiting_for_repetition(view.analysis)), has_link=not view.is_deep
+                    ),
+                    *([bar_guide.folded(view.question)] if view.is_deep else []),
                 ],
                 className="jobs-head",
             ),
@@ -129,5 +139,25 @@ def _every_head(view: RolesView) -> html.Section:
             html.P(f"{flow} A small second sign marks a second job.", className="panel-note"),
         ],
         className="surface panel",
+        **aria(labelledby="map-title"),
+    )
+
+
+def _wide_map(view: RolesView) -> html.Section:
+    """The map of a deep model, over the whole width."""
+    shape, question = view.analysis.forward.shape, view.question
+    size = f"{shape.n_layers} layers of {plural(shape.n_heads, 'head')}"
+    known = "Coloured: heads that do a job." if view.catalogue is not None else "Their jobs are not known yet."
+    flow = f"Text enters on the left and leaves on the right: {size}. {known}"
+    levels = head_levels(view.analysis, view.catalogue)
+    words = html.Div([html.H2("Every head in this model", id="map-title"), html.P(flow)])
+    way_on = dcc.Link("Open All heads", href=heads_href(question.model, question.prompt), className="text-button")
+    return html.Section(
+        [
+            html.Div([words, head_map.rest_switch(view.with_rest)], className="card-head"),
+            head_map.map_of(levels, question.model, question.prompt, with_rest=view.with_rest),
+            html.Div([head_map.legend(levels), way_on], className="map-foot"),
+        ],
+        className="surface panel wide-map",
         **aria(labelledby="map-title"),
     )

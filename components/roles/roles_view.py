@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
 from components.address import Question, roles_href
 from components.chip import suggestion_chip
+from components.head_map import WITH_REST
+from components.head_map_grid import is_deep
 from components.numbers import plural
+from utils.roles import ROLES
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
@@ -28,13 +32,24 @@ class OtherModel:
 
 @dataclass(frozen=True, eq=False)
 class RolesView:
-    """An analysis with what a dark card offers. other_models: per role without heads, a model that has some."""
+    """An analysis with what a dark card offers.
+
+    other_models: per role without heads, a model that has some. unfolded: roles whose cards show all heads they list.
+    with_rest: the map shows heads that only rest.
+    """
 
     question: Question
     analysis: Analysis
     catalogue: ModelCatalogue | None
     other_models: dict[str, OtherModel]
     max_tokens: int
+    unfolded: frozenset[str] = frozenset()
+    with_rest: bool = False
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether the model has so many layers that its map comes first and lies on its side."""
+        return is_deep(self.analysis.forward.n_layers)
 
     def suggested_prompts(self, role: str) -> list[SuggestedPrompt]:
         """Prompts whose count of lit heads is in the catalogue, best first, without the one that is shown."""
@@ -51,8 +66,12 @@ class RolesView:
         return [suggestion_chip("Ask a model that has one", promise, roles_href(other.name, str(self.question.prompt)))]
 
 
-def roles_view(service: Headlight, question: Question) -> RolesView:
-    """Analyse a question. Raises UserError as `service.analyze` does."""
+def roles_view(service: Headlight, question: Question, search: str = "") -> RolesView:
+    """Analyse a question. Raises UserError as `service.analyze` does.
+
+    Args: search: of the address, whose `more` names the unfolded cards and whose `rest=1` shows resting heads.
+    """
+    given = dict(parse_qsl(search.lstrip("?")))
     analysis = service.analyze(question.model, question.prompt)
     missing = [key for key, summary in analysis.roles.items() if summary.status == "no_heads"]
     return RolesView(
@@ -61,6 +80,8 @@ def roles_view(service: Headlight, question: Question) -> RolesView:
         catalogue=service.catalogue(question.model),
         other_models=_models_that_have(service, missing, question.model),
         max_tokens=service.settings.max_tokens,
+        unfolded=frozenset(given.get("more", "").split(".")) & frozenset(ROLES),
+        with_rest=given.get("rest") == WITH_REST,
     )
 
 

@@ -64,11 +64,11 @@ def opening_role(analysis: Analysis) -> str:
     """The role that the stage opens on.
 
     The showcase role if it is active; else, if it is grey, still that one with its reason; else the active role with
-    the largest excess, and the showcase role when none is active.
+    the largest excess, and the showcase role when none is active. Never one that is rest.
     """
     if analysis.roles[SHOWCASE].status in ("active", "not_applicable"):
         return SHOWCASE
-    active = [key for key, summary in analysis.roles.items() if summary.status == "active"]
+    active = [key for key, summary in analysis.roles.items() if summary.status == "active" and not ROLES[key].is_rest]
     return max(active, key=lambda key: _largest_excess(analysis.roles[key]), default=SHOWCASE)
 
 

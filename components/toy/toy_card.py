@@ -15,7 +15,7 @@ from components.address import head_href
 from components.lamp import lamp, role_sign
 from components.markup import aria, classes, data
 from components.numbers import in_words, percent, plural
-from components.score_bar import score_bar, two_decimals
+from components.score_bar import level_bar, score_bar, two_decimals
 from components.token_chip import token_chip
 from components.toy import toy_strip
 from components.toy.toy_view import ToyView
@@ -222,15 +222,7 @@ def _best(model: ToyModel) -> html.Div:
 
 def _best_row(model: ToyModel, best: HeadLevels) -> html.Div:
     level = best.levels[INDUCTION]
-    bar = score_bar(
-        INDUCTION,
-        level.score,
-        name=f"{model.title}, best induction score",
-        chance=level.chance,
-        threshold=level.threshold,
-        usual=level.usual if level.is_job else None,
-        is_active=level.is_active,
-    )
+    bar = level_bar(level, f"{model.title}, best induction score", is_judged=True)
     return html.Div(
         [
             html.Span(className=classes("dot", level.is_active and "dot--active", "role-induction")),
