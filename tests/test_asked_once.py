@@ -63,16 +63,15 @@ QUESTIONS = {
     "lens": Asked(experiments, "read_lens", lambda s, text: s.experiments.logit_lens(MODEL, text)),
     "attribution": Asked(experiments, "attribute_tokens", lambda s, text: s.experiments.token_attribution(MODEL, text)),
     "composition": Asked(circuits, "compute_composition", lambda s, _text: s.circuits.composition(MODEL, "K")),
-    "copying scores": Asked(circuits, "compute_model_circuits", lambda s, _text: s.circuits.copying_scores(MODEL)),
-    "one head's circuits": Asked(
-        circuits, "copying_through_embedding", lambda s, _text: s.circuits.of_head(MODEL, (1, 2))
-    ),
+    "copying scores": Asked(circuits, "compute_copying_scores", lambda s, _text: s.circuits.copying_scores(MODEL)),
+    "one head's circuits": Asked(circuits, "compute_head_circuits", lambda s, _text: s.circuits.of_head(MODEL, (1, 2))),
+    "joined vocabulary": Asked(circuits, "joined_vocabulary", lambda s, _text: s.circuits.of_head(MODEL, (1, 2))),
     "token circuits": Asked(
         circuits, "compute_token_circuits", lambda s, text: s.circuits.token_circuits(MODEL, text, (1, 2))
     ),
     "average pattern": Asked(circuits, "mean_patterns", lambda s, _text: s.circuits.average_pattern(MODEL, (1, 2))),
 }
-READ_TEXT = [name for name in QUESTIONS if name not in {"means", *list(QUESTIONS)[-5:]} or name == "token circuits"]
+READ_TEXT = [name for name in QUESTIONS if name not in {"means", *list(QUESTIONS)[-6:]} or name == "token circuits"]
 
 every_question = pytest.mark.parametrize("asked", QUESTIONS.values(), ids=QUESTIONS)
 

@@ -13,7 +13,13 @@ from tests.tiny_models import TINY_CONFIGS, tiny_model
 from utils.circuits.embeddings import VOCABULARY_PART, embed, vocabulary_parts
 from utils.circuits.head_circuits import compute_model_circuits, copying_through_embedding
 from utils.circuits.positions import position_embeddings
-from utils.circuits.spectra import copying_score, copying_score_through, effective_rank, singular_values
+from utils.circuits.spectra import (
+    copying_score,
+    copying_score_through,
+    effective_rank,
+    singular_values,
+    vocabulary_product,
+)
 from utils.circuits.weights import layer_weights
 from utils.errors import UserError
 from utils.experiments.residual_parts import final_norm_of, unembedding_of
@@ -76,7 +82,7 @@ def test_copying_score_through_the_embedding_is_that_of_tokens_to_logits():
     eigenvalues = np.linalg.eigvals((W_E @ W_V @ W_O @ W_U).double().numpy())
     whole = eigenvalues.sum().real / np.abs(eigenvalues).sum()
     parts = [(W_E[:5], W_U[:, :5]), (W_E[5:], W_U[:, 5:])]
-    assert copying_score_through(W_V, W_O, parts) == pytest.approx(whole, abs=RATIO)
+    assert copying_score_through(W_V, W_O, vocabulary_product(parts)) == pytest.approx(whole, abs=RATIO)
 
 
 @pytest.mark.parametrize("model_type", TINY_CONFIGS)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from utils.heads import HeadId
-from utils.measures.measure import Evidence, Look, Measure, Reading
+from utils.measures.measure import Evidence, Look, Measure, Reading, looks_of_row
 from utils.roles import ROLES
 
 if TYPE_CHECKING:
@@ -90,9 +90,7 @@ def _all_looks(pattern: np.ndarray, is_counted: np.ndarray) -> tuple[tuple[Look,
 
 def _looks(pattern: np.ndarray, query_pos: int) -> tuple[Look, ...]:
     """Where one token looks, strongest first; its strongest look always counts."""
-    row = pattern[query_pos, : query_pos + 1]
-    order = np.argsort(-row, kind="stable")[:LOOKS_PER_TOKEN]
-    looks = (Look(query_pos, int(key), float(row[key])) for key in order)
+    looks = looks_of_row(pattern, query_pos, LOOKS_PER_TOKEN)
     return tuple(look for rank, look in enumerate(looks) if rank == 0 or look.weight >= LOOK_MIN_WEIGHT)
 
 

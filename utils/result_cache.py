@@ -130,6 +130,10 @@ class ResultCache:
                 self._n_bytes -= oldest.n_bytes
 
 
+def nobody_asks(_n_done: int, _n_all: int) -> None:
+    """Progress for a caller who does not ask."""
+
+
 def own_progress(progress: Progress | None) -> Progress:
     """What to call in a computation of `ResultCache.once` to tell how far it is.
 

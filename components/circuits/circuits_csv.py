@@ -8,7 +8,6 @@ import numpy as np
 
 from components.csv_download import csv_text
 from utils.circuits.readers import is_broad
-from utils.heads import Shape
 
 if TYPE_CHECKING:
     from utils.circuits.composition import Composition, Fit
@@ -19,7 +18,7 @@ DECIMALS = 5
 
 def fits_csv(fits: Composition) -> str:
     """The table, by writer and reader. times_random = score / random_score; kinds_of_note is the effective rank."""
-    shape = Shape(fits.n_layers, fits.n_heads)
+    shape = fits.shape
     pairs = np.argwhere(np.isfinite(fits.scores)).tolist()
     return csv_text(COLUMNS, (_line(fits, fits.fit(shape.at(row), shape.at(column))) for row, column in pairs))
 

@@ -113,8 +113,7 @@ def circuits_view(service: Headlight, question: Question, search: str) -> Circui
     are needed and not here, and for heads that the model does not have.
     """
     given = {key: value for key, value in parse_qsl(search.lstrip("?")) if key in CHOICES}
-    known = service.circuits.heads_of(question.model)
-    shape = Shape(known.n_layers, known.n_heads)
+    shape = service.circuits.heads_of(question.model)
     kind = given["kind"] if given.get("kind") in KINDS else DEFAULT_KIND
     broad_only = given.get("fits") != ALL
     jobs = jobs_of(question.model, service.catalogue(question.model), shape)

@@ -12,9 +12,9 @@ from utils.circuits.average_pattern import AveragePattern, mean_patterns
 from utils.circuits.composition import Composition, compute_composition
 from utils.circuits.head_circuits import (
     HeadCircuits,
-    ModelCircuits,
-    compute_model_circuits,
-    copying_through_embedding,
+    compute_copying_scores,
+    compute_head_circuits,
+    joined_vocabulary,
 )
 from utils.circuits.pair_products import KINDS
 from utils.circuits.shipped import ShippedCircuits, shipped_circuits
@@ -24,7 +24,7 @@ from utils.errors import UserError
 from utils.forward_pass import encode_prompt
 from utils.heads import Shape
 from utils.models.files import local_model_dir
-from utils.models.loader import LoadedModel, ModelStore
+from utils.models.loader import ModelStore
 from utils.result_cache import Progress, ResultCache, own_progress
 from utils.settings import Settings
 
@@ -59,15 +59,20 @@ class Circuits:
             return shipped.circuits.of_head(shipped.circuits.shape.require(*head), through_embedding=None)
         loaded = self._models.get(model)
         chosen = loaded.shape.require(*head)
-        key = (loaded.edition, "through", chosen)
-        through_embedding = self._results.once(key, lambda: copying_through_embedding(loaded, chosen))
-        return self._circuits(loaded).of_head(chosen, through_embedding)
+
+        def run() -> HeadCircuits:
+            product = self._results.once((loaded.edition, "vocabulary"), lambda: joined_vocabulary(loaded))
+            return compute_head_circuits(loaded, chosen, product)
+
+        return self._results.once((loaded.edition, "head", chosen), run)
 
     def copying_scores(self, model: str) -> np.ndarray:
         """OV copying scores, [layer, head] in [-1, 1], of the OV circuits alone. Raises UserError as `heads_of`."""
         shipped = self._shipped(model)
-        circuits = shipped.circuits if shipped is not None else self._circuits(self._models.get(model))
-        return circuits.copying_scores
+        if shipped is not None:
+            return shipped.circuits.copying_scores
+        loaded = self._models.get(model)
+        return self._results.once((loaded.edition, "copying"), lambda: compute_copying_scores(loaded))
 
     def composition(self, model: str, kind: str, progress: Progress | None = None) -> Composition:
         """How well all later heads fit all earlier ones.
@@ -116,6 +121,3 @@ class Circuits:
 
     def _shipped(self, model: str) -> ShippedCircuits | None:
         return shipped_circuits(model) if self.needs_model(model) else None
-
-    def _circuits(self, loaded: LoadedModel) -> ModelCircuits:
-        return self._results.once((loaded.edition, "heads"), lambda: compute_model_circuits(loaded))

@@ -80,14 +80,11 @@ class Composition:
 
     def best(self, n: int, broad_only: bool = True) -> list[Fit]:
         """The pairs that fit best, best first; at most n."""
-        return self._ranked(self._candidates(broad_only), n)
+        return self._ranked(self.candidates(broad_only), n)
 
-    def readers_of(self, writer: tuple[int, int], n: int, broad_only: bool = True) -> list[Fit]:
-        """The later heads that fit a head best, best first; at most n."""
-        row = np.full_like(self.scores, np.nan)
-        place = self.shape.index(writer)
-        row[place] = self._candidates(broad_only)[place]
-        return self._ranked(row, n)
+    def candidates(self, broad_only: bool) -> np.ndarray:
+        """Scores [writer, reader] over all heads; NaN where the writer is not earlier, or the fit is not broad."""
+        return np.where(self.breadth >= self.broad_from, self.scores, np.nan) if broad_only else self.scores
 
     def rank_of(self, writer: tuple[int, int], reader: tuple[int, int]) -> tuple[int, int]:
         """Place of a writer among all earlier heads, by the score with this reader, and how many those are.
@@ -113,9 +110,6 @@ class Composition:
             "random_breadth": self.random_breadth,
             "broad_from": self.broad_from,
         }
-
-    def _candidates(self, broad_only: bool) -> np.ndarray:
-        return np.where(self.breadth >= self.broad_from, self.scores, np.nan) if broad_only else self.scores
 
     def _ranked(self, scores: np.ndarray, n: int) -> list[Fit]:
         order = np.argsort(np.where(np.isnan(scores), np.inf, -scores), axis=None, kind="stable")

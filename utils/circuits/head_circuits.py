@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from utils.circuits import positions
 from utils.circuits.embeddings import vocabulary_parts
-from utils.circuits.spectra import copying_score, copying_score_through, effective_rank, singular_values
-from utils.circuits.weights import layer_weights, norm_note
-from utils.errors import UserError
-from utils.experiments.residual_parts import require_final_norm
+from utils.circuits.spectra import (
+    copying_score,
+    copying_score_through,
+    effective_rank,
+    singular_values,
+    vocabulary_product,
+)
+from utils.circuits.weights import HeadWeights, layer_weights, norm_note
+from utils.experiments.residual_parts import has_final_norm
 from utils.heads import HeadId, Shape
 from utils.models.loader import LoadedModel
 
@@ -97,7 +103,7 @@ def compute_model_circuits(loaded: LoadedModel) -> ModelCircuits:
     kernels = [positions.positional_kernel(loaded, layer, heads) for layer, heads in enumerate(layers)]
     has_kernels = all(kernel is not None for kernel in kernels)
     return ModelCircuits(
-        copying_scores=_stacked([copying_score(heads.W_O @ heads.W_V) for heads in layers]),
+        copying_scores=_copying_scores(layers),
         qk_singular_values=_stacked([singular_values(heads.W_Q, heads.W_K.mT) for heads in layers]),
         ov_singular_values=_stacked([singular_values(heads.W_V, heads.W_O) for heads in layers]),
         positional_kernels=_stacked([kernel for kernel in kernels if kernel is not None]) if has_kernels else None,
@@ -106,14 +112,45 @@ def compute_model_circuits(loaded: LoadedModel) -> ModelCircuits:
     )
 
 
+def compute_copying_scores(loaded: LoadedModel) -> np.ndarray:
+    """OV copying scores of all heads, [layer, head] in [-1, 1], of the OV circuits alone."""
+    return _copying_scores(layer_weights(loaded, layer) for layer in range(loaded.n_layers))
+
+
+def compute_head_circuits(loaded: LoadedModel, head: HeadId, product: torch.Tensor | None) -> HeadCircuits:
+    """Both circuits of one head, as `ModelCircuits.of_head` has them; the weights of one layer are read for it.
+
+    Args: product: `joined_vocabulary` of the model.
+    """
+    heads, own = layer_weights(loaded, head.layer), slice(head.head, head.head + 1)
+    kernels = positions.positional_kernel(loaded, head.layer, heads)
+    one = ModelCircuits(
+        copying_scores=_stacked([copying_score(heads.W_O[own] @ heads.W_V[own])]),
+        qk_singular_values=_stacked([singular_values(heads.W_Q[own], heads.W_K[own].mT)]),
+        ov_singular_values=_stacked([singular_values(heads.W_V[own], heads.W_O[own])]),
+        positional_kernels=None if kernels is None else _stacked([kernels[own]]),
+        norm_note=norm_note(loaded),
+        position_note=positions.NOTES[loaded.family.positions],
+    )
+    through = None if product is None else copying_score_through(heads.W_V[head.head], heads.W_O[head.head], product)
+    return replace(one.of_head(HeadId(0, 0), through), head=head)
+
+
+def joined_vocabulary(loaded: LoadedModel) -> torch.Tensor | None:
+    """What joins a head's writing to its reading through all tokens, [d_model, d_model], the same for every head.
+
+    None where no single norm joins stream and logits.
+    """
+    return vocabulary_product(vocabulary_parts(loaded)) if has_final_norm(loaded) else None
+
+
 def copying_through_embedding(loaded: LoadedModel, head: HeadId) -> float | None:
     """A head's copying score from tokens to logits; None where no single norm joins stream and logits."""
-    try:
-        require_final_norm(loaded)
-    except UserError:
-        return None
-    heads = layer_weights(loaded, head.layer)
-    return copying_score_through(heads.W_V[head.head], heads.W_O[head.head], vocabulary_parts(loaded))
+    return compute_head_circuits(loaded, head, joined_vocabulary(loaded)).ov_copying_score_through_embedding
+
+
+def _copying_scores(layers: Iterable[HeadWeights]) -> np.ndarray:
+    return _stacked([copying_score(heads.W_O @ heads.W_V) for heads in layers])
 
 
 def _stacked(layers: list[torch.Tensor]) -> np.ndarray:

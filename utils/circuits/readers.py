@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from utils.heads import HeadId, Shape
+from utils.heads import HeadId
 from utils.roles import INDUCTION_CIRCUIT
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ def is_induction(jobs: Jobs, pair: Fit, kind: str) -> bool:
 
 def readers_of(fits: Composition, writer: HeadId, broad_only: bool) -> list[Fit]:
     """The fits of a head with all later heads, best first; empty in the last layer."""
-    shape = _shape(fits)
-    row = scores_of(fits, broad_only)[shape.index(writer)]
+    shape = fits.shape
+    row = fits.candidates(broad_only)[shape.index(writer)]
     order = np.argsort(-row, kind="stable")[: int(np.isfinite(row).sum())]  # NaN is sorted to the end
     return [fits.fit(writer, shape.at(int(index))) for index in order]
 
@@ -81,8 +81,8 @@ def reader_role(fits: Composition | None, jobs: Jobs, writer: HeadId | None, bro
 def best_named_pair(fits: Composition, jobs: Jobs, broad_only: bool = True) -> Fit | None:
     """The best fit between two heads that both have a job; None without any."""
     heads = list(jobs.roles)
-    named = [_shape(fits).index(head) for head in heads]
-    scores = scores_of(fits, broad_only)[np.ix_(named, named)]
+    named = [fits.shape.index(head) for head in heads]
+    scores = fits.candidates(broad_only)[np.ix_(named, named)]
     if not np.isfinite(scores).any():
         return None
     writer, reader = np.unravel_index(int(np.nanargmax(scores)), scores.shape)
@@ -91,9 +91,9 @@ def best_named_pair(fits: Composition, jobs: Jobs, broad_only: bool = True) -> F
 
 def best_writer(fits: Composition, reader: HeadId, broad_only: bool) -> HeadId | None:
     """The earlier head with the best fit for a reader; with the best of all fits where none of them is broad."""
-    shape = _shape(fits)
+    shape = fits.shape
     column = shape.index(reader)
-    for scores in (scores_of(fits, broad_only)[:, column], fits.scores[:, column]):
+    for scores in (fits.candidates(broad_only)[:, column], fits.scores[:, column]):
         if np.isfinite(scores).any():
             return shape.at(int(np.nanargmax(scores)))
     return None
@@ -118,28 +118,19 @@ def chosen_pair(
     return writer, readers[0].reader if readers else writer
 
 
-def scores_of(fits: Composition, broad_only: bool) -> np.ndarray:
-    """Scores [writer, reader] over all heads; NaN where the writer is not earlier, or the fit is not broad."""
-    return np.where(fits.breadth >= fits.broad_from, fits.scores, np.nan) if broad_only else fits.scores
-
-
 def multiples_between(fits: Composition, from_layer: int, to_layer: int) -> np.ndarray:
     """Fits [writer, reader] of the heads of two layers."""
-    size = _shape(fits).as_tuple
+    size = fits.shape.as_tuple
     return np.asarray(fits.scores).reshape(*size, *size)[from_layer, :, to_layer] / fits.baseline
 
 
 def best_multiple(fits: Composition, broad_only: bool) -> float:
     """The best fit of a model; the best of all where none is broad. For a model of two layers or more."""
-    scores = scores_of(fits, broad_only)
+    scores = fits.candidates(broad_only)
     return float(np.nanmax(scores if np.isfinite(scores).any() else fits.scores)) / fits.baseline
 
 
 def place_among_all(fits: Composition, fit: Fit, broad_only: bool) -> tuple[int, int]:
     """The place of a fit among all those of a model, 1 for the best, and how many those are."""
-    scores = scores_of(fits, broad_only)
+    scores = fits.candidates(broad_only)
     return 1 + int((scores > fit.score).sum()), int(np.isfinite(scores).sum())
-
-
-def _shape(fits: Composition) -> Shape:
-    return Shape(fits.n_layers, fits.n_heads)

@@ -50,15 +50,19 @@ def copying_score(small: torch.Tensor) -> torch.Tensor:
     return eigenvalues.sum(-1).real / eigenvalues.abs().sum(-1).clamp_min(TINY)
 
 
-def copying_score_through(
-    W_V: torch.Tensor, W_O: torch.Tensor, vocabulary: Iterable[tuple[torch.Tensor, torch.Tensor]]
-) -> float:
+def vocabulary_product(vocabulary: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> torch.Tensor:
+    """W_U W_E, [d_model, d_model]: what the vocabulary does between one head's writing and its reading.
+
+    Args: vocabulary: W_E [part, d_model] and W_U [d_model, part] of all its parts, at least one.
+    """
+    product: torch.Tensor = sum(W_U @ W_E for W_E, W_U in vocabulary)  # type: ignore[assignment]
+    return product
+
+
+def copying_score_through(W_V: torch.Tensor, W_O: torch.Tensor, product: torch.Tensor) -> float:
     """The copying score of the full OV circuit W_E W_V W_O W_U, from tokens to logits.
 
     That matrix is vocabulary x vocabulary; W_O W_U W_E W_V has the same nonzero eigenvalues.
-    Args: W_V, W_O: of one head. vocabulary: W_E [part, d_model] and W_U [d_model, part] of all its parts.
+    Args: W_V, W_O: of one head. product: `vocabulary_product` of its model.
     """
-    small = torch.zeros(W_O.shape[0], W_V.shape[1])
-    for W_E, W_U in vocabulary:
-        small += (W_O @ W_U) @ (W_E @ W_V)
-    return float(copying_score(small))
+    return float(copying_score(W_O @ product @ W_V))

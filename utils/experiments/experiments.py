@@ -30,7 +30,7 @@ from utils.experiments.second_copy import (
     measure_second_copy,
 )
 from utils.experiments.switch_off import SwitchOff, switch_off
-from utils.experiments.token_attribution import TokenAttribution, attribute_tokens
+from utils.experiments.token_attribution import TokenAttribution, attribute_tokens, usual_embedding
 from utils.forward_pass import EncodedPrompt, encode_prompt, tokens_of
 from utils.models.loader import LoadedModel, ModelStore
 from utils.result_cache import Progress, ResultCache, own_progress
@@ -179,19 +179,28 @@ class Experiments:
         result = self._once(question, key, lambda: head_direct_logits(question.loaded, ids, chosen))
         return self._told(result, question.read.notices)
 
-    def logit_lens(self, model: str, prompt: str) -> LogitLens:
+    def logit_lens(self, model: str, prompt: str, progress: Progress | None = None) -> LogitLens:
         """What the model would say after each layer. Raises: UserError as `switch_off`, and without a final norm."""
         question = self._ask(model, prompt)
         key = ("logit_lens", tuple(question.ids))
-        result = self._once(question, key, lambda: read_lens(question.loaded, question.ids))
+        result = self._once(
+            question, key, lambda: read_lens(question.loaded, question.ids, progress=own_progress(progress))
+        )
         return self._told(result, question.read.notices)
 
-    def token_attribution(self, model: str, prompt: str, position: int = -1) -> TokenAttribution:
+    def token_attribution(
+        self, model: str, prompt: str, position: int = -1, progress: Progress | None = None
+    ) -> TokenAttribution:
         """What each token adds to the first guess after a position. Raises: UserError as `switch_off`."""
         question = self._ask(model, prompt)
         ids = question.up_to(position)
         key = ("token_attribution", tuple(ids))
-        result = self._once(question, key, lambda: attribute_tokens(question.loaded, ids))
+
+        def run() -> TokenAttribution:
+            usual = self._once(question, ("usual embedding",), lambda: usual_embedding(question.loaded))
+            return attribute_tokens(question.loaded, ids, usual, own_progress(progress))
+
+        result = self._once(question, key, run)
         return self._told(result, question.read.notices)
 
     def _ask(self, model: str, prompt: str) -> _Question:

@@ -92,21 +92,30 @@ def split_residual(loaded: LoadedModel, ids: list[int]) -> ResidualParts:
     Raises: UserError for a model whose parts do not add up, because it norms after it adds, or scales its logits.
     """
     require_final_norm(loaded)
-    stream = capture_residual(loaded, torch.tensor(ids), only_last_logits=True)
-    parts = _parts_at_the_end(loaded, stream)
+    return parts_at_the_end(loaded, capture_residual(loaded, torch.tensor(ids), only_last_logits=True))
+
+
+def parts_at_the_end(loaded: LoadedModel, captured: ResidualStream) -> ResidualParts:
+    """The residual at the last token of a text, taken apart. Raises: as `split_residual`, for a final norm."""
+    parts = _taken_apart(loaded, captured)
     if not parts.identity_error <= LARGEST_IDENTITY_ERROR * max(1.0, float(parts.logits.abs().max()) / 100):
         raise _cannot_be_split()
     return parts
 
 
 def require_final_norm(loaded: LoadedModel) -> None:
-    """Raises UserError for a model without a norm at the end of its residual stream, as OPT 350M."""
+    """Raises UserError for a model without a norm at the end of its residual stream."""
+    if not has_final_norm(loaded):
+        raise _cannot_be_split()
+
+
+def has_final_norm(loaded: LoadedModel) -> bool:
+    """Whether one norm stands at the end of the residual stream; OPT 350M has none."""
     try:
         is_there = find_module(loaded.model, loaded.family.final_norm_path) is not None
     except AttributeError:
-        is_there = False
-    if not is_there or getattr(loaded.config, "do_layer_norm_before", True) is False:
-        raise _cannot_be_split()
+        return False
+    return is_there and getattr(loaded.config, "do_layer_norm_before", True) is not False
 
 
 def _cannot_be_split() -> UserError:
@@ -133,7 +142,7 @@ def unembedding_of(loaded: LoadedModel) -> tuple[torch.Tensor, torch.Tensor]:
     return weight.T, _bias_of(module, len(weight))
 
 
-def _parts_at_the_end(loaded: LoadedModel, captured: ResidualStream) -> ResidualParts:
+def _taken_apart(loaded: LoadedModel, captured: ResidualStream) -> ResidualParts:
     values = captured.head_values[:, :, -1]
     attention = tuple(_attention_output(loaded, layer, values[layer]) for layer in range(loaded.n_layers))
     final_norm = final_norm_of(loaded, captured.stream[-1, -1])
@@ -147,7 +156,7 @@ def _parts_at_the_end(loaded: LoadedModel, captured: ResidualStream) -> Residual
         logits=captured.logits[-1],
         final_norm=final_norm,
         W_U=W_U,
-        constant_logits=final_norm.bias @ W_U + bias,
+        constant_logits=final_norm.bias @ W_U + bias if final_norm.bias.any() else bias,
         attention=attention,
     )
 

@@ -19,7 +19,7 @@ from utils.experiments.questions import Method
 from utils.heads import HeadId, Shape
 from utils.models.loader import LoadedModel
 from utils.pyvene_engine import ablate_heads
-from utils.result_cache import Progress
+from utils.result_cache import Progress, nobody_asks
 
 TOKENS_AT_ONCE = 1024  # rows x tokens of one pass; larger ones are no faster on a laptop, and others wait longer
 
@@ -57,7 +57,7 @@ def scan_heads(
     Args: replacement: [layer, head, position, d_head], None for zeros. progress: called with how many heads are done
     and of how many, after each batch; an exception of its own ends the scan.
     """
-    effects = measure_effects(loaded, ids, replacement, progress or _say_nothing)
+    effects = measure_effects(loaded, ids, replacement, progress or nobody_asks)
     first_guess = guesses(loaded, effects.logits, [effects.first_id])[0]
     return Scan(method, len(ids) - 1, first_guess, effects.kl_nats, effects.first_probs - first_guess.prob)
 
@@ -95,7 +95,3 @@ def measure_effects(
         progress(done.stop, len(rows))
     shape = loaded.shape.as_tuple
     return Effects(before, first_id, kl.reshape(shape), probs.reshape(shape))
-
-
-def _say_nothing(_n_done: int, _n_heads: int) -> None:
-    """Progress for a caller who does not ask."""

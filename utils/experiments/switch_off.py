@@ -12,10 +12,12 @@ from utils.errors import Notice, UserError
 from utils.experiments.controls import HeadSet
 from utils.experiments.distribution import Guess, guesses, kl_nats, top_ids
 from utils.experiments.questions import Method
-from utils.experiments.residual_parts import split_residual
+from utils.experiments.residual_parts import has_final_norm, parts_at_the_end
+from utils.experiments.scan import TOKENS_AT_ONCE
 from utils.experiments.verdict import Measured, Verdict, judge
 from utils.models.loader import LoadedModel
-from utils.pyvene_engine import ablate_heads
+from utils.pyvene_engine import ResidualStream, ablate_beside_residual, ablate_heads
+from utils.result_cache import Progress, nobody_asks
 
 N_GUESSES = 10
 
@@ -83,18 +85,20 @@ def switch_off(
     draws: Sequence[HeadSet],
     method: Method,
     replacement: torch.Tensor | None,
+    progress: Progress | None = None,
 ) -> SwitchOff:
     """What comes after the last of these tokens; all heads on, the heads off, and every draw off in one batched pass.
 
-    Tokens after it could not change the answer, since attention looks back only.
+    Tokens after it could not change the answer, since attention looks back only. What the heads write directly is told
+    from the same pass; a long text takes more than one.
     Args: heads, draws: checked. replacement: [layer, head, position, d_head] for these positions, None for zeros.
+    progress: called with rows read and rows in all; an exception of its own ends the experiment.
     """
-    rows: list[HeadSet] = [(), heads, *draws]
-    batch = torch.tensor([list(ids)]).expand(len(rows), -1)
-    logits = ablate_heads(loaded, batch, rows, replacement, only_last_logits=True).logits[:, -1]
+    logits, residual = _read(loaded, ids, [(), heads, *draws], replacement, progress or nobody_asks)
     likeliest = top_ids(logits[0], N_GUESSES)
     divergences = kl_nats(logits[0], logits[1:]).tolist()
-    first_probs = torch.softmax(logits.double(), dim=-1)[2:, likeliest[0]].tolist()
+    others = logits[2:].double()
+    first_probs = (others[:, likeliest[0]] - others.logsumexp(dim=-1)).exp().tolist()
     return SwitchOff(
         heads=heads,
         method=method,
@@ -103,15 +107,41 @@ def switch_off(
         after=guesses(loaded, logits[1], likeliest),
         kl_nats=divergences[0],
         controls=tuple(map(ControlDraw, draws, divergences[1:], first_probs)),
-        direct_kl_nats=_direct_kl(loaded, ids, heads, replacement),
+        direct_kl_nats=_direct_kl(loaded, residual, heads, replacement),
     )
 
 
+def _read(
+    loaded: LoadedModel,
+    ids: Sequence[int],
+    rows: Sequence[HeadSet],
+    replacement: torch.Tensor | None,
+    progress: Progress,
+) -> tuple[torch.Tensor, ResidualStream | None]:
+    """The logits after the last token with each of these heads off, [row, vocabulary], and the residual stream of the
+    first row, in which none is; None for a model without a final norm."""
+    text = torch.tensor([list(ids)])
+    n_at_once = max(2, TOKENS_AT_ONCE // len(ids))
+    logits, residual = [], None
+    for begin in range(0, len(rows), n_at_once):
+        off = rows[begin : begin + n_at_once]
+        batch = text.expand(len(off), -1)
+        if begin == 0 and has_final_norm(loaded):
+            found, residual = ablate_beside_residual(loaded, batch, off, replacement)
+        else:
+            found = ablate_heads(loaded, batch, off, replacement, only_last_logits=True).logits[:, -1]
+        logits.append(found)
+        progress(begin + len(off), len(rows))
+    return torch.cat(logits), residual
+
+
 def _direct_kl(
-    loaded: LoadedModel, ids: Sequence[int], heads: HeadSet, replacement: torch.Tensor | None
+    loaded: LoadedModel, residual: ResidualStream | None, heads: HeadSet, replacement: torch.Tensor | None
 ) -> float | None:
+    if residual is None:
+        return None
     try:
-        parts = split_residual(loaded, list(ids))
+        parts = parts_at_the_end(loaded, residual)
     except UserError:
         return None
     here = None if replacement is None else replacement[:, :, -1]

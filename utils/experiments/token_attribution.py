@@ -26,10 +26,12 @@ from utils.errors import Notice
 from utils.experiments.distribution import Guess, guesses, top_ids
 from utils.experiments.residual_parts import find_module
 from utils.models.loader import LoadedModel
+from utils.result_cache import Progress, nobody_asks
 
 FIRST_STEPS = 64
 MOST_TOKEN_STEPS = 8192  # steps x tokens: 256 steps of 32 tokens
 TOKENS_AT_ONCE = 1024  # of one pass; others who use the model wait for one pass at most
+VOCABULARY_PART = 8192  # tokens whose embeddings are read at once
 GOOD_ERROR = 0.01  # of all contributions without their signs
 
 
@@ -63,46 +65,84 @@ class TokenAttribution:
         return _share(self.completeness_error, self.contributions)
 
 
-def attribute_tokens(loaded: LoadedModel, ids: Sequence[int]) -> TokenAttribution:
+def attribute_tokens(
+    loaded: LoadedModel,
+    ids: Sequence[int],
+    usual: torch.Tensor | None = None,
+    progress: Progress | None = None,
+) -> TokenAttribution:
     """The attribution of the first guess after the last of these tokens.
 
     Steps are doubled until the completeness error is below 1 % of what the tokens collect, or the text is too long
     for more. The model keeps no hook and no gradient of it, and is locked for one pass at a time.
+    Args: usual: `usual_embedding` of the model, where it is known. progress: called with steps done and steps in all
+    after each pass; all are those of the largest number of steps, until fewer have been enough.
+    Raises: what `progress` raises.
     """
-    text, baseline = _embeddings(loaded, ids)
-    logits = _logits(loaded, text)[0].detach()
-    target = top_ids(logits, 1)[0]
+    text, baseline = _embeddings(loaded, ids, usual_embedding(loaded) if usual is None else usual)
+    with torch.no_grad():
+        ends = _logits(loaded, torch.cat([text, baseline]))
+    target = top_ids(ends[0], 1)[0]
+    log_prob, baseline_log_prob = torch.log_softmax(ends, dim=-1)[:, target].tolist()
+    steps = _StepCount(len(ids), progress or nobody_asks)
 
-    def log_prob(embeddings: torch.Tensor) -> torch.Tensor:
+    def function(embeddings: torch.Tensor) -> torch.Tensor:
+        steps.begin(len(embeddings))
         return torch.log_softmax(_logits(loaded, embeddings), dim=-1)[:, target]
 
-    n_at_once = max(1, TOKENS_AT_ONCE // len(ids))
-    n_steps = FIRST_STEPS
-    contributions, error = _contributions(log_prob, text, baseline, n_steps, n_at_once)
-    while _share(error, contributions) > GOOD_ERROR and 2 * n_steps * len(ids) <= MOST_TOKEN_STEPS:
-        n_steps *= 2
-        contributions, error = _contributions(log_prob, text, baseline, n_steps, n_at_once)
+    for n_steps in steps.tried:
+        contributions = _contributions(function, text, baseline, n_steps, max(1, TOKENS_AT_ONCE // len(ids)))
+        error = float(contributions.sum()) - (log_prob - baseline_log_prob)
+        if _share(error, contributions) <= GOOD_ERROR:
+            break
+    steps.end()
     return TokenAttribution(
         position=len(ids) - 1,
-        first_guess=guesses(loaded, logits, [target])[0],
+        first_guess=guesses(loaded, ends[0], [target])[0],
         contributions=contributions,
-        log_prob=float(log_prob(text).detach()),
-        baseline_log_prob=float(log_prob(baseline).detach()),
+        log_prob=log_prob,
+        baseline_log_prob=baseline_log_prob,
         completeness_error=error,
         n_steps=n_steps,
     )
 
 
-def _embeddings(loaded: LoadedModel, ids: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
-    """The embeddings of the text, as the model's own module gives them, and the baseline; both [1, position, d_model].
+class _StepCount:
+    """How far an attribution is, told before each pass. tried: the numbers of steps, each twice the one before."""
+
+    def __init__(self, n_tokens: int, progress: Progress):
+        self.tried = [FIRST_STEPS]
+        while 2 * self.tried[-1] * n_tokens <= MOST_TOKEN_STEPS:
+            self.tried.append(2 * self.tried[-1])
+        self._progress = progress
+        self._n_all = sum(self.tried)
+        self._n_begun = 0
+
+    def begin(self, n_steps: int) -> None:
+        self._progress(self._n_begun, self._n_all)
+        self._n_begun += n_steps
+
+    def end(self) -> None:
+        self._progress(self._n_all, self._n_all)
+
+
+def usual_embedding(loaded: LoadedModel) -> torch.Tensor:
+    """The mean of all embeddings of the vocabulary, [d_model], as the model's own module gives them.
 
     The module is asked and not its weights read, because Gemma's scales what it reads.
     """
     module = find_module(loaded.model, loaded.family.embedding_path)
+    with torch.no_grad():
+        parts = [module(ids).sum(0) for ids in torch.arange(loaded.config.vocab_size).split(VOCABULARY_PART)]
+        return torch.stack(parts).sum(0) / loaded.config.vocab_size
+
+
+def _embeddings(loaded: LoadedModel, ids: Sequence[int], usual: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The embeddings of the text and the baseline, [1, position, d_model] each."""
+    module = find_module(loaded.model, loaded.family.embedding_path)
     with loaded.lock, torch.no_grad():
         text = module(torch.tensor([list(ids)]))
-        vocabulary = module(torch.arange(loaded.config.vocab_size))
-    baseline = vocabulary.mean(0).expand_as(text).clone()
+    baseline = usual.expand_as(text).clone()
     if loaded.start_mark_id is not None:
         baseline[:, 0] = text[:, 0]
     return text, baseline
@@ -110,7 +150,7 @@ def _embeddings(loaded: LoadedModel, ids: Sequence[int]) -> tuple[torch.Tensor, 
 
 def _logits(loaded: LoadedModel, embeddings: torch.Tensor) -> torch.Tensor:
     """The logits after the last position, [batch, vocabulary]. Args: embeddings: [batch, position, d_model]."""
-    with loaded.lock, torch.enable_grad():
+    with loaded.lock:
         outputs = loaded.model(inputs_embeds=embeddings, use_cache=False, logits_to_keep=1)
     return outputs.logits[:, -1].float()
 
@@ -121,12 +161,14 @@ def _contributions(
     baseline: torch.Tensor,
     n_steps: int,
     n_at_once: int,
-) -> tuple[np.ndarray, float]:
-    """What each position collects, [position], and how much their sum misses the difference of the ends by."""
-    attributions, error = IntegratedGradients(function).attribute(
-        text, baseline, n_steps=n_steps, internal_batch_size=n_at_once, return_convergence_delta=True
-    )
-    return attributions.sum(-1)[0].detach().numpy(), float(error)
+) -> np.ndarray:
+    """What each position collects, [position]."""
+    with torch.enable_grad():
+        attributions = IntegratedGradients(function).attribute(
+            text, baseline, n_steps=n_steps, internal_batch_size=n_at_once
+        )
+    collected: np.ndarray = attributions.sum(-1)[0].detach().numpy()
+    return collected
 
 
 def _share(error: float, contributions: np.ndarray) -> float:

@@ -28,6 +28,7 @@ from utils.measures.measure import (
     Reading,
     RoleScores,
     RowSums,
+    looks_of_row,
 )
 
 if TYPE_CHECKING:
@@ -87,9 +88,7 @@ class Evenness(Measure):
 
     def arcs(self, reading: Reading, focus: Look, looks: Sequence[Look], most: int) -> tuple[Look, ...]:
         """All that the focused row sees."""
-        row = reading.patterns[focus.query_pos, : focus.query_pos + 1]
-        order = np.argsort(-row, kind="stable")[:most]
-        return tuple(Look(focus.query_pos, int(key), float(row[key])) for key in order)
+        return looks_of_row(reading.patterns, focus.query_pos, most)
 
     def counted_cells(self, evidence: Evidence) -> np.ndarray:
         counted = np.zeros_like(evidence.targets)

@@ -193,6 +193,13 @@ class Look:
         return self.query_pos == self.key_pos
 
 
+def looks_of_row(pattern: np.ndarray, query_pos: int, most: int) -> tuple[Look, ...]:
+    """What one token looks at, strongest first; of equal weights the earlier key. Args: pattern: of one head."""
+    row = pattern[query_pos, : query_pos + 1]
+    order = np.argsort(-row, kind="stable")[:most]
+    return tuple(Look(query_pos, int(key), float(row[key])) for key in order)
+
+
 @dataclass(frozen=True)
 class EvidenceRow:
     """One place that can tell. share: as the measure counts it, in [0, 1]. key_pos: the strongest of the predicted

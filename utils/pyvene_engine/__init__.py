@@ -8,11 +8,12 @@ via Interventions"). `hooks.py` makes it safe, `patterns.py` reads patterns, `ab
 from utils.pyvene_engine.ablation import ablate_heads, capture_head_values
 from utils.pyvene_engine.hooks import Capture
 from utils.pyvene_engine.patterns import capture_patterns
-from utils.pyvene_engine.residual import ResidualStream, capture_residual
+from utils.pyvene_engine.residual import ResidualStream, ablate_beside_residual, capture_residual
 
 __all__ = [
     "Capture",
     "ResidualStream",
+    "ablate_beside_residual",
     "ablate_heads",
     "capture_head_values",
     "capture_patterns",

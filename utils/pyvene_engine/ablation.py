@@ -27,6 +27,8 @@ from utils.pyvene_engine.hooks import (
 from utils.pyvene_engine.patterns import stack_head_values, stack_patterns
 
 if TYPE_CHECKING:
+    from pyvene import RepresentationConfig
+
     from utils.models.loader import LoadedModel
 
 
@@ -48,13 +50,7 @@ def ablate_heads(
     Raises: UserError for a head that the model does not have; ValueError, with the shapes, when the arguments do not
     fit the batch or the model.
     """
-    is_off = _is_off(loaded, heads, len(input_ids))
-    values = None if replacement is None else _as_batch(loaded, replacement, input_ids)
-    points = [
-        replace_head_values(loaded.family, layer, is_off[:, layer], None if values is None else values[:, layer])
-        for layer in range(loaded.n_layers)
-        if is_off[:, layer].any()
-    ]
+    points = points_off(loaded, input_ids, heads, replacement)
     if collect_patterns:
         points += [collect_pattern(loaded.family, layer) for layer in range(loaded.n_layers)]
     with loaded.lock, torch.inference_mode():
@@ -62,6 +58,22 @@ def ablate_heads(
     batch, n_positions = input_ids.shape
     nothing = torch.empty(batch, 0, loaded.n_heads, n_positions, n_positions)
     return Capture(stack_patterns(loaded, collected, input_ids) if collect_patterns else nothing, logits)
+
+
+def points_off(
+    loaded: LoadedModel,
+    input_ids: torch.Tensor,
+    heads: Sequence[Sequence[HeadId]],
+    replacement: torch.Tensor | None,
+) -> list[RepresentationConfig]:
+    """Where a pass has to be changed so that these heads are off. Args, raises: as `ablate_heads`."""
+    is_off = _is_off(loaded, heads, len(input_ids))
+    values = None if replacement is None else _as_batch(loaded, replacement, input_ids)
+    return [
+        replace_head_values(loaded.family, layer, is_off[:, layer], None if values is None else values[:, layer])
+        for layer in range(loaded.n_layers)
+        if is_off[:, layer].any()
+    ]
 
 
 def capture_head_values(

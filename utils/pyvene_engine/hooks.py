@@ -52,9 +52,13 @@ class _WatchedModel(pyvene.IntervenableModel):
         self.model_has_grad = False
 
     def _gather_intervention_output(self, output: Any, key: str, _unit_locations: Any) -> torch.Tensor:
-        """Of an attention module its pattern where that is wanted, else the whole of the first input or output."""
-        if not isinstance(self.interventions[key], _CollectPattern):
-            return output[0] if isinstance(output, tuple) else output
+        """Of an attention module its pattern where that is wanted, else the first input or output, whole or its first
+        text alone."""
+        intervention = self.interventions[key]
+        if not isinstance(intervention, _CollectPattern):
+            whole: torch.Tensor = output[0] if isinstance(output, tuple) else output
+            is_one_text = isinstance(intervention, _CollectFirstText)
+            return intervention.first_text(whole) if is_one_text else whole
         if not isinstance(output, tuple) or len(output) < 2 or not isinstance(output[1], torch.Tensor):
             raise RuntimeError("An attention module gave no pattern; the model must use eager attention.")
         return output[1]
@@ -100,19 +104,26 @@ def collect_pattern(family: Family, layer: int) -> pyvene.RepresentationConfig:
     return _point(family.attention_path, "output", layer, _CollectPattern(keep_last_dim=True))
 
 
-def collect_input(path: str, layer: int = 0) -> pyvene.RepresentationConfig:
-    """Collect the first input of a module, whole. Args: path: as a Family has it, with or without `{layer}`."""
-    return _point(path, "input", layer, pyvene.CollectIntervention(keep_last_dim=True))
+def collect_residual(family: Family, n_layers: int, n_positions: int) -> list[pyvene.RepresentationConfig]:
+    """Collect of the first text of a batch, [1, position, …]: what each block and the final norm read, what each
+    layer's heads hand on, and what each MLP writes, in this order."""
 
+    def one_text(path: str, side: str, layer: int = 0) -> pyvene.RepresentationConfig:
+        return _point(path, side, layer, _CollectFirstText(n_positions))
 
-def collect_output(path: str, layer: int = 0) -> pyvene.RepresentationConfig:
-    """Collect the first output of a module, whole. Args: as `collect_input`."""
-    return _point(path, "output", layer, pyvene.CollectIntervention(keep_last_dim=True))
+    layers = range(n_layers)
+    points = [one_text(family.block_path, "input", layer) for layer in layers]
+    points.append(one_text(family.final_norm_path, "input"))
+    points += [one_text(family.output_projection_path, "input", layer) for layer in layers]
+    if family.mlp_output_path is not None:
+        points += [one_text(family.mlp_output_path, "output", layer) for layer in layers]
+    return points
 
 
 def collect_head_values(family: Family, layer: int) -> pyvene.RepresentationConfig:
     """Collect what a layer's heads hand to the output projection, [batch, query_pos, head * d_head]."""
-    return collect_input(family.output_projection_path, layer)
+    whole = pyvene.CollectIntervention(keep_last_dim=True)
+    return _point(family.output_projection_path, "input", layer, whole)
 
 
 def replace_head_values(
@@ -130,6 +141,18 @@ def _point(path: str, side: str, layer: int, intervention: Any) -> pyvene.Repres
 
 class _CollectPattern(pyvene.CollectIntervention):
     """Collects the second output of an attention module, which is its pattern."""
+
+
+class _CollectFirstText(pyvene.CollectIntervention):
+    """Collects of a batch what belongs to its first text, so that the others take no memory."""
+
+    def __init__(self, n_positions: int):
+        super().__init__(keep_last_dim=True)
+        self._n_positions = n_positions
+
+    def first_text(self, whole: torch.Tensor) -> torch.Tensor:
+        """[1, position, …]. Args: whole: [batch, position, …], or [batch * position, …], as OPT's MLPs give it."""
+        return whole.reshape(-1, whole.shape[-1])[None, : self._n_positions].clone()
 
 
 class _ReplaceHeads(pyvene.ConstantSourceIntervention):

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 
-from utils.pyvene_engine.hooks import (
-    collect_head_values,
-    collect_input,
-    collect_output,
-    model_inputs,
-    run_watched,
-)
+from utils.pyvene_engine.ablation import points_off
+from utils.pyvene_engine.hooks import collect_residual, model_inputs, run_watched
 
 if TYPE_CHECKING:
+    from utils.heads import HeadId
     from utils.models.loader import LoadedModel
 
 
@@ -37,21 +34,41 @@ class ResidualStream:
 
 def capture_residual(loaded: LoadedModel, input_ids: torch.Tensor, only_last_logits: bool = False) -> ResidualStream:
     """Read one text once; safe to call from many threads. Args: input_ids: [position]."""
-    family, layers = loaded.family, range(loaded.n_layers)
-    points = [collect_input(family.block_path, layer) for layer in layers]
-    points.append(collect_input(family.final_norm_path))
-    points += [collect_head_values(family, layer) for layer in layers]
-    if family.mlp_output_path is not None:
-        points += [collect_output(family.mlp_output_path, layer) for layer in layers]
+    points = collect_residual(loaded.family, loaded.n_layers, len(input_ids))
     with loaded.lock, torch.inference_mode():
         collected, logits = run_watched(loaded, model_inputs(input_ids[None], None), points, only_last_logits)
-    n_layers, n_positions = loaded.n_layers, len(input_ids)
-    stream, values = collected[: n_layers + 1], collected[n_layers + 1 : 2 * n_layers + 1]
-    mlps = [written.reshape(n_positions, -1) for written in collected[2 * n_layers + 1 :]]  # OPT's has no batch axis
+    return residual_of(loaded, collected, logits[0])
+
+
+def ablate_beside_residual(
+    loaded: LoadedModel,
+    input_ids: torch.Tensor,
+    heads: Sequence[Sequence[HeadId]],
+    replacement: torch.Tensor | None = None,
+) -> tuple[torch.Tensor, ResidualStream]:
+    """As `ablate_heads` for a text with all heads on in the first row, whose residual stream comes from the same pass.
+
+    Args: heads: none for the first row. Returns: the logits after the last position, [batch, vocabulary], and the
+    stream with these logits of the first row. Raises: ValueError for heads in the first row; as `ablate_heads`.
+    """
+    if heads[0]:
+        raise ValueError("The residual stream is that of the first row, in which no head may be off.")
+    points = collect_residual(loaded.family, loaded.n_layers, input_ids.shape[1])
+    points += points_off(loaded, input_ids, heads, replacement)
+    with loaded.lock, torch.inference_mode():
+        collected, logits = run_watched(loaded, model_inputs(input_ids, None), points, only_last_logits=True)
+    return logits[:, -1], residual_of(loaded, collected, logits[0])
+
+
+def residual_of(loaded: LoadedModel, collected: list[torch.Tensor], logits: torch.Tensor) -> ResidualStream:
+    """Args: collected: at the points of `collect_residual`. logits: of that text, [position, vocabulary]."""
+    n_layers = loaded.n_layers
+    stream, values = torch.cat(collected[: n_layers + 1]).float(), collected[n_layers + 1 : 2 * n_layers + 1]
+    mlps = collected[2 * n_layers + 1 :]
     side_by_side = torch.cat(values).float()  # [layer, position, head * d_head]
     return ResidualStream(
-        stream=torch.cat(stream).float(),
+        stream=stream,
         head_values=side_by_side.unflatten(-1, (loaded.n_heads, -1)).transpose(1, 2),
-        mlps=torch.stack(mlps).float() if mlps else torch.zeros_like(torch.cat(stream[:-1])).float(),
-        logits=logits[0],
+        mlps=torch.cat(mlps).float() if mlps else torch.zeros_like(stream[:-1]),
+        logits=logits,
     )
