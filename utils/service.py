@@ -74,8 +74,9 @@ class Headlight:
         self.circuits = Circuits(self._models, self.settings)
 
     def models(self) -> list[ModelChoice]:
-        """All models of the registry and the operator's own, those on this computer first."""
-        return sorted(map(self._choice, self.model_entries()), key=lambda choice: not choice.available)
+        """Models that can be asked, then those whose files are not here; not those with files that cannot be read."""
+        entries = [entry for entry in self.model_entries() if entry.is_here or entry.folder is None]
+        return sorted(map(self._choice, entries), key=lambda choice: not choice.available)
 
     def _choice(self, entry: ModelEntry) -> ModelChoice:
         return ModelChoice(

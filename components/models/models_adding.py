@@ -26,6 +26,8 @@ def layout(view: ModelsView, entry: ModelEntry) -> html.Div:
 
 
 def _sentences(view: ModelsView, entry: ModelEntry) -> list[str]:
+    if not view.is_operator:
+        return [ASK]
     offer = entry.offer if entry.readiness is Readiness.OBTAINABLE else None
     told = []
     if offer is not None and offer.needs_network:
@@ -34,7 +36,7 @@ def _sentences(view: ModelsView, entry: ModelEntry) -> list[str]:
         told.append(f"Its GGUF file is here. It is turned once into a form that can be read: {to_fetch(offer)}.")
     if offer is not None and offer.terms is not None:
         told.append(f"The {offer.terms} have to be read and accepted first.")
-    return told if view.is_operator else [*told, ASK]
+    return told
 
 
 def _steps(view: ModelsView, entry: ModelEntry) -> list[Any]:

@@ -26,6 +26,12 @@ EVERY = "every"
 
 def here(view: ModelsView) -> html.Section:
     """Models with files on this computer."""
+    if not view.here:
+        return html.Section(
+            [html.H2("On this computer"), html.P("No model is here yet.")],
+            className="surface panel models-section",
+            **aria(label="On this computer"),
+        )
     return _section("On this computer", space_used(view), view, view.here)
 
 

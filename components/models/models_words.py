@@ -71,8 +71,8 @@ def title(view: ModelsView) -> str:
 
 
 def space_used(view: ModelsView) -> str:
-    """`1.2 GB, of which 28 MB came with Headlight`."""
-    total = sum(entry.n_bytes or 0 for entry in view.here)
+    """`1.2 GB, of which 28 MB came with Headlight`; empty where nothing is here."""
+    total = sum(entry.n_bytes or 0 for entry in view.here) or None
     shipped = sum(entry.n_bytes or 0 for entry in view.here if entry.source is not None and entry.source.ships)
     return f"{megabytes(total)}, of which {megabytes(shipped)} came with Headlight" if shipped else megabytes(total)
 
