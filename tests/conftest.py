@@ -47,10 +47,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason="Chromium or chromedriver is not installed"))
 
 
-@pytest.fixture(autouse=True)
-def no_measuring_of_speed(monkeypatch):
+@pytest.fixture(scope="session", autouse=True)
+def no_measuring_of_speed():
     """Models are not measured in the background of tests, and nothing is written where this checkout keeps its data."""
-    monkeypatch.setattr(Speeds, "measure_later", lambda *_arguments: None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Speeds, "measure_later", lambda *_arguments: None)
+        yield
 
 
 @pytest.fixture
