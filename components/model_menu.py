@@ -50,7 +50,7 @@ def _groups(place: str, models: Sequence[ModelChoice], current: str, default: st
     for kind, heading in GROUPS.items():
         choices = [choice for choice in models if choice.available and choice.kind is kind]
         if choices:
-            yield dbc.DropdownMenuItem(heading, header=True, className="menu-heading")
+            yield dbc.DropdownMenuItem(heading, header=True)
         for choice in choices:
             yield dbc.DropdownMenuItem(
                 [_name(choice, choice.name == default), html.Span(_facts(choice), className="menu-note")],

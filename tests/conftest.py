@@ -60,10 +60,12 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
             terminalreporter.write_line(f"  {number} × {reason.removeprefix('Skipped: ')}")
 
 
-@pytest.fixture(autouse=True)
-def no_measuring_of_speed(monkeypatch):
+@pytest.fixture(scope="session", autouse=True)
+def no_measuring_of_speed():
     """Models are not measured in the background of tests, and nothing is written where this checkout keeps its data."""
-    monkeypatch.setattr(Speeds, "measure_later", lambda *_arguments: None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Speeds, "measure_later", lambda *_arguments: None)
+        yield
 
 
 @pytest.fixture

@@ -137,6 +137,13 @@ class TestWhatARowOffers:
         assert obtainable(is_gated=True).readiness.value == "obtainable"
         assert obtainable(is_gated=True, offer=replace(OFFER, needs_account=True)).readiness.value == "needs_permission"
 
+    def test_what_is_not_all_here_can_be_fetched_too(self):
+        begun = obtainable(folder=models_details, found=("config.json",), missing=("model.safetensors",))
+        row = words(models_table.here(view(begun, is_operator=True)))
+        assert "Not completeFound config.json. Still missing: model.safetensors.Look againGet it" in row
+        assert "Get it" not in words(models_table.here(view(begun)))
+        assert "On its way" in words(models_table.here(view(begun, fetch=fetch(), is_operator=True)))
+
     def test_instructions_are_folded_where_a_press_does_the_same_or_nobody_here_could_follow_them(self):
         def is_open(state, **facts):
             (folded,) = [
@@ -296,6 +303,12 @@ class TestTerms:
         assert "The package registry cannot be reached." in answer
         assert "accept" not in answer
         assert "Not now" in answer
+
+    def test_where_nothing_can_be_kept_the_terms_say_so(self, client, service):
+        service.settings.data_dir.mkdir()
+        (service.settings.data_dir / "models").write_text("a file where the directory would be")
+        assert "Headlight cannot write into its data directory" in ask_for_terms(client)
+        assert "Headlight cannot write into its data directory" in press(client, "accept", OTHER)
 
     def test_accepting_keeps_which_terms_and_starts_the_fetch(self, client, service):
         assert "Getting Gemma 3 270M" in press(client, "accept", OTHER)

@@ -129,6 +129,15 @@ class TestWhatARowSays:
         buttons = [button for button in every(rows, "btn-quiet") if words(button) == "Analyze"]
         assert [button.disabled for button in buttons] == [True]
 
+    def test_none_one_and_many_models_are_counted_in_words_that_fit(self):
+        assert words(models_table.here(view())) == "On this computerNo model is here yet."
+        assert models_table.not_here(view()) is None
+        one = view(entry(folder=None))
+        assert "1 of 1 shown" in words(models_table.not_here(one))
+        assert "Show" not in words(models_table.not_here(one))
+        five = view(*(entry(str(number), folder=None) for number in range(5)))
+        assert words(models_table.not_here(five)).endswith("Show 1 more model")
+
     def test_only_a_few_models_that_are_not_here_are_shown_at_first(self):
         absent = [entry(str(number), folder=None) for number in range(9)]
         assert "4 of 9 shown" in words(models_table.not_here(view(*absent)))

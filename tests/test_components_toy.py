@@ -241,7 +241,7 @@ class TestWhy:
 
 class TestPage:
     def test_a_missing_pair_is_told_with_what_to_do(self, monkeypatch, tmp_path):
-        monkeypatch.setattr("utils.models.files.SHIPPED_MODELS_DIR", tmp_path)
+        monkeypatch.setattr("utils.settings.SHIPPED_MODELS_DIR", tmp_path)
         page = toy_page.layout(FakeHeadlight(), Question(MODEL, REPEATING))
         words = text_of(page)
         assert "The toy pair is not complete on this computer." in words

@@ -158,6 +158,14 @@ def test_memory_is_asked_before_anything_is_read(folder, monkeypatch):
         load_model_from(folder)
 
 
+def test_precision_of_the_process_stays_as_it_is_while_a_model_is_read(folder, monkeypatch):
+    """Another thread's tensors would be of half precision otherwise."""
+    set_to = []
+    monkeypatch.setattr(torch, "set_default_dtype", set_to.append)
+    load_model_from(folder)
+    assert set(set_to) <= {torch.float32}
+
+
 def test_layers_are_counted_in_the_weights(folder, tmp_path):
     assert layers_in_weights(folder, "model.layers[{layer}]") == 3
     gpt2 = save_tiny_model(tmp_path / "gpt2")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from unittest.mock import MagicMock
 
 import pytest
@@ -120,6 +121,19 @@ def test_one_loading_is_measured_once_however_many_ask(settings, folder, measuri
     for _ in range(3):
         speeds.measure_later(loaded, 1.0)
     assert timer.call_count == 1
+
+
+def test_while_the_model_answers_somebody_it_is_not_measured(settings, folder, measuring, monkeypatch):
+    monkeypatch.setattr(speed, "QUIET_S", 0.05)
+    speeds, loaded = Speeds(settings), load_model_from(folder)
+    with loaded.lock:
+        speeds.measure_later(loaded, 1.0)
+        assert measuring.wait(20)
+        assert speeds.of(folder) is None
+    deadline = time.monotonic() + 20
+    while speeds.of(folder) is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert speeds.of(folder).read_s < 5
 
 
 def test_a_model_that_cannot_be_measured_hurts_nobody(settings, folder, measuring, monkeypatch, caplog):

@@ -179,5 +179,5 @@ class TestModel:
         assert toy_model(TWO_LAYERS, PLAIN).best_induction() is None
 
     def test_what_is_not_on_this_computer_is_missing(self, tmp_path, monkeypatch):
-        monkeypatch.setattr("utils.models.files.SHIPPED_MODELS_DIR", tmp_path)
+        monkeypatch.setattr("utils.settings.SHIPPED_MODELS_DIR", tmp_path)
         assert missing_models(Settings()) == [ONE_LAYER, TWO_LAYERS]

@@ -34,7 +34,7 @@ from utils.models.loader import LoadedModel, ModelStore
 from utils.models.loading import Loading, seconds_left
 from utils.models.removal import Removal, Removals, removable
 from utils.models.sources import terms_of
-from utils.models.sources.store import SourceNote
+from utils.models.sources.store import SourceNote, require_room, stored_models
 from utils.models.sources.terms import accept_terms
 from utils.models.speed import Speed, Speeds
 from utils.models.weights import bytes_on_disk, remembered_weights_name
@@ -76,12 +76,14 @@ class Headlight:
         self._removals = Removals(self.settings)
         self.fetches = FetchJobs(self.settings)
         self.speeds = Speeds(self.settings)
+        self._reading_terms = threading.Lock()
         self.experiments = Experiments(self._models, self.settings, self.catalogue)
         self.circuits = Circuits(self._models, self.settings)
 
     def models(self) -> list[ModelChoice]:
-        """All models of the registry and the operator's own, those on this computer first."""
-        return sorted(map(self._choice, self.model_entries()), key=lambda choice: not choice.available)
+        """Models that can be asked, then those whose files are not here; not those with files that cannot be read."""
+        entries = [entry for entry in self.model_entries() if entry.is_here or entry.folder is None]
+        return sorted(map(self._choice, entries), key=lambda choice: not choice.available)
 
     def reads_chat(self, model: str) -> bool:
         """Whether a text can be asked as a chat turn: the model's tokenizer, if it is here, has a chat template."""
@@ -239,8 +241,14 @@ class Headlight:
         self.fetches.stop(model)
 
     def terms(self, model: str) -> str:
-        """The words of the terms to accept before a model is fetched. Raises UserError where there are none."""
-        return terms_of(self._listed(model).name, self.settings)
+        """The words of the terms to accept before a model is fetched.
+
+        Raises: UserError where there are none, they are out of reach, or nothing can be kept here.
+        """
+        entry = self._listed(model)
+        require_room(stored_models(self.settings), 0, entry.display_name)
+        with self._reading_terms:
+            return terms_of(entry.name, self.settings)
 
     def accept_terms(self, model: str) -> None:
         """Note that whoever runs Headlight has read and accepted a model's terms. Raises UserError as `terms` does."""

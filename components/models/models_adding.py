@@ -12,21 +12,22 @@ from components.models.models_running import Ids as RunningIds
 from components.models.models_view import ASK, ModelsView
 from components.models.models_words import to_fetch
 from utils.models.completeness import NEEDED_FILES
-from utils.models.listing import ModelEntry, Readiness
+from utils.models.listing import ModelEntry
 
 
 def layout(view: ModelsView, entry: ModelEntry) -> html.Div:
     """The card. The steps are unfolded only for whoever has no other way, at the computer that runs Headlight."""
-    is_obtainable = entry.readiness is Readiness.OBTAINABLE
     by_hand = html.Details(
         [html.Summary("For whoever runs Headlight", className="text-button"), *_steps(view, entry)],
-        open=view.is_operator and not is_obtainable,
+        open=view.is_operator and not entry.can_be_fetched,
     )
     return html.Div([*map(html.P, _sentences(view, entry)), by_hand], className="models-card models-card--edge")
 
 
 def _sentences(view: ModelsView, entry: ModelEntry) -> list[str]:
-    offer = entry.offer if entry.readiness is Readiness.OBTAINABLE else None
+    if not view.is_operator:
+        return [ASK]
+    offer = entry.offer if entry.can_be_fetched else None
     told = []
     if offer is not None and offer.needs_network:
         told.append(f"It is fetched once, checked, and kept on this computer: {to_fetch(offer)}.")
@@ -34,7 +35,7 @@ def _sentences(view: ModelsView, entry: ModelEntry) -> list[str]:
         told.append(f"Its GGUF file is here. It is turned once into a form that can be read: {to_fetch(offer)}.")
     if offer is not None and offer.terms is not None:
         told.append(f"The {offer.terms} have to be read and accepted first.")
-    return told if view.is_operator else [*told, ASK]
+    return told
 
 
 def _steps(view: ModelsView, entry: ModelEntry) -> list[Any]:

@@ -26,6 +26,12 @@ EVERY = "every"
 
 def here(view: ModelsView) -> html.Section:
     """Models with files on this computer."""
+    if not view.here:
+        return html.Section(
+            [html.H2("On this computer"), html.P("No model is here yet.")],
+            className="surface panel models-section",
+            **aria(label="On this computer"),
+        )
     return _section("On this computer", space_used(view), view, view.here)
 
 
@@ -111,18 +117,19 @@ def _actions(view: ModelsView, entry: ModelEntry, is_open: bool) -> list[Compone
         buttons = [_use(view, entry), *_analyze(view, entry)]
     elif entry.folder is not None:
         buttons = [_button("Look again", RunningIds.act("look-row", entry.name))]
+        buttons += _bring(view, entry, is_open) if view.is_operator and entry.can_be_fetched else []
     else:
         buttons = _bring(view, entry, is_open)
     return [*buttons, *_remove(view, entry)]
 
 
 def _bring(view: ModelsView, entry: ModelEntry, is_open: bool) -> list[Component]:
-    """What can be done about a model that is not here; only whoever runs Headlight can do it."""
-    if view.fetching is not None and view.fetching.model == entry.name:
+    """What can be done about a model that is not here, or not all of it; only whoever runs Headlight can do it."""
+    if view.is_being_fetched(entry):
         return []
     if not view.is_operator:
         return [html.Span(ASK, className="models-note")]
-    if entry.readiness is not Readiness.OBTAINABLE:
+    if not entry.can_be_fetched:
         words = "How to ask" if entry.readiness is Readiness.NEEDS_PERMISSION else "How to add it"
         return [] if is_open else [_button(words, RunningIds.go("how", entry.name))]
     if is_open and view.terms_to_accept(entry) is not None:

@@ -12,7 +12,6 @@ from flask import has_request_context, request
 
 from components.address import Question
 from utils.errors import UserError
-from utils.models.listing import Readiness
 
 if TYPE_CHECKING:
     from utils.catalogue.jobs import CatalogueJobStatus
@@ -62,7 +61,7 @@ class ModelsView:
     def not_here(self) -> list[ModelEntry]:
         """The other models: first those that would be ready as soon as they are fetched, then others that can be."""
         absent = [entry for entry in self.entries if entry.folder is None]
-        return sorted(absent, key=lambda entry: (entry.readiness is not Readiness.OBTAINABLE, entry.catalogue is None))
+        return sorted(absent, key=lambda entry: (not entry.can_be_fetched, entry.catalogue is None))
 
     def is_in_use(self, entry: ModelEntry) -> bool:
         return entry.name == self.question.model
@@ -82,8 +81,11 @@ class ModelsView:
 
     def terms_to_accept(self, entry: ModelEntry) -> str | None:
         """What the terms are called that the open row asks about; None where it asks for none."""
-        is_asked = self.asks_terms and self.is_operator and entry.readiness is Readiness.OBTAINABLE
+        is_asked = self.asks_terms and self.is_operator and entry.can_be_fetched
         return entry.offer.terms if is_asked and entry.offer is not None else None
+
+    def is_being_fetched(self, entry: ModelEntry) -> bool:
+        return self.fetching is not None and self.fetching.model == entry.name
 
     @property
     def running(self) -> CatalogueJobStatus | None:

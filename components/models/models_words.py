@@ -71,8 +71,8 @@ def title(view: ModelsView) -> str:
 
 
 def space_used(view: ModelsView) -> str:
-    """`1.2 GB, of which 28 MB came with Headlight`."""
-    total = sum(entry.n_bytes or 0 for entry in view.here)
+    """`1.2 GB, of which 28 MB came with Headlight`; empty where nothing is here."""
+    total = sum(entry.n_bytes or 0 for entry in view.here) or None
     shipped = sum(entry.n_bytes or 0 for entry in view.here if entry.source is not None and entry.source.ships)
     return f"{megabytes(total)}, of which {megabytes(shipped)} came with Headlight" if shipped else megabytes(total)
 
@@ -81,6 +81,8 @@ def readiness_words(view: ModelsView, entry: ModelEntry) -> tuple[str, str]:
     """The status of a model in two or three words, and one sentence about it."""
     if view.is_being_analyzed(entry):
         return "Being analyzed", "You can use it meanwhile."
+    if view.is_being_fetched(entry):
+        return "On its way", "The top of this page shows how far it is."
     if entry.readiness is Readiness.CATALOGUED and entry.catalogue is not None:
         catalogue = entry.catalogue.catalogue
         n_all = catalogue.shape.n_all
@@ -94,7 +96,7 @@ def readiness_words(view: ModelsView, entry: ModelEntry) -> tuple[str, str]:
             "Published only",
             "Others published scores of its heads; none was computed here. To read a text it needs its weights.",
         ),
-        Readiness.OBTAINABLE: _what_comes(view, entry),
+        Readiness.OBTAINABLE: _what_comes(entry),
         Readiness.NEEDS_PERMISSION: (
             "Needs permission",
             "Accept the licence at its maker, then add the files.",
@@ -103,9 +105,7 @@ def readiness_words(view: ModelsView, entry: ModelEntry) -> tuple[str, str]:
     }[entry.readiness]
 
 
-def _what_comes(view: ModelsView, entry: ModelEntry) -> tuple[str, str]:
-    if view.fetching is not None and view.fetching.model == entry.name:
-        return "On its way", "The top of this page shows how far it is."
+def _what_comes(entry: ModelEntry) -> tuple[str, str]:
     known = "Its heads are catalogued already." if entry.catalogue is not None else ""
     size = to_fetch(entry.offer)
     size = f"{size[0].upper()}{size[1:]}." if size else ""

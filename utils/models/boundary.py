@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,8 @@ from utils.models.adapter import family_in
 from utils.models.weights import layers_in_weights, weight_names
 
 LOG = logging.getLogger(__name__)
+BUILDING = threading.Lock()
+"""Held while transformers builds or reads a model: it changes functions of its own and of torch meanwhile."""
 BYTES_PER_WEIGHT = 4  # models are held in float32
 WORKING_SHARE = 1.15  # reading takes a little more than what is read
 READ_AGAIN = "Copy or download the model again."
@@ -102,8 +105,9 @@ def check_before_reading(folder: Path, name: str, config: Any, family: Family) -
                 READ_AGAIN,
                 status=503,
             )
-        with torch.device("meta"):
-            empty = AutoModelForCausalLM.from_config(config)
+        with BUILDING, torch.device("meta"):
+            # In float32, the process's own precision: another one would be everybody's while the model is built.
+            empty = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
         needed = int(sum(weight.numel() for weight in empty.parameters()) * BYTES_PER_WEIGHT * WORKING_SHARE)
         free = psutil.virtual_memory().available
     if needed > free:

@@ -48,7 +48,7 @@ class ModelEntry:
 
     Args: licence: empty where nobody said. folder: its files, also when they are not complete; None when there are
     none. source: where they are from. note: what they were made from, where Headlight made them. offer: what the first
-    source that can bring them would bring, where they are not here. n_bytes: on disk. found, missing: names of the
+    source that can bring them would bring, where they are not all here. n_bytes: on disk. found, missing: names of the
     needed files. problem: why its files cannot be read.
     """
 
@@ -76,6 +76,11 @@ class ModelEntry:
         return self.folder is not None and not self.missing and self.problem is None
 
     @property
+    def can_be_fetched(self) -> bool:
+        """Whether a source can bring what is not here, or not all here, without asking its owner."""
+        return not self.is_here and self.offer is not None and not self.offer.needs_account
+
+    @property
     def shape(self) -> Shape | None:
         """Layers and heads, None where nobody knows."""
         return Shape(self.n_layers, self.n_heads) if self.n_layers and self.n_heads else None
@@ -91,7 +96,7 @@ class ModelEntry:
     def _why_not_here(self) -> Readiness:
         if self.folder is not None:
             return Readiness.UNREADABLE
-        if self.offer is not None and not self.offer.needs_account:
+        if self.can_be_fetched:
             return Readiness.OBTAINABLE
         if self.catalogue is not None:
             return Readiness.CATALOGUE_ONLY
@@ -125,7 +130,7 @@ def _entry(name: str, settings: Settings) -> ModelEntry:
     spec = MODELS.get(name)
     complete = next((found for found in model_folders(name, settings) if not missing_files(found[1])), None)
     source, folder = complete or begun_folder(name, settings) or (None, None)
-    facts = _facts(folder) if folder is not None else _not_here(spec, name, settings)
+    facts = _facts(folder) if folder is not None else _known_facts(spec)
     return ModelEntry(
         name=name,
         display_name=display_name_of(name),
@@ -133,18 +138,18 @@ def _entry(name: str, settings: Settings) -> ModelEntry:
         licence=spec.licence if spec is not None else "",
         is_gated=spec is not None and spec.is_gated,
         source=source,
+        offer=None if complete else next((offer for _, offer in offers(name, settings)), None),
         catalogue=find_catalogue(name, complete[1] if complete else None, settings),
         **facts,
     )
 
 
-def _not_here(spec: ModelSpec | None, name: str, settings: Settings) -> dict[str, Any]:
+def _known_facts(spec: ModelSpec | None) -> dict[str, Any]:
     """What is known of a model whose files are not here."""
-    facts: dict[str, Any] = {"offer": next((offer for _, offer in offers(name, settings)), None)}
     if spec is None or spec.shape is None or spec.millions is None:
-        return facts
+        return {}
     n_parameters = int(spec.millions * 1e6)
-    return facts | {"n_layers": spec.shape.n_layers, "n_heads": spec.shape.n_heads, "n_parameters": n_parameters}
+    return {"n_layers": spec.shape.n_layers, "n_heads": spec.shape.n_heads, "n_parameters": n_parameters}
 
 
 def _facts(folder: Path) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import utils.models.attention_only  # noqa: F401  # makes the toy family known t
 from utils.heads import Shape
 from utils.model_config import MODELS, Family, StartMark
 from utils.models.adapter import Adapter, read_adapter
-from utils.models.boundary import check_all_was_read, check_before_reading, read_config, reading
+from utils.models.boundary import BUILDING, check_all_was_read, check_before_reading, read_config, reading
 from utils.models.completeness import incomplete_folder, missing_files
 from utils.models.files import require_local_model_dir
 from utils.models.weights import FileVersion, file_versions
@@ -25,8 +25,6 @@ from utils.settings import Settings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
-
-_READING = threading.Lock()  # transformers changes its own functions while it reads weights: one model at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,7 +180,7 @@ def load_model_from(folder: Path, name: str | None = None) -> LoadedModel:
 
 def _read_weights(folder: Path, name: str, config: PreTrainedConfig) -> PreTrainedModel:
     transformers_logging.disable_progress_bar()
-    with _READING:
+    with BUILDING:
         loading: Any = AutoModelForCausalLM.from_pretrained(
             folder,
             config=config,

@@ -71,13 +71,19 @@ class Speeds:
         with self._lock:
             is_new = loaded.edition not in self._awaited
             self._awaited.add(loaded.edition)
-        if loaded.folder is None or not is_new:
-            return
-        timer = threading.Timer(QUIET_S, self._measure, [loaded, loaded.folder, load_s])
+        if loaded.folder is not None and is_new:
+            self._measure_soon(loaded, loaded.folder, load_s)
+
+    def _measure_soon(self, loaded: LoadedModel, folder: Path, load_s: float) -> None:
+        timer = threading.Timer(QUIET_S, self._measure, [loaded, folder, load_s])
         timer.daemon = True
         timer.start()
 
     def _measure(self, loaded: LoadedModel, folder: Path, load_s: float) -> None:
+        """Measure now, or soon again where the model is answering somebody."""
+        if loaded.lock.locked():
+            self._measure_soon(loaded, folder, load_s)
+            return
         try:
             read_s, known = reading_time(loaded), self.of(folder)
             quickest = read_s if known is None else min(read_s, known.read_s)
