@@ -130,8 +130,8 @@
       if (found.length) {
         makeTabStop(cellOf(document.activeElement) || found[0]);
       }
-      if (found.length && found[0].dataset.page) {
-        turnTo("0");
+      if (found.length && map().classList.contains("head-map--sideways")) {
+        turnTo((map().querySelector(".is-here") || found[0]).dataset.page);
       }
       return found.length;
     },
