@@ -84,7 +84,7 @@
 
   // --- Pages of a narrow window
   function turnTo(page) {
-    if (page !== undefined && map().dataset.shown !== page) {
+    if (map().classList.contains("head-map--sideways") && map().dataset.shown !== page) {
       map().dataset.shown = page;
       map().querySelectorAll("[data-page]").forEach((each) => each.classList.toggle("is-off-page", each.dataset.page !== page));
       window.dash_clientside.set_props("head-map-page", { value: page });
@@ -130,8 +130,8 @@
       if (found.length) {
         makeTabStop(cellOf(document.activeElement) || found[0]);
       }
-      if (found.length && found[0].dataset.page) {
-        turnTo("0");
+      if (found.length) {
+        turnTo((map().querySelector(".is-here") || found[0]).dataset.page);
       }
       return found.length;
     },

@@ -7,6 +7,8 @@ from typing import Any
 
 from dash import html
 
+from components.plain import plain
+
 
 def folded_table(
     heads: Sequence[Any],
@@ -23,6 +25,6 @@ def folded_table(
     """
     named = [html.Caption(caption, className="visually-hidden")] if caption else []
     head = html.Thead(html.Tr([html.Th(name, scope="col") for name in heads]))
-    body = html.Tbody([html.Tr([html.Th(first, scope="row"), *map(html.Td, rest)]) for first, *rest in rows])
+    body = html.Tbody(plain(*(html.Tr([html.Th(first, scope="row"), *map(html.Td, rest)]) for first, *rest in rows)))
     table = html.Table([*named, head, body], className="grid-table")
     return html.Details([html.Summary(summary, className="text-button"), html.Div(table, className=box)])

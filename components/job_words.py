@@ -14,10 +14,11 @@ STATUS_WORDS = {
 
 
 def jobs_sentence(jobs: tuple[str, ...]) -> str:
-    """ "Mainly induction, also previous token." """
+    """ "Mainly induction, also previous token and first token." """
     names = [ROLES[role].display_name.lower() for role in jobs]
     if not names:
         return f"None of the {in_words(len(ROLES))} jobs fits this head."
     if len(names) == 1:
         return f"{names[0].capitalize()}."
-    return f"Mainly {names[0]}, also {' and '.join(names[1:])}."
+    *also, last = names[1:]
+    return f"Mainly {names[0]}, also {', '.join(also)} and {last}." if also else f"Mainly {names[0]}, also {last}."

@@ -54,7 +54,8 @@ def strong_note(entry: StandingOut, n_rows: int) -> str:
 
 
 def _strong_list(rows: list[html.Li]) -> html.Div:
-    return html.Div([html.H3("Doing a job most strongly"), html.Ul(rows, className="now-list")])
+    empty = html.P("None: on this text no head does a job much more than chance.", className="panel-note")
+    return html.Div([html.H3("Doing a job most strongly"), html.Ul(rows, className="now-list") if rows else empty])
 
 
 def _surprising_list(rows: list[html.Li]) -> html.Div:

@@ -481,7 +481,7 @@ class TestGrid:
     def test_its_table_says_where_each_token_looks_and_where_the_job_looks(self, service):
         view = head_view_of(service)
         table = with_class(pattern_grid.layout(view), "grid-table")[0]
-        rows = table["props"]["children"][1]["props"]["children"]
+        rows = table["props"]["children"][1]["props"]["children"]["props"]["tree"]
         assert len(rows) == 18
         share = f"{round(100 * view.pattern[17, 8])} %"
         assert text_of(rows[17]).startswith(f"the  (17) river  (8) {share}")

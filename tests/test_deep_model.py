@@ -11,7 +11,7 @@ from dash._utils import to_json
 
 from components import head_map, head_map_grid
 from components.address import Question
-from components.all_heads import all_heads_page
+from components.all_heads import all_heads_page, heads_table
 from components.all_heads.all_heads_view import heads_view
 from components.roles import role_card, roles_page, stage
 from components.roles.roles_view import roles_view
@@ -20,7 +20,7 @@ from tests.fake_service import MODEL, REPEATING
 from tests.test_components_heads import nodes, search_for, text_of, with_class
 from utils.heads import HeadId
 from utils.levels import head_levels
-from utils.roles import SHOWCASE
+from utils.roles import ROLES, SHOWCASE
 
 FEW_COMPONENTS = 300  # a page that changes takes the square of its components; 9600 took minutes
 
@@ -181,3 +181,43 @@ class TestAllHeads:
     def test_it_shows_all_rows_or_fifty(self, deep_service):
         assert len(heads_view(deep_service, question()).rows) == 50
         assert len(heads_view(deep_service, question(), rows="all").rows) == 270
+
+    @pytest.mark.parametrize(
+        ("others", "kept"),
+        [
+            ({}, None),
+            ({"sort": "main"}, None),
+            ({"role": "other"}, None),
+            ({"sort": "induction"}, "induction"),
+            ({"role": "diffuse"}, "diffuse"),
+        ],
+    )
+    def test_the_score_that_a_narrow_row_keeps_is_of_the_job_that_it_names(self, deep_service, others, kept):
+        view = heads_view(deep_service, question(), rows="all", **others)
+        for entry, row in zip(view.rows, with_class(heads_table.layout(view), "heads-row"), strict=True):
+            shown = [cell for cell in with_class(row, "heads-score") if "is-kept" in cell["props"]["className"]]
+            wanted = kept or (entry.main_job if entry.jobs else None)
+            assert len(shown) == (wanted is not None)
+            if wanted is not None:
+                name = ROLES[wanted].display_name
+                assert text_of(shown[0]).startswith(name.lower())
+                assert (len(with_class(shown[0], "cell-role")) == 1) == (wanted != entry.main_job)
+
+    @pytest.mark.parametrize(
+        ("role", "n_rows", "words"),
+        [
+            ("induction", 10, "10 shown, sorted by layer and head"),
+            ("diffuse", 1, "1 shown, sorted by layer and head"),
+            (None, 270, "270 shown, sorted by layer and head"),
+        ],
+    )
+    def test_lists_of_one_few_and_all(self, deep_service, role, n_rows, words):
+        others = {"rows": "all"} | ({"role": role} if role else {})
+        page = all_heads_page.layout(deep_service, question(), search_for(model=DEEP_MODEL, **others))
+        assert len(with_class(page, "heads-row")) == n_rows
+        assert words in text_of(page)
+
+    def test_a_list_of_none_offers_the_way_back(self, deep_service):
+        view = replace(heads_view(deep_service, question(), role="induction"), levels=[])
+        assert view.filtered == view.rows == []
+        assert "No head of this model does this job." in text_of(all_heads_page._table_tab(view))

@@ -164,8 +164,8 @@ def title(view: HeadsView) -> str:
     total = plural(len(view.levels), "head")
     if view.catalogue is None:
         return f"All {total} on your text. Their jobs are not known yet."
-    named = f"{view.n_named} of {total} {'has' if view.n_named == 1 else 'have'} a job we can name."
-    if view.analysis is None:
+    named = f"{view.n_named or 'None'} of {total} {'has' if view.n_named <= 1 else 'have'} a job we can name."
+    if view.analysis is None or not view.n_named:
         return named
     return f"{named} {view.n_active or 'None'} {'does' if view.n_active <= 1 else 'do'} it on your text."
 

@@ -91,7 +91,7 @@ def _row(view: HeadsView, entry: HeadLevels) -> html.Tr:
             html.Th(dcc.Link(str(entry.id), href=href, className="row-link"), scope="row", className="heads-name"),
             html.Td(_main_job(entry), className="heads-main"),
             html.Td([_other_job(entry, role) for role in entry.jobs[1:]], className="heads-also"),
-            *(_score_cell(entry, role, _column_class(role, view)) for role in ROLES),
+            *(_score_cell(entry, role, _column_class(role, view, entry)) for role in ROLES),
             *([html.Td(badges(view.question.model, entry.id), className="heads-papers")] if has_papers(view) else []),
         ],
         className="heads-row",
@@ -114,8 +114,9 @@ def _score_cell(entry: HeadLevels, role: str, column_class: str) -> html.Td:
     level = entry.levels[role]
     usual = [html.Span(two_decimals(level.usual), className="cell-usual")] if _shows_usual(level) else []
     figures = html.Div([two_decimals(level.score) or NO_SCORE, *usual], className="cell-figures", **aria(hidden=True))
+    named = [html.Span(ROLES[role].display_name, className="cell-role", **aria(hidden=True))] * (role != entry.main_job)
     return html.Td(
-        [html.Span(cell_text(level), className="visually-hidden"), figures, _bar(level)],
+        [html.Span(cell_text(level), className="visually-hidden"), *named, figures, _bar(level)],
         className=classes(column_class, level.is_job and "is-job"),
     )
 
@@ -142,11 +143,13 @@ def _shows_usual(level: RoleLevel) -> bool:
     return level.is_job and level.usual is not None
 
 
-def _kept_column(view: HeadsView) -> str:
-    """The one score column that stays in a narrow window: the sorted one, or that of the filter."""
-    return next((column for column in (view.sort.column, view.role) if column in ROLES), next(iter(ROLES)))
+def _kept_column(view: HeadsView, entry: HeadLevels | None) -> str | None:
+    """The one score column that stays in a narrow window: the sorted one, or that of the filter, else that of the
+    job which the row names. Args: entry: None for the heads of the columns."""
+    own = entry.main_job if entry is not None else None
+    return next((column for column in (view.sort.column, view.role) if column in ROLES), own)
 
 
-def _column_class(column: str, view: HeadsView) -> str:
-    is_score, is_kept = column in ROLES, column == _kept_column(view)
+def _column_class(column: str, view: HeadsView, entry: HeadLevels | None = None) -> str:
+    is_score, is_kept = column in ROLES, column == _kept_column(view, entry)
     return classes(is_score and "heads-score", column == view.sort.column and "is-sorted", is_kept and "is-kept")

@@ -8,6 +8,7 @@ pointer, and moves from head to head by arrow keys; the table below holds all th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import dash_bootstrap_components as dbc
@@ -19,6 +20,7 @@ from components.folded_table import folded_table
 from components.lamp import role_sign
 from components.markup import aria, classes, data
 from components.numbers import plural, times
+from components.plain import plain
 from components.switch import switch
 from utils.circuits.readers import N_LIT, named_first, readers_of
 from utils.heads import HeadId
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
     from utils.circuits.composition import Composition, Fit
 
 MANY_HEADS = 17  # heads per layer from which only heads on a line, or with a job, are shown
+MANY_LAYERS = 13  # from which only layers with names in them are wide, and heads that only rest are dots
+WIDE, SLIM = "minmax(104px, 2fr)", "minmax(27px, 1fr)"
+SCROLL = "The drawing is wider than the window: scroll it sideways to see the other layers."
 
 
 class Ids:
@@ -39,7 +44,7 @@ class Ids:
     fits = "circuits-fits"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Drawing:
     """What the graph shows. lines: the best fits of all; readers: for every head its fits into later heads."""
 
@@ -49,6 +54,21 @@ class Drawing:
     readers: dict[HeadId, list[Fit]]
 
     @property
+    def is_deep(self) -> bool:
+        return self.view.shape.n_layers >= MANY_LAYERS
+
+    @property
+    def busy(self) -> set[int]:
+        """The layers of the chosen head and of its readers, whose names stand beside them."""
+        chosen = {self.view.writer.layer} if self.view.writer is not None else set()
+        return chosen | {fit.reader.layer for fit in self.view.lit}
+
+    def role(self, head: HeadId) -> str:
+        """The role that a head is drawn as; in a deep model, where most heads rest, that is none."""
+        role = self.view.jobs.main(head)
+        return OTHER if self.is_deep and role in ROLES and ROLES[role].is_rest else role
+
+    @cached_property
     def drawn(self) -> dict[tuple[HeadId, HeadId], Fit]:
         """Every line, the lit ones first, which may not be among the best of all."""
         return {(fit.writer, fit.reader): fit for fit in [*self.view.lit, *self.lines]}
@@ -59,12 +79,14 @@ def layout(view: CircuitsView, fits: Composition) -> html.Section:
     drawing = drawing_of(view, fits)
     words = html.Div([html.H2("Which head reads which"), html.P(graph_lead(view, len(drawing.lines)))])
     note = later_note(view, drawing.lines)
+    hint = [html.P(SCROLL, className="panel-note circuit-hint")] if drawing.is_deep else []
     return html.Section(
         [
             html.Div([words, _switch(view)], className="card-head"),
             html.Div(_graph(drawing), className="circuit-scroll"),
+            *hint,
             *([html.P(note, className="panel-note")] if note else []),
-            html.Div([_legend(view), _table(drawing)], className="circuit-below"),
+            html.Div([_legend(drawing), _table(drawing)], className="circuit-below"),
         ],
         className="surface panel",
         **aria(label="Which head reads which"),
@@ -101,14 +123,14 @@ def line_data(drawing: Drawing) -> dict[str, Any]:
     previews = {str(head): named_first(fits, view.jobs)[:N_LIT] for head, fits in drawing.readers.items() if fits}
     return {
         "chosen": str(view.writer) if view.writer is not None else None,
-        "lit": [_numbers(view, fit) for fit in view.lit],
-        "grey": [_numbers(view, fit) for fit in grey],
-        "previews": {head: [_numbers(view, fit) for fit in fits] for head, fits in previews.items()},
+        "lit": [_numbers(drawing, fit) for fit in view.lit],
+        "grey": [_numbers(drawing, fit) for fit in grey],
+        "previews": {head: [_numbers(drawing, fit) for fit in fits] for head, fits in previews.items()},
     }
 
 
-def _numbers(view: CircuitsView, fit: Fit) -> list[Any]:
-    roles = (view.jobs.main(fit.writer), view.jobs.main(fit.reader))
+def _numbers(drawing: Drawing, fit: Fit) -> list[Any]:
+    roles = (drawing.role(fit.writer), drawing.role(fit.reader))
     return [str(fit.writer), str(fit.reader), round(fit.multiple, 2), *roles]
 
 
@@ -124,29 +146,33 @@ def _graph(drawing: Drawing) -> html.Div:
         [
             html.Div(className="circuit-drawing", **aria(hidden=True)),
             html.Div(names, **aria(hidden=True)),
-            *(_layer(drawing, layer) for layer in range(n_layers)),
+            plain(*(_layer(drawing, layer) for layer in range(n_layers))),
             dcc.Store(id=Ids.lines, data=line_data(drawing)),
         ],
         id=Ids.graph,
-        className=classes("circuit-graph-box", n_heads >= MANY_HEADS and "is-dense"),
-        style={"--layers": str(n_layers), "--heads": str(n_heads)},
+        className=classes("circuit-graph-box", n_heads >= MANY_HEADS and "is-dense", drawing.is_deep and "is-deep"),
+        style={"--layers": str(n_layers), "--heads": str(n_heads), "--columns": columns(drawing)},
         role="group",
         **aria(label="Heads. Arrow keys move, Enter chooses, then N and P walk its lines, Escape goes back."),
     )
 
 
+def columns(drawing: Drawing) -> str:
+    """The widths of the layers of a deep model, for CSS: wide where names stand, so that they hide no other head."""
+    return " ".join(WIDE if layer in drawing.busy else SLIM for layer in range(drawing.view.shape.n_layers))
+
+
 def _layer(drawing: Drawing, layer: int) -> html.Div:
     n_layers, n_heads = drawing.view.shape.as_tuple
-    busy = {head.layer for fit in drawing.view.lit for head in (fit.writer, fit.reader)}
-    word = html.Span("layer ", className="visually-hidden" if layer else "")
-    name = html.Span([word, layer], className=classes("circuit-layer-name", layer in busy and "is-lit"))
+    word = html.Span("layer ", className="visually-hidden" if layer or drawing.is_deep else "")
+    name = html.Span([word, layer], className=classes("circuit-layer-name", layer in drawing.busy and "is-lit"))
     places = [_place(drawing, HeadId(layer, head)) for head in range(n_heads)]
     return html.Div([name, *places], className=classes("circuit-layer", layer == n_layers - 1 and "is-last"))
 
 
 def _place(drawing: Drawing, head: HeadId) -> html.Div:
     """One head in its place; in layers of many heads only those that are on a line or have a job are shown."""
-    view, role = drawing.view, drawing.view.jobs.main(head)
+    view, role = drawing.view, drawing.role(head)
     is_on_line = any(head in pair for pair in drawing.drawn)
     if view.shape.n_heads >= MANY_HEADS and not is_on_line and role == OTHER:
         return html.Div(className="circuit-place")
@@ -172,8 +198,9 @@ def _place(drawing: Drawing, head: HeadId) -> html.Div:
     return html.Div([link, *([shown] if note else [])], className=f"circuit-place role-{role}")
 
 
-def _legend(view: CircuitsView) -> html.Div:
-    main_jobs = {held[0] for held in view.jobs.roles.values()}
+def _legend(drawing: Drawing) -> html.Div:
+    view = drawing.view
+    main_jobs = {drawing.role(head) for head in view.jobs.roles}
     entries: list[Component] = [
         html.Span([html.Span(role_sign(role), className=f"circuit-disc role-{role}"), role_name(role)])
         for role in ROLES
@@ -182,7 +209,7 @@ def _legend(view: CircuitsView) -> html.Div:
     entries.append(html.Span([html.Span(className="circuit-dot", **aria(hidden=True)), "another head"]))
     if view.lit:
         best = view.lit[0]
-        line = html.Span(className=f"circuit-line role-{view.jobs.main(best.reader)}", **aria(hidden=True))
+        line = html.Span(className=f"circuit-line role-{drawing.role(best.reader)}", **aria(hidden=True))
         means = f" means {best.multiple:.1f} times two random heads"
         entries.append(
             html.Span([line, html.Span(["the chosen head’s fits: ", html.Strong(times(best.multiple)), means])])

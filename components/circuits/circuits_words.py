@@ -69,8 +69,11 @@ def _readers(view: CircuitsView, fits: Composition, pair: Fit) -> list[HeadId]:
 
 def graph_lead(view: CircuitsView, n_lines: int) -> str:
     """What a line is, and which lines are drawn."""
-    kind = "broad fits" if view.broad_only else "fits"
-    which = f"These are the {n_lines} best {kind}" if n_lines >= N_LINES else f"There are {plural(n_lines, kind[:-1])}"
+    kind = "broad fit" if view.broad_only else "fit"
+    if n_lines >= N_LINES:
+        which = f"These are the {n_lines} best {kind}s"
+    else:
+        which = f"There {'is' if n_lines <= 1 else 'are'} {plural(n_lines, kind) if n_lines else f'no {kind}'}"
     return f"A line joins two heads when the later one {LATER[view.kind]} what the earlier one writes. {which}."
 
 
@@ -87,6 +90,13 @@ def later_note(view: CircuitsView, lines: list[Fit]) -> str:
     return f"{heads} {verb} in later layers, but none of these lines ends there."
 
 
+def no_reader(view: CircuitsView) -> str:
+    """Why there is no fit to show for the chosen head: it is in the last layer, or none of its fits is broad."""
+    if view.writer is None or view.writer.layer == view.shape.n_layers - 1:
+        return "No later head can read what this head writes: it is in the last layer."
+    return f"No later head fits {view.writer} broadly. “All fits” shows those that rest on few kinds of note."
+
+
 def head_sentence(view: CircuitsView, head: HeadId, fits: list[Fit]) -> str:
     """A head of the graph in words, with its fits into later heads, best first.
 
@@ -94,9 +104,8 @@ def head_sentence(view: CircuitsView, head: HeadId, fits: list[Fit]) -> str:
     """
     job = [role_name(view.jobs.main(head))] if head in view.jobs.roles else []
     if not fits:
-        return ", ".join(
-            [str(head), *job, "no later head can read it" if head.layer == view.shape.n_layers - 1 else "no fit"]
-        )
+        is_last = head.layer == view.shape.n_layers - 1
+        return ", ".join([str(head), *job, "no later head can read it" if is_last else "fits no later head broadly"])
     n_clear = sum(map(is_clear, fits))
     clear = f"fits {plural(n_clear, 'later head')}" if n_clear else "fits no later head clearly"
     best = f"best {fits[0].reader}, {fits[0].multiple:.1f} times random"
@@ -145,6 +154,6 @@ def named(jobs: Jobs, head: HeadId) -> str:
 
 
 def listed(heads: list[HeadId]) -> str:
-    """`L5H1`, `L5H1 and L5H5`, `L5H1, L5H5 and L6H9`."""
-    names = [str(head) for head in heads]
+    """`L5H1`, `L5H1 and L5H5`, `L5H1, L5H5 and L6H9`; `none` for no head."""
+    names = [str(head) for head in heads] or ["none"]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

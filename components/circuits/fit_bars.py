@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from dash import html
 
 from components.circuits.circuits_view import role_name
-from components.circuits.circuits_words import pair_caption, rank_words
+from components.circuits.circuits_words import no_reader, pair_caption, rank_words
 from components.lamp import role_sign
 from components.markup import aria
 from components.numbers import plural, times
@@ -24,10 +24,10 @@ ROOM = 1.15  # the track is a little longer than the longest bar
 
 
 def layout(view: CircuitsView, fits: Composition) -> html.Section:
-    """The card. Without a later head there is nothing to compare, and a sentence says so."""
+    """The card. Where no later head fits there is nothing to compare, and a sentence says why."""
     readers = view.readers
     if not readers:
-        parts: list[Component] = [html.P("No later head can read what this head writes: it is in the last layer.")]
+        parts: list[Component] = [html.P(no_reader(view))]
     else:
         parts = _bars(view, fits, readers)
     return html.Section([html.H2(_title(view)), *parts], className="surface panel", **aria(label="Fits as bars"))
@@ -36,7 +36,8 @@ def layout(view: CircuitsView, fits: Composition) -> html.Section:
 def _title(view: CircuitsView) -> str:
     if view.reader_role is None:
         return f"How well {view.writer} fits later heads"
-    return f"How well {view.writer} fits each {role_name(view.reader_role)} head"
+    which = "each later" if len(view.readers) > 1 else "the one later"
+    return f"How well {view.writer} fits {which} {role_name(view.reader_role)} head"
 
 
 def _bars(view: CircuitsView, fits: Composition, readers: list[Fit]) -> list[Component]:

@@ -2,7 +2,7 @@
 
 A row for each layer, the embedding first, a column for each token. A cell has the first guess, and its probability as
 a number and as a shade of ink. The last row is the model's own answer. A cell is one element, its probability written
-by CSS: Dash takes seconds to draw a table of many elements.
+by CSS.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from components.head import experiment_card
 from components.head.experiment_card import Answer, CardIds, Children, chip_at
 from components.markup import aria, classes, data
 from components.numbers import percent
+from components.plain import plain
 
 if TYPE_CHECKING:
     from components.head.head_view import HeadView
@@ -108,7 +109,9 @@ def strip(view: HeadView, lens: LogitLens) -> html.Div:
     corner = html.Th(html.Span("After", className="visually-hidden"), scope="col")
     rows = [_row(view, lens, step, shown) for step in range(len(lens.tokens))]
     caption = html.Caption("First guess after each token, layer by layer", className="visually-hidden")
-    table = html.Table([caption, html.Thead(html.Tr([corner, *heads])), html.Tbody(rows)], className="lens-table")
+    table = html.Table(
+        [caption, html.Thead(html.Tr([corner, *heads])), html.Tbody(plain(*rows))], className="lens-table"
+    )
     box = html.Div(table, className="lens-box", tabIndex=0, role="region", **aria(labelledby=Ids.title))
     return html.Div([box, html.P(f"{CAUTION}{shown_words(view, shown)}", className="panel-note")])
 

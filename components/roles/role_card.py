@@ -67,7 +67,8 @@ def status_line(summary: RoleSummary) -> str:
     """The lamp in words: "Active: 3 of 3 heads"."""
     n_listed = len(summary.heads)
     is_complete = summary.n_holding <= n_listed
-    counted = f"{summary.n_active} of {plural(n_listed, 'head') if is_complete else f'the {n_listed} strongest heads'}"
+    listed = plural(n_listed, "head") if is_complete else f"the {plural(n_listed, 'strongest head')}"
+    counted = f"{summary.n_active} of {listed}"
     return {
         "active": f"Active: {counted}",
         "below_usual": f"Below usual: {counted}",

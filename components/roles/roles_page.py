@@ -83,11 +83,13 @@ def named_heads_sentence(view: RolesView) -> str:
     total = view.analysis.forward.shape.n_all
     if view.catalogue is None:
         return f"This model has {total} heads. Their jobs are not known yet."
-    named = total - len(view.analysis.other.heads)
-    return (
-        f"{named} of {plural(total, 'head')} have a job we can name. "
-        f"The dots do something these {in_words(len(ROLES))} jobs do not cover. Open any to see what it looks at."
-    )
+    n_dots = len(view.analysis.other.heads)
+    named = total - n_dots
+    heads = f"All {total}" if not n_dots else f"{named or 'None'} of {total}"
+    verb = "has" if named <= 1 and n_dots else "have"
+    dots, do, which = ("dot", "does", "it") if n_dots == 1 else ("dots", "do", "any")
+    without = f"The {dots} {do} something these {in_words(len(ROLES))} jobs do not cover. " if n_dots else ""
+    return f"{heads} heads {verb} a job we can name. {without}Open {which} to see what it looks at."
 
 
 def _top(view: RolesView) -> list[Component]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from utils.heads import HeadId, Shape
 from utils.literature import published_scores
-from utils.roles import INDUCTION_CIRCUIT, OTHER
+from utils.roles import INDUCTION_CIRCUIT, OTHER, ROLES
 
 if TYPE_CHECKING:
     from utils.catalogue.schema import ModelCatalogue
@@ -18,7 +19,10 @@ PUBLISHED_FROM = 0.4  # a published score above this counts as a job; the source
 
 @dataclass(frozen=True)
 class Jobs:
-    """The jobs of a model's heads, main one first, and where they are known from.
+    """The jobs of a model's heads, and where they are known from.
+
+    A circuit is told by what its heads do, so a head's jobs that say much go before rest and evenness, which many
+    heads hold beside another.
 
     roles: of the heads that have any. source: `catalogue` (measured by Headlight), `published` (scores of others), or
     empty where nothing is known.
@@ -26,6 +30,12 @@ class Jobs:
 
     roles: dict[HeadId, tuple[str, ...]] = field(default_factory=dict)
     source: str = UNKNOWN
+
+    @cached_property
+    def telling(self) -> frozenset[HeadId]:
+        """The heads with a job that says much; where no head has one, those with any job."""
+        found = frozenset(head for head, held in self.roles.items() if not ROLES[held[0]].yields)
+        return found or frozenset(self.roles)
 
     def main(self, head: HeadId) -> str:
         """The role that a head is shown as; `other` when it has none."""
@@ -54,4 +64,9 @@ def jobs_of(model: str, catalogue: ModelCatalogue | None, shape: Shape) -> Jobs:
 
 
 def _with_any(roles: dict[HeadId, tuple[str, ...]]) -> dict[HeadId, tuple[str, ...]]:
-    return {head: held for head, held in roles.items() if held}
+    """The heads that have a job, with those first that say much."""
+    return {head: tuple(sorted(held, key=_how_little)) for head, held in roles.items() if held}
+
+
+def _how_little(role: str) -> int:
+    return ROLES[role].yields

@@ -61,6 +61,11 @@ def named_first(fits: list[Fit], jobs: Jobs) -> list[Fit]:
     return [fit for fit in fits if fit.reader in jobs.roles] or fits
 
 
+def telling_first(fits: list[Fit], jobs: Jobs) -> list[Fit]:
+    """The clear fits with readers whose job says much; all of them where there is none."""
+    return [fit for fit in fits if fit.reader in jobs.telling and is_clear(fit)] or fits
+
+
 def lit_fits(fits: Composition, jobs: Jobs, writer: HeadId, broad_only: bool) -> list[Fit]:
     """A writer's best four fits with named heads, or, where it has none there, its best four of all.
 
@@ -71,16 +76,22 @@ def lit_fits(fits: Composition, jobs: Jobs, writer: HeadId, broad_only: bool) ->
 
 
 def reader_role(fits: Composition | None, jobs: Jobs, writer: HeadId | None, broad_only: bool) -> str | None:
-    """The main job of the named head that fits a writer best; None without any, as in a model of one layer."""
+    """The main job of the named head that fits a writer best, of one whose job says much where such a head fits
+    clearly; None without any, as in a model of one layer."""
     if fits is None or writer is None:
         return None
-    readers = named_readers(fits, jobs, writer, broad_only)
+    readers = telling_first(named_readers(fits, jobs, writer, broad_only), jobs)
     return jobs.main(readers[0].reader) if readers else None
 
 
 def best_named_pair(fits: Composition, jobs: Jobs, broad_only: bool = True) -> Fit | None:
-    """The best fit between two heads that both have a job; None without any."""
-    heads = list(jobs.roles)
+    """The best fit between two heads that both have a job, one that says much where such a pair fits clearly; None
+    without any."""
+    best = _best_pair(fits, sorted(jobs.telling), broad_only)
+    return best if best is not None and is_clear(best) else _best_pair(fits, list(jobs.roles), broad_only)
+
+
+def _best_pair(fits: Composition, heads: list[HeadId], broad_only: bool) -> Fit | None:
     named = [fits.shape.index(head) for head in heads]
     scores = fits.candidates(broad_only)[np.ix_(named, named)]
     if not np.isfinite(scores).any():
@@ -115,7 +126,7 @@ def chosen_pair(
         pair = best_named_pair(fits, jobs, broad_only) or (fits.best(1, broad_only) or fits.best(1, False))[0]
         return pair.writer, pair.reader
     readers = named_first(readers_of(fits, writer, broad_only) or readers_of(fits, writer, False), jobs)
-    return writer, readers[0].reader if readers else writer
+    return writer, telling_first(readers, jobs)[0].reader if readers else writer
 
 
 def multiples_between(fits: Composition, from_layer: int, to_layer: int) -> np.ndarray:

@@ -1,0 +1,235 @@
+"""Sentences that are built from a list: right for an empty one, for one entry, for very many, and for a mixture."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from components import right_now
+from components.address import Question
+from components.all_heads.all_heads_view import heads_view, title
+from components.all_heads.heads_map_card import where_jobs_sit
+from components.circuits import circuit_graph, circuits_words, fit_bars
+from components.circuits.circuits_view import N_LINES, circuits_view
+from components.job_words import jobs_sentence
+from components.roles import role_card, roles_page
+from components.roles.headline import headline
+from components.roles.roles_view import roles_view
+from tests.deep_service import DEEP_MODEL, DeepHeadlight
+from tests.fake_circuits import CircuitsService
+from tests.fake_service import MODEL, REPEATING, FakeHeadlight
+from tests.test_components_heads import text_of
+from utils.circuits.jobs import Jobs
+from utils.circuits.readers import best_named_pair, reader_role
+from utils.heads import HeadId
+from utils.levels import HeadLevels, RoleLevel
+from utils.roles import ROLES
+from utils.summary import OtherHead
+
+WRITER, READER, RESTING = HeadId(1, 4), HeadId(2, 3), HeadId(3, 5)
+
+
+def levels_of(*jobs: tuple[str, ...], active: int = 0) -> list[HeadLevels]:
+    """One head for each tuple of jobs, the first `active` of them active in all of theirs."""
+
+    def level(role: str, held: tuple[str, ...], index: int) -> RoleLevel:
+        status = ("active" if index < active else "below_usual") if role in held else None
+        return RoleLevel(role, role in held, 0.5, 0.5, status=status)
+
+    return [
+        HeadLevels(HeadId(index, 0), held, {role: level(role, held, index) for role in ROLES})
+        for index, held in enumerate(jobs)
+    ]
+
+
+@pytest.fixture(scope="module")
+def heads():
+    return heads_view(FakeHeadlight(), Question(MODEL, REPEATING))
+
+
+@pytest.fixture(scope="module")
+def roles():
+    return roles_view(FakeHeadlight(), Question(MODEL, REPEATING))
+
+
+@pytest.mark.parametrize(
+    ("jobs", "active", "said"),
+    [
+        ([()], 0, "None of 1 head has a job we can name."),
+        ([("induction",)], 1, "1 of 1 head has a job we can name. 1 does it on your text."),
+        ([("induction",), ()], 0, "1 of 2 heads has a job we can name. None does it on your text."),
+        ([("induction",), ("positional",), ()], 2, "2 of 3 heads have a job we can name. 2 do it on your text."),
+        ([("positional",)] * 181 + [()] * 89, 181, "181 of 270 heads have a job we can name. 181 do it on your text."),
+    ],
+)
+def test_the_title_of_all_heads(heads, jobs, active, said):
+    assert title(replace(heads, levels=levels_of(*jobs, active=active))) == said
+
+
+@pytest.mark.parametrize(
+    ("jobs", "said"),
+    [
+        ([], "No head of this model is known to look for repeats or for the previous token."),
+        ([("positional",)] * 181, "No head of this model is known to look for repeats or for the previous token."),
+        ([("induction",)], "Induction heads in layer 0."),
+        ([("induction",)] * 30, "Induction heads in layers 0 to 29."),
+        ([("induction",), (), ("previous_token",)], "Previous token heads in layer 2 and induction heads in layer 0."),
+        ([("induction",), (), ("induction",), ("diffuse",)], "Induction heads in two layers from 0 to 2."),
+    ],
+)
+def test_in_which_layers_jobs_sit(heads, jobs, said):
+    assert where_jobs_sit(replace(heads, levels=levels_of(*jobs))) == said
+
+
+@pytest.mark.parametrize(
+    ("jobs", "said"),
+    [
+        ((), "None of the six jobs fits this head."),
+        (("induction",), "Induction."),
+        (("induction", "positional"), "Mainly induction, also first token."),
+        (("induction", "positional", "diffuse"), "Mainly induction, also first token and diffuse."),
+        (
+            ("induction", "previous_token", "positional", "diffuse"),
+            "Mainly induction, also previous token, first token and diffuse.",
+        ),
+    ],
+)
+def test_the_jobs_of_a_head(jobs, said):
+    assert jobs_sentence(jobs) == said
+
+
+@pytest.mark.parametrize(
+    ("n_active", "said"),
+    [
+        (0, "None of six known jobs light up on your text."),
+        (1, "One of six known jobs lights up on your text."),
+        (6, "Six of six known jobs light up on your text."),
+    ],
+)
+def test_the_headline(roles, n_active, said):
+    shown = {
+        role: replace(summary, status="active" if index < n_active else "below_usual")
+        for index, (role, summary) in enumerate(roles.analysis.roles.items())
+    }
+    assert headline(replace(roles.analysis, roles=shown)) == said
+
+
+@pytest.mark.parametrize(
+    ("n_without", "said"),
+    [
+        (32, "None of 32 heads has a job we can name. "),
+        (31, "1 of 32 heads has a job we can name. "),
+        (1, "31 of 32 heads have a job we can name. "),
+        (30, "2 of 32 heads have a job we can name. "),
+        (0, "All 32 heads have a job we can name. "),
+    ],
+)
+def test_how_many_heads_are_named_below_the_cards(roles, n_without, said):
+    other = replace(roles.analysis.other, heads=tuple(OtherHead(HeadId(0, 0)) for _ in range(n_without)))
+    sentence = roles_page.named_heads_sentence(replace(roles, analysis=replace(roles.analysis, other=other)))
+    assert sentence.startswith(said)
+    assert ("The dots do" in sentence) == (n_without > 1)
+    assert ("The dot does" in sentence) == (n_without == 1)
+
+
+@pytest.mark.parametrize(
+    ("n_listed", "n_holding", "said"),
+    [
+        (1, 1, "Active: 1 of 1 head"),
+        (3, 3, "Active: 3 of 3 heads"),
+        (3, 181, "Active: 3 of the 3 strongest heads"),
+        (1, 2, "Active: 1 of the 1 strongest head"),
+    ],
+)
+def test_the_status_line_of_a_card(roles, n_listed, n_holding, said):
+    summary = roles.analysis.roles["induction"]
+    changed = replace(summary, heads=summary.heads[:n_listed], n_holding=n_holding, status="active")
+    assert role_card.status_line(changed) == said
+
+
+@pytest.mark.parametrize(("n_strong", "n_surprising"), [(0, 0), (0, 1), (1, 0), (6, 6)])
+def test_what_happens_right_now(roles, n_strong, n_surprising):
+    now, odd = roles.analysis.right_now[:n_strong], roles.analysis.unexplained[:n_surprising]
+    said = text_of(right_now.layout(replace(roles.analysis, right_now=now, unexplained=odd)))
+    assert (right_now.NOTHING in said) == (not now and not odd)
+    assert ("no head does a job much more than chance" in said) == (not now and bool(odd))
+    assert ("every strong look on this text is one that a job predicts" in said) == (bool(now) and not odd)
+
+
+class TestCircuits:
+    def view(self, multiples: dict | None = None, **choices: str):
+        service = CircuitsService(multiples=multiples)
+        search = "?" + "&".join(f"{key}={value}" for key, value in choices.items())
+        return circuits_view(service, Question(MODEL, REPEATING), search)
+
+    @pytest.mark.parametrize(
+        ("n", "broad", "said"),
+        [
+            (0, True, "There is no broad fit."),
+            (1, True, "There is 1 broad fit."),
+            (2, True, "There are 2 broad fits."),
+            (0, False, "There is no fit."),
+            (N_LINES, True, f"These are the {N_LINES} best broad fits."),
+        ],
+    )
+    def test_how_many_lines_are_drawn(self, n, broad, said):
+        assert circuits_words.graph_lead(replace(self.view(), broad_only=broad), n).endswith(said)
+
+    @pytest.mark.parametrize(
+        ("heads", "said"),
+        [
+            ([], "none"),
+            ([WRITER], "L1H4"),
+            ([WRITER, READER], "L1H4 and L2H3"),
+            ([WRITER, READER, RESTING], "L1H4, L2H3 and L3H5"),
+        ],
+    )
+    def test_heads_in_a_row(self, heads, said):
+        assert circuits_words.listed(heads) == said
+
+    def test_only_the_last_layer_is_said_to_be_the_last(self):
+        view = self.view()
+        nothing_broad = replace(view.fits, broad_from=1000.0)
+        for writer, words in ((WRITER, "No later head fits L1H4 broadly."), (HeadId(3, 1), "it is in the last layer.")):
+            without = replace(view, fits=nothing_broad, writer=writer, reader_role=None)
+            said = text_of(fit_bars.layout(without, nothing_broad))
+            assert words in said
+            assert ("last layer" in said) == (writer.layer == 3)
+
+    def test_a_head_without_a_broad_fit_is_not_said_to_be_unreadable(self):
+        view = self.view()
+        assert circuits_words.head_sentence(view, WRITER, []) == "L1H4, previous token, fits no later head broadly"
+        assert circuits_words.head_sentence(view, HeadId(3, 1), []).endswith("no later head can read it")
+
+    @pytest.mark.parametrize(
+        ("multiples", "role"),
+        [
+            ({(WRITER, RESTING): 4.0, (WRITER, READER): 3.9}, "induction"),
+            ({(WRITER, RESTING): 4.0}, "positional"),
+            ({(WRITER, READER): 2.0}, "induction"),
+        ],
+    )
+    def test_a_pair_is_told_by_the_reader_whose_job_says_much(self, multiples, role):
+        view = self.view(multiples)
+        assert reader_role(view.fits, view.jobs, WRITER, broad_only=True) == role
+        pair = best_named_pair(view.fits, view.jobs)
+        assert view.jobs.main(pair.reader) == role
+        name = ROLES[role].display_name.lower()
+        assert f"{name} head" in circuits_words.title(view, pair)
+
+    def test_a_head_is_named_by_the_job_that_says_most(self):
+        service = DeepHeadlight()
+        view = replace(self.view(), jobs=Jobs({RESTING: ("positional",), READER: ("induction", "positional")}))
+        assert view.jobs.telling == {READER}
+        assert Jobs({RESTING: ("positional",)}).telling == {RESTING}
+        assert Jobs().telling == frozenset()
+        assert service.catalogue(DEEP_MODEL) is not None
+
+    def test_in_a_deep_model_only_layers_with_names_are_wide(self):
+        view = self.view()
+        drawing = circuit_graph.drawing_of(view, view.fits)
+        assert drawing.busy == {1, 2, 3}
+        assert circuit_graph.columns(drawing).split(") ")[0].startswith("minmax(27px")
+        assert not drawing.is_deep
+        assert drawing.role(RESTING) == "positional"
