@@ -53,6 +53,10 @@ class RunIds:
         return f"{self.name}-progress"
 
     @property
+    def stopped(self) -> str:
+        return f"{self.name}-stopped"
+
+    @property
     def stop(self) -> str:
         return f"{self.name}-stop"
 
@@ -62,7 +66,8 @@ def layout(ids: RunIds, asked: dict[str, Any] | None = None) -> html.Div:
     stop = html.Button("Stop", id=ids.stop, type="button", className="btn btn-quiet")
     line = html.Div([html.Div(id=ids.progress), stop], id=ids.line, hidden=True, className="run-line")
     clock = dcc.Interval(id=ids.tick, interval=TICK_MS, disabled=True)
-    return html.Div([line, dcc.Store(id=ids.asked, data=asked), clock])
+    stopped = html.P(id=ids.stopped, role="status", className="panel-note run-stopped")
+    return html.Div([line, stopped, dcc.Store(id=ids.asked, data=asked), clock])
 
 
 def question(kind: Kind, asked: Question, search: str, **others: Any) -> dict[str, Any]:
@@ -85,7 +90,7 @@ def register(
 ) -> None:
     """Follow runs of one kind. A run of the same question that is known is joined when the page comes.
 
-    Args: by: the press. outputs: what `draw` fills, and `refuse` where there is no result; the first takes a sentence.
+    Args: by: the press. outputs: what `draw` fills, and `refuse` where there is no result.
     steps: what is counted, such as "heads tried"; empty where a count says nothing. starts_by_itself: as soon as the
     page has a question.
     """
@@ -96,6 +101,7 @@ def register(
         Output(ids.progress, "children"),
         Output(ids.line, "hidden"),
         Output(ids.tick, "disabled"),
+        Output(ids.stopped, "children"),
         by,
         Input(ids.tick, "n_intervals"),
         Input(ids.asked, "data"),
@@ -103,30 +109,31 @@ def register(
     def follow(presses: Any, _ticks: int | None, asked: dict[str, Any] | None) -> Any:
         nothing = [no_update] * len(outputs)
         if asked is None:
-            return (*nothing, no_update, no_update, True)
+            return (*nothing, no_update, no_update, True, no_update)
         wanted, asker = _read(asked)
         is_tick = ctx.triggered_id == ids.tick
         starts = not is_tick and (starts_by_itself or (ctx.triggered_id == by.component_id and presses))
         try:
             status = runs.start(wanted, asker, PATIENCE_S) if starts else runs.status(wanted, asker)
         except UserError as refusal:
-            return (*refuse(asked["search"], refusal), [], True, True)
+            return (*refuse(asked["search"], refusal), [], True, True, "")
         if status is None:
-            return (*nothing, no_update, True, True)
+            return (*nothing, no_update, True, True, no_update)
         if status.is_running:
-            return ("", *nothing[1:], progress(status, steps), False, False)
+            return (*nothing, progress(status, steps), False, False, "")
         if status.problem is not None:
-            return (*refuse(asked["search"], status.problem), [], True, True)
-        return (*draw(asked["search"], status.result), [], True, True)
+            return (*refuse(asked["search"], status.problem), [], True, True, "")
+        return (*draw(asked["search"], status.result), [], True, True, "")
 
-    _register_stop(app, service, ids, outputs[0], steps)
+    _register_stop(app, service, ids, outputs, steps)
 
 
-def _register_stop(app: Dash, service: Headlight, ids: RunIds, answer: Output, steps: str) -> None:
-    """Args: answer: where it is said."""
+def _register_stop(app: Dash, service: Headlight, ids: RunIds, outputs: tuple[Output, ...], steps: str) -> None:
+    """A stop empties what the run was to fill."""
 
     @app.callback(
-        Output(answer.component_id, answer.component_property, allow_duplicate=True),
+        *(Output(each.component_id, each.component_property, allow_duplicate=True) for each in outputs),
+        Output(ids.stopped, "children", allow_duplicate=True),
         Output(ids.line, "hidden", allow_duplicate=True),
         Output(ids.tick, "disabled", allow_duplicate=True),
         Input(ids.stop, "n_clicks"),
@@ -135,8 +142,9 @@ def _register_stop(app: Dash, service: Headlight, ids: RunIds, answer: Output, s
     )
     def stop(presses: int | None, asked: dict[str, Any] | None) -> Any:
         if not presses or asked is None:
-            return no_update, no_update, no_update
-        return stopped_words(service.experiments.runs.stop(*_read(asked)), steps), True, True
+            return [no_update] * (len(outputs) + 3)
+        words = stopped_words(service.experiments.runs.stop(*_read(asked)), steps)
+        return (*([] for _ in outputs), words, True, True)
 
 
 def stopped_words(status: RunStatus | None, steps: str) -> str:

@@ -82,7 +82,7 @@ class TestScan:
         bar, stop = pages.find("#scan-line [role=progressbar]"), pages.find("#scan-stop")
         assert stop.rect["x"] >= bar.rect["x"] + bar.rect["width"]
         pages.press("#scan-stop")
-        pages.until(lambda: "Stopped after 8 of 32 heads tried" in text(pages, "#scan-answer"))
+        pages.until(lambda: "Stopped after 8 of 32 heads tried" in text(pages, "#scan-stopped"))
         assert not pages.find("#scan-line").is_displayed()
         slow.may_go.release(1)
         pages.until(lambda: slow.n_ended == 1)
@@ -133,7 +133,9 @@ class TestPresses:
 
     def test_a_press_says_that_it_runs_and_may_be_left(self, pages, service, monkeypatch):
         ask, may_go_on = service.experiments.logit_lens, threading.Event()
-        monkeypatch.setattr(service.experiments, "logit_lens", lambda *asked: may_go_on.wait(30) and ask(*asked))
+        monkeypatch.setattr(
+            service.experiments, "logit_lens", lambda *asked, **others: may_go_on.wait(30) and ask(*asked, **others)
+        )
         pages.open("/head", **HEAD)
         pages.press("#lens-run")
         pages.until(lambda: text(pages, "#lens-run") == "Running …")

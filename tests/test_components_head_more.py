@@ -66,7 +66,7 @@ def call(client, outputs: list[str], inputs: list[tuple[str, Any]], search: str 
 def run_outputs(name: str) -> list[str]:
     """The outputs of an experiment that is followed, answer first."""
     drawn = [f"{name}-{part}.children" for part in ("answer", "result", "progress")]
-    return [*drawn, f"{name}-line.hidden", f"{name}-tick.disabled"]
+    return [*drawn, f"{name}-line.hidden", f"{name}-tick.disabled", f"{name}-stopped.children"]
 
 
 def press(client, name: str, asked: dict[str, Any]) -> dict:
