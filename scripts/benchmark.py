@@ -2,6 +2,7 @@
 """How much Headlight adds to the bare model, as ratios measured in the same run.
 
     python scripts/benchmark.py [--json]
+    python scripts/benchmark.py --model NAME        # what experiments on that model cost beside its passes
 
 The model has the shape of GPT-2 small (12 layers x 12 heads, d_model 768) and random weights: speed does not depend
 on what the weights say. Bare forward pass and measured step take turns, and medians are compared, so that a busy
@@ -29,19 +30,29 @@ from utils.analysis import analyze
 from utils.catalogue.building import build_catalogue, describe_inputs
 from utils.catalogue.schema import ModelCatalogue, Provenance
 from utils.circuits.composition import compute_composition
+from utils.circuits.head_circuits import compute_head_circuits, joined_vocabulary
 from utils.circuits.pair_products import KINDS
 from utils.circuits.weights import model_weights
+from utils.experiments import token_attribution as attribution
+from utils.experiments.controls import draw_controls
+from utils.experiments.logit_lens import read_lens
+from utils.experiments.questions import Method
 from utils.experiments.scan import TOKENS_AT_ONCE, measure_effects
+from utils.experiments.switch_off import switch_off
+from utils.experiments.token_attribution import usual_embedding
 from utils.forward_pass import ForwardPass
+from utils.heads import HeadId
 from utils.measures.measure import RoleScores
 from utils.model_config import FAMILIES, StartMark
-from utils.models.loader import LoadedModel
+from utils.models.loader import LoadedModel, ModelStore
 from utils.pyvene_engine import capture_patterns
 from utils.roles import ROLES
+from utils.settings import Settings
 from utils.tokens import Token
 
 N_LAYERS, N_HEADS, N_TOKENS = 12, 12, 64
 N_SCAN_TOKENS = 32
+EXPERIMENT_TEXT = "When Mary and John went to the store, John gave a drink to"
 
 
 def gpt2_shaped_model() -> LoadedModel:
@@ -162,11 +173,68 @@ def measure_composition(loaded: LoadedModel) -> float:
     return 1000 * (time.perf_counter() - start)
 
 
+def measure_experiments(loaded: LoadedModel, rounds: int) -> dict[str, float]:
+    """Ratios by name: what an experiment takes, as a multiple of the bare passes that are named with it."""
+    ids = [*loaded.start_ids, *loaded.tokenizer.encode(EXPERIMENT_TEXT, add_special_tokens=False)]
+    text, head = torch.tensor([ids]), HeadId(loaded.n_layers // 2, 0)
+    draws = draw_controls(loaded.shape, (head,))
+    values = torch.zeros(*loaded.shape.as_tuple, len(ids), loaded.family.d_head(loaded.config))
+    product = joined_vocabulary(loaded)
+
+    def passes(n_rows: int, **options: int) -> Callable[[], None]:
+        def bare() -> None:
+            with torch.inference_mode():
+                loaded.model(input_ids=text.expand(n_rows, -1), use_cache=False, **options)
+
+        return bare
+
+    pairs = {
+        "switch_off_ratio_to_its_rows": (
+            passes(2 + len(draws), logits_to_keep=1),
+            lambda: switch_off(loaded, ids, (head,), draws, Method.MEAN, values),
+        ),
+        "lens_in_passes": (passes(1), lambda: read_lens(loaded, ids)),
+        "one_head_s_circuits_in_passes": (passes(1), lambda: compute_head_circuits(loaded, head, product)),
+    }
+    ratios = {"n_tokens": float(len(ids))}
+    for name, (bare, step) in pairs.items():
+        bare_ms, step_ms = alternate(bare, step, rounds)
+        ratios[name] = round(step_ms / bare_ms, 3)
+    own_ms, attribution_ms = measure_attribution(loaded, ids, rounds)
+    return ratios | {"attribution_ratio_to_its_passes": round(attribution_ms / own_ms, 3)}
+
+
+def measure_attribution(loaded: LoadedModel, ids: list[int], rounds: int) -> tuple[float, float]:
+    """Median milliseconds of the forward and backward passes of an attribution by themselves, and of all of it; both
+    with the first number of steps only."""
+    usual = usual_embedding(loaded)
+    n_at_once = max(1, attribution.TOKENS_AT_ONCE // len(ids))
+    most, attribution.MOST_TOKEN_STEPS = attribution.MOST_TOKEN_STEPS, 0
+
+    def own() -> None:
+        for n_rows in [min(n_at_once, rest) for rest in range(attribution.FIRST_STEPS, 0, -n_at_once)]:
+            rows = usual.expand(n_rows, len(ids), -1).clone().requires_grad_()
+            logits = loaded.model(inputs_embeds=rows, use_cache=False, logits_to_keep=1).logits[:, -1]
+            torch.autograd.grad(torch.log_softmax(logits.float(), dim=-1)[:, 0].sum(), rows)
+
+    try:
+        return alternate(own, lambda: attribution.attribute_tokens(loaded, ids, usual), rounds)
+    finally:
+        attribution.MOST_TOKEN_STEPS = most
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print JSON only")
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--model", help="measure what experiments on this model cost, beside its own passes")
     args = parser.parse_args()
+    if args.model:
+        ratios = measure_experiments(ModelStore(Settings.from_environment()).get(args.model), args.rounds)
+        print(
+            json.dumps(ratios) if args.json else "\n".join(f"{name:34} {value:8.3f}" for name, value in ratios.items())
+        )
+        return
     figures = measure(args.rounds)
     if args.json:
         print(json.dumps(figures))

@@ -15,11 +15,12 @@ from utils.errors import UserError
 from utils.experiments.controls import HeadSet, draw_controls, role_holders
 from utils.experiments.direct_logits import DirectLogits, Push
 from utils.experiments.distribution import Guess
+from utils.experiments.experiments import Experiments
 from utils.experiments.later_patterns import LaterPatterns, PatternChange
 from utils.experiments.logit_lens import LogitLens
 from utils.experiments.questions import Method, check_heads, check_position, read_method
+from utils.experiments.runs import Runs
 from utils.experiments.scan import Scan
-from utils.experiments.scan_runs import ScanQuestion, ScanRuns, ScanStatus
 from utils.experiments.second_copy import CopyDraw, CopyLoss, SecondCopy
 from utils.experiments.switch_off import ControlDraw, SwitchOff
 from utils.forward_pass import ForwardPass
@@ -41,7 +42,7 @@ class FakeExperiments:
     def __init__(self, service: FakeHeadlight, token: Callable[[str], Token]):
         self._service = service
         self._token = token
-        self._scans = ScanRuns(lambda *asked, **others: self.scan(*asked, **others))
+        self.runs = Runs(lambda asked, progress: Experiments.answer(self, asked, progress))  # type: ignore[arg-type]
 
     def switch_off(
         self,
@@ -51,6 +52,7 @@ class FakeExperiments:
         method: str = Method.MEAN,
         position: int = -1,
         role: str | None = None,
+        progress: Any = None,
     ) -> SwitchOff:
         forward, chosen, draws = self._ask(model, prompt, heads, role)
         after = self._first_prob(model, chosen)
@@ -126,12 +128,6 @@ class FakeExperiments:
             after - FIRST_PROB,
         )
 
-    def start_scan(self, question: ScanQuestion) -> ScanStatus:
-        return self._scans.start(question)
-
-    def scan_status(self, question: ScanQuestion) -> ScanStatus | None:
-        return self._scans.status(question)
-
     def direct_logits(self, model: str, prompt: str, head: tuple[int, int], position: int = -1) -> DirectLogits:
         forward, (chosen,), _draws = self._ask(model, prompt, [head], None)
         place = check_position(position, len(forward.tokens))
@@ -148,7 +144,7 @@ class FakeExperiments:
             identity_error=0.00003,
         )
 
-    def logit_lens(self, model: str, prompt: str) -> LogitLens:
+    def logit_lens(self, model: str, prompt: str, progress: Any = None) -> LogitLens:
         forward = self._service.forward(model, prompt)
         n_steps, n_tokens = forward.n_layers + 1, len(forward.tokens)
         final_probs = np.linspace(0.01, FIRST_PROB, n_steps, dtype=np.float32)[:, None].repeat(n_tokens, axis=1)

@@ -22,7 +22,7 @@ from utils import service as door
 from utils.circuits import circuits
 from utils.errors import UserError
 from utils.experiments import experiments
-from utils.experiments.scan_runs import ScanQuestion
+from utils.experiments.runs import Kind, RunQuestion
 from utils.result_cache import parts_of
 from utils.service import Headlight
 from utils.settings import Settings
@@ -358,11 +358,11 @@ class TestProgress:
 
 
 class TestScansInTheBackground:
-    QUESTION = ScanQuestion(MODEL, PROMPT, "zero", -1)
+    QUESTION = RunQuestion(Kind.SCAN, MODEL, PROMPT, "zero", -1)
 
     def until_it_ends(self, service: Headlight) -> Any:
         for _ in range(int(WAIT_S / 0.01)):
-            status = service.experiments.scan_status(self.QUESTION)
+            status = service.experiments.runs.status(self.QUESTION)
             assert status is not None
             if not status.is_running:
                 return status.result
@@ -371,14 +371,14 @@ class TestScansInTheBackground:
 
     def test_their_result_is_that_of_the_question_and_is_forgotten_with_all_others(self, service, monkeypatch):
         worker = Worker(monkeypatch, experiments, "scan_heads")
-        assert service.experiments.scan_status(self.QUESTION) is None
-        service.experiments.start_scan(self.QUESTION)
+        assert service.experiments.runs.status(self.QUESTION) is None
+        service.experiments.runs.start(self.QUESTION)
         result = self.until_it_ends(service)
         assert same(result, service.experiments.scan(MODEL, PROMPT, "zero"))
         assert worker.n_calls == 1
         service._forget(MODEL)
-        assert service.experiments.scan_status(self.QUESTION) is None
-        service.experiments.start_scan(self.QUESTION)
+        assert service.experiments.runs.status(self.QUESTION) is None
+        service.experiments.runs.start(self.QUESTION)
         self.until_it_ends(service)
         assert worker.n_calls == 2
 
@@ -389,11 +389,11 @@ class TestScansInTheBackground:
         service._forget(MODEL)
         gate = Gate(lambda: None)
         worker = Worker(monkeypatch, experiments, "scan_heads", lambda: gate() if worker.n_calls == 1 else None)
-        service.experiments.start_scan(self.QUESTION)
+        service.experiments.runs.start(self.QUESTION)
         gate.wait_until_begun()
         change_weights(folder)
         service._forget(MODEL)
-        status = service.experiments.scan_status(self.QUESTION)
+        status = service.experiments.runs.status(self.QUESTION)
         assert status is not None
         assert (status.is_running, status.n_done) == (True, 0)
         gate.let_go()

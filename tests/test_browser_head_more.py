@@ -26,14 +26,17 @@ class SlowScans(FakeHeadlight):
     def __init__(self) -> None:
         super().__init__()
         self.may_go = threading.Semaphore(0)
-        self.n_scans = 0
+        self.n_scans = self.n_ended = 0
         whole = self.experiments.scan
 
         def scan(*asked, progress, **others):
             self.n_scans += 1
-            for n_done in (8, 24, 32):
-                assert self.may_go.acquire(timeout=60)
-                progress(n_done, 32)
+            try:
+                for n_done in (8, 24, 32):
+                    assert self.may_go.acquire(timeout=60)
+                    progress(n_done, 32)
+            finally:
+                self.n_ended += 1
             return whole(*asked, **others)
 
         self.experiments.scan = scan
@@ -53,10 +56,10 @@ class TestScan:
         pages = HeadsPages(dash_duo, create_app(slow))
         pages.open("/head", **HEAD)
         pages.press("#scan-run")
-        pages.until(lambda: "Getting ready" in text(pages, "#scan-result"))
+        pages.until(lambda: "Getting ready" in text(pages, "#scan-line"))
         slow.may_go.release(2)
-        pages.until(lambda: "24 of 32 heads tried" in text(pages, "#scan-result"))
-        assert pages.find("#scan-result [role=progressbar]").get_attribute("aria-valuenow") == "75"
+        pages.until(lambda: "24 of 32 heads tried" in text(pages, "#scan-line"))
+        assert pages.find("#scan-line [role=progressbar]").get_attribute("aria-valuenow") == "75"
         slow.may_go.release()
         pages.until(lambda: len(pages.texts(".scan-cell a")) == 32)
         assert "matters most" in text(pages, "#scan-answer")
@@ -66,6 +69,27 @@ class TestScan:
         assert pages.focused().startswith("L1H1")
         pages.keys(Keys.ENTER)
         pages.until(lambda: "Layer 1, head 1" in pages.texts("h1")[0])
+        assert pages.errors() == []
+
+    def test_a_slow_one_shows_percentage_and_time_left_and_stops_when_told(self, dash_duo, slow):
+        pages = HeadsPages(dash_duo, create_app(slow))
+        pages.open("/head", **HEAD)
+        assert not pages.find("#scan-line").is_displayed()
+        pages.press("#scan-run")
+        slow.may_go.release(1)
+        pages.until(lambda: "25 %" in text(pages, "#scan-line"))
+        pages.until(lambda: "left" in text(pages, "#scan-line"))
+        bar, stop = pages.find("#scan-line [role=progressbar]"), pages.find("#scan-stop")
+        assert stop.rect["x"] >= bar.rect["x"] + bar.rect["width"]
+        pages.press("#scan-stop")
+        pages.until(lambda: "Stopped after 8 of 32 heads tried" in text(pages, "#scan-stopped"))
+        assert not pages.find("#scan-line").is_displayed()
+        slow.may_go.release(1)
+        pages.until(lambda: slow.n_ended == 1)
+        pages.press("#scan-run")
+        pages.until(lambda: slow.n_scans == 2)
+        slow.may_go.release(3)
+        pages.until(lambda: len(pages.texts(".scan-cell a")) == 32)
         assert pages.errors() == []
 
     def test_a_student_who_leaves_finds_the_scan_again_and_others_join_it(self, dash_duo, slow):
@@ -109,7 +133,9 @@ class TestPresses:
 
     def test_a_press_says_that_it_runs_and_may_be_left(self, pages, service, monkeypatch):
         ask, may_go_on = service.experiments.logit_lens, threading.Event()
-        monkeypatch.setattr(service.experiments, "logit_lens", lambda *asked: may_go_on.wait(30) and ask(*asked))
+        monkeypatch.setattr(
+            service.experiments, "logit_lens", lambda *asked, **others: may_go_on.wait(30) and ask(*asked, **others)
+        )
         pages.open("/head", **HEAD)
         pages.press("#lens-run")
         pages.until(lambda: text(pages, "#lens-run") == "Running …")

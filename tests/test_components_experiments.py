@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextvars
 import json
 from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from dash import Dash, html, no_update
-from dash._utils import to_json
+from dash._callback_context import context_value
+from dash._utils import AttributeDict, to_json
 
-from components import themed_graph
+from components import run_line, themed_graph
 from components.address import Question
 from components.head import (
     head_page,
@@ -39,6 +41,7 @@ from tests.test_components_heads import (
     with_class,
 )
 from utils.errors import Notice, UserError
+from utils.experiments import runs
 from utils.experiments.questions import Method
 from utils.experiments.switch_off import ControlDraw
 from utils.experiments.verdict import Kind
@@ -63,6 +66,18 @@ def callback_of(app: Dash, input_id: str, output: str = ""):
     entries = [entry for entry in known if input_id in [each["id"] for each in entry["inputs"]]]
     (function,) = [entry["callback"].__wrapped__ for entry in entries if "callback" in entry]
     return function
+
+
+def switched_off(page: Dash, asked: dict | None) -> tuple:
+    """What the card shows of what a page asks: result, sentence, and the place of further questions."""
+    follow = callback_of(page, head_switch_off.Line.asked, head_switch_off.Ids.result)
+
+    def run() -> tuple:
+        context_value.set(AttributeDict(triggered_inputs=[{"prop_id": f"{head_switch_off.Line.asked}.data"}]))
+        return follow(None, None, asked)
+
+    said, shown, more, *_line = contextvars.copy_context().run(run)
+    return shown, said, more
 
 
 def parts_of(href: str) -> dict[str, str]:
@@ -124,7 +139,7 @@ class TestAddress:
         card = head_switch_off.layout(view)
         assert sentence in text_of(card)
         assert all(refusal.hint for refusal in view.bad.values())
-        store = next(node for node in nodes(card) if node["props"].get("id") == head_switch_off.Ids.asked)
+        store = next(node for node in nodes(card) if node["props"].get("id") == head_switch_off.Line.asked)
         assert store["props"].get("data") is None
         ((name, _refusal),) = view.bad.items()
         (link,) = [node["props"] for node in nodes(with_class(card, "bad-link")) if node["type"] == "Link"]
@@ -307,13 +322,12 @@ class TestPress:
         assert answer == (no_update, no_update)
 
     def test_a_page_runs_on_load_only_what_its_address_asks_for(self, service, page):
-        fill = callback_of(page, head_switch_off.Ids.asked)
         stores = {}
         for name, others in (("plain", {}), ("asking", {"off": "2.3"})):
             card = head_switch_off.layout(head_view_of(service, **others))
-            stores[name] = next(n for n in nodes(card) if n["props"].get("id") == head_switch_off.Ids.asked)
-        assert fill(stores["plain"]["props"].get("data"), None) == (no_update,) * 3
-        shown, said, more = fill(stores["asking"]["props"]["data"], None)
+            stores[name] = next(n for n in nodes(card) if n["props"].get("id") == head_switch_off.Line.asked)
+        assert switched_off(page, stores["plain"]["props"].get("data")) == (no_update,) * 3
+        shown, said, more = switched_off(page, stores["asking"]["props"]["data"])
         assert text_of(said) == "Without L2H3, the probability of  river  falls from 58 % to 37 %."
         assert "Without L2H3" not in text_of(shown), "the sentence stands once"
         assert text_of(more).startswith("Two more questions, with L2H3 off")
@@ -341,13 +355,16 @@ class TestPress:
     @pytest.mark.parametrize(
         ("heads", "sentence"),
         [
-            ("", "No head was chosen"),
-            (",".join(f"{layer}.{head}" for layer in range(4) for head in range(8)), "These are all 32 heads"),
-            ("9.0", "This model has layers 0 to 3, each with heads 0 to 7. There is no layer 9, head 0."),
+            ((), "No head was chosen"),
+            (tuple((layer, head) for layer in range(4) for head in range(8)), "These are all 32 heads"),
+            (((9, 0),), "This model has layers 0 to 3, each with heads 0 to 7. There is no layer 9, head 0."),
         ],
     )
     def test_a_refusal_is_a_sentence_on_the_card(self, page, heads, sentence):
-        shown, said, more = callback_of(page, head_switch_off.Ids.asked)(head_search(INDUCTION_HEAD, off=heads), None)
+        asked = run_line.question(
+            runs.Kind.SWITCH_OFF, Question(MODEL, REPEATING), head_search(INDUCTION_HEAD), heads=heads
+        )
+        shown, said, more = switched_off(page, asked)
         assert sentence in text_of(shown)
         assert (said, more) == ([], [])
 
@@ -410,7 +427,7 @@ class TestResult:
     def test_any_text_can_be_asked_about(self, service, page, model, prompt):
         search = head_search(HeadId(3, 7), prompt=prompt, off="3.7")
         search = search.replace(f"model={MODEL}", f"model={model}")
-        assert to_json(callback_of(page, head_switch_off.Ids.asked)(search, None))
+        assert to_json(switched_off(page, head_switch_off.asked(view_of_search(service, search))))
         assert to_json(callback_of(page, head_writes.Ids.asked)(search))
 
 

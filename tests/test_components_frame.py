@@ -61,7 +61,8 @@ class TestFrame:
         choices = [replace(choice, note=NOTE) for choice in service.models()]
         monkeypatch.setattr(service, "models", lambda: choices)
         places = ("frame-home.href", "nav-header.children", "nav-drawer.children")
-        places += ("models-header.children", "models-drawer.children", "frame-model-facts.children")
+        places += ("models-header.children", "models-drawer.children")
+        places += ("ask-chat.hidden", "ask-chat.aria-checked", "frame-model-facts.children")
         answer = ask(
             client,
             f"..{'...'.join(places)}..",

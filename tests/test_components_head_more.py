@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import json
 import threading
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import numpy as np
 import pytest
 
+from components import run_line
 from components.address import Question
 from components.head import head_attribution, head_page, head_scan, lens_strip, pipeline_line, recent_prompts
 from components.head.head_view import head_view
 from tests.fake_service import MODEL, PLAIN, REPEATING, FakeHeadlight
 from tests.test_components_heads import nodes, text_of, with_class
 from utils.errors import UserError
-from utils.experiments import scan_runs
+from utils.experiments import runs as background
 from utils.experiments.questions import Method
+from utils.experiments.runs import Kind, RunQuestion, Runs, RunStatus
 from utils.experiments.scan import Scan
-from utils.experiments.scan_runs import ScanQuestion, ScanRuns
 from utils.experiments.token_attribution import TokenAttribution
 from utils.heads import HeadId
 from utils.levels import head_levels
@@ -30,8 +31,8 @@ from utils.settings import Settings
 
 HEAD, NO_JOB_HEAD = HeadId(2, 3), HeadId(2, 2)
 HOSTILE = "<b>bold</b> & <img src=x> again <b>bold</b> & <img src=x>"
-QUESTION = ScanQuestion(MODEL, REPEATING, "mean", -1)
-OTHER_QUESTION = ScanQuestion(MODEL, PLAIN, "mean", -1)
+QUESTION = RunQuestion(Kind.SCAN, MODEL, REPEATING, "mean", -1)
+OTHER_QUESTION = RunQuestion(Kind.SCAN, MODEL, PLAIN, "mean", -1)
 WAIT_S = 10
 
 
@@ -62,6 +63,19 @@ def call(client, outputs: list[str], inputs: list[tuple[str, Any]], search: str 
     return json.loads(answer.data)["response"] if answer.status_code == 200 else {}
 
 
+def run_outputs(name: str) -> list[str]:
+    """The outputs of an experiment that is followed, answer first."""
+    drawn = [f"{name}-{part}.children" for part in ("answer", "result", "progress")]
+    return [*drawn, f"{name}-line.hidden", f"{name}-tick.disabled", f"{name}-stopped.children"]
+
+
+def press(client, name: str, asked: dict[str, Any]) -> dict:
+    """The answer to a press on the button of an experiment that is followed."""
+    button = f"{name}-run.n_clicks"
+    inputs = [(button, 1), (f"{name}-tick.n_intervals", 0), (f"{name}-asked.data", asked)]
+    return call(client, run_outputs(name), inputs, None, button)
+
+
 def attribution_of(contributions: list[float], error: float = 0.0, gain: float | None = None) -> TokenAttribution:
     service = FakeHeadlight()
     guess = service.experiments.scan(MODEL, REPEATING).first_guess
@@ -83,8 +97,8 @@ class Gate:
     def let_go(self, n: int = 1) -> None:
         self._may_go.release(n)
 
-    def scan(self, _model: str, prompt: str, method: str, position: int, progress: Any) -> Scan:
-        self.asked.append(prompt)
+    def scan(self, question: RunQuestion, progress: Any) -> Scan:
+        self.asked.append(question.prompt)
         self.n_running += 1
         self.most_running = max(self.most_running, self.n_running)
         try:
@@ -95,7 +109,7 @@ class Gate:
         finally:
             self.n_running -= 1
             self.moved.release()
-        return FakeHeadlight().experiments.scan(MODEL, prompt, method, position)
+        return FakeHeadlight().experiments.scan(MODEL, question.prompt, question.method, question.position)
 
     def wait_until_moved(self) -> None:
         assert self.moved.acquire(timeout=WAIT_S)
@@ -111,17 +125,17 @@ def until(condition) -> None:
     raise AssertionError("It did not happen.")
 
 
-class TestScanRuns:
+class TestRuns:
     def test_progress_is_what_the_scan_says_and_then_its_result(self):
         gate = Gate()
-        runs = ScanRuns(gate.scan)
+        runs = Runs(gate.scan)
         assert runs.status(QUESTION) is None
-        assert runs.start(QUESTION).n_heads == 0
+        assert runs.start(QUESTION).n_all == 0
         gate.let_go()
         gate.wait_until_moved()
         halfway = runs.status(QUESTION)
         assert halfway is not None
-        assert (halfway.n_done, halfway.n_heads, halfway.share) == (8, 32, 0.25)
+        assert (halfway.n_done, halfway.n_all, halfway.share) == (8, 32, 0.25)
         assert halfway.is_running
         gate.let_go(3)
         until(lambda: not runs.status(QUESTION).is_running)
@@ -129,7 +143,7 @@ class TestScanRuns:
 
     def test_the_same_question_is_scanned_once_for_everyone(self):
         gate = Gate()
-        runs = ScanRuns(gate.scan)
+        runs = Runs(gate.scan)
         for _ in range(5):
             runs.start(QUESTION)
         gate.let_go(4)
@@ -139,7 +153,7 @@ class TestScanRuns:
 
     def test_a_few_at_once_and_the_others_know_their_place(self):
         gate = Gate(1)
-        runs = ScanRuns(gate.scan)
+        runs = Runs(gate.scan)
         questions = [replace(QUESTION, position=position) for position in range(5)]
         for question in questions:
             runs.start(question)
@@ -147,12 +161,12 @@ class TestScanRuns:
         assert [runs.status(question).n_ahead for question in questions] == [0, 0, 1, 2, 3]
         gate.let_go(5)
         until(lambda: all(runs.status(question).result for question in questions))
-        assert gate.most_running == scan_runs.MOST_AT_ONCE == 2
+        assert gate.most_running == background.MOST_AT_ONCE == 2
 
     def test_too_many_waiting_is_refused_with_a_sentence(self, monkeypatch):
-        monkeypatch.setattr(scan_runs, "MOST_WAITING", 1)
+        monkeypatch.setattr(background, "MOST_WAITING", 1)
         gate = Gate(1)
-        runs = ScanRuns(gate.scan)
+        runs = Runs(gate.scan)
         for position in range(2):
             runs.start(replace(QUESTION, position=position))
             until(lambda n=position + 1: gate.n_running == n)
@@ -165,11 +179,11 @@ class TestScanRuns:
     def test_a_scan_that_nobody_asks_for_any_more_ends_and_the_next_one_runs(self):
         now = [0.0]
         gate = Gate()
-        runs = ScanRuns(gate.scan, clock=lambda: now[0])
+        runs = Runs(gate.scan, clock=lambda: now[0])
         runs.start(QUESTION)
         gate.let_go()
         gate.wait_until_moved()
-        now[0] = scan_runs.LEFT_AFTER_S + 1
+        now[0] = background.LEFT_AFTER_S + 1
         gate.let_go()
         gate.wait_until_moved()
         until(lambda: runs.status(QUESTION) is None)
@@ -181,10 +195,10 @@ class TestScanRuns:
     def test_whoever_still_asks_keeps_it_running(self):
         now = [0.0]
         gate = Gate()
-        runs = ScanRuns(gate.scan, clock=lambda: now[0])
+        runs = Runs(gate.scan, clock=lambda: now[0])
         runs.start(QUESTION)
         for _ in range(4):
-            now[0] += 0.9 * scan_runs.LEFT_AFTER_S
+            now[0] += 0.9 * background.LEFT_AFTER_S
             assert runs.status(QUESTION).is_running
             gate.let_go()
             gate.wait_until_moved()
@@ -193,16 +207,16 @@ class TestScanRuns:
     def test_results_are_forgotten_after_a_while(self):
         now = [0.0]
         gate = Gate(1)
-        runs = ScanRuns(gate.scan, clock=lambda: now[0])
+        runs = Runs(gate.scan, clock=lambda: now[0])
         runs.start(QUESTION)
         gate.let_go()
         until(lambda: runs.status(QUESTION).result is not None)
-        now[0] = scan_runs.KEPT_S + 1
+        now[0] = background.KEPT_S + 1
         assert runs.status(QUESTION) is None
 
     def test_forgotten_scans_begin_again_before_those_that_wait_and_old_results_are_gone(self):
         gate = Gate(1)
-        runs = ScanRuns(gate.scan)
+        runs = Runs(gate.scan)
         runs.start(OTHER_QUESTION)
         gate.let_go()
         until(lambda: runs.status(OTHER_QUESTION).result is not None)
@@ -223,7 +237,7 @@ class TestScanRuns:
 
     def test_a_forgotten_scan_goes_no_further_than_the_batch_that_it_is_in(self):
         gate = Gate(4)
-        runs = ScanRuns(gate.scan)
+        runs = Runs(gate.scan)
         runs.start(QUESTION)
         until(lambda: gate.n_running == 1)
         runs.forget()
@@ -233,10 +247,70 @@ class TestScanRuns:
         gate.let_go(3)
         until(lambda: runs.status(QUESTION).result is not None)
 
+    def test_one_who_stops_leaves_the_run_to_the_other_who_asked_the_same(self):
+        gate = Gate()
+        runs = Runs(gate.scan)
+        for asker in ("first", "second"):
+            runs.start(QUESTION, asker)
+        until(lambda: gate.n_running == 1)
+        assert runs.stop(QUESTION, "first").is_running
+        gate.let_go(4)
+        until(lambda: runs.status(QUESTION, "second").result is not None)
+        assert gate.asked == [REPEATING]
+
+    def test_once_all_have_stopped_it_ends_at_its_next_step_and_can_begin_again(self):
+        gate = Gate()
+        runs = Runs(gate.scan)
+        for asker in ("first", "second"):
+            runs.start(QUESTION, asker)
+        gate.let_go()
+        gate.wait_until_moved()
+        for asker in ("first", "second"):
+            assert runs.stop(QUESTION, asker).n_done == 8
+        assert runs.status(QUESTION, "third") is None
+        gate.let_go()
+        until(lambda: gate.n_running == 0)
+        assert runs.start(QUESTION, "first").n_done == 0
+        gate.let_go(4)
+        until(lambda: runs.status(QUESTION, "first").result is not None)
+        assert len(gate.asked) == 2
+
+    def test_one_that_waits_is_not_even_begun_when_it_is_stopped(self):
+        gate = Gate(1)
+        runs = Runs(gate.scan)
+        questions = [replace(QUESTION, position=position) for position in range(3)]
+        for question in questions:
+            runs.start(question, "one")
+        until(lambda: gate.n_running == 2)
+        assert runs.stop(questions[2], "one").n_ahead == 1
+        gate.let_go(2)
+        until(lambda: all(runs.status(question).result for question in questions[:2]))
+        assert runs.stop(questions[2], "one") is None
+        assert len(gate.asked) == 2
+
+    def test_a_quick_run_is_waited_for_and_a_slow_one_is_not(self):
+        gate = Gate(1)
+        runs = Runs(gate.scan)
+        gate.let_go()
+        assert runs.start(QUESTION, patience_s=WAIT_S).result is not None
+        assert runs.start(OTHER_QUESTION, patience_s=0.01).is_running
+        gate.let_go()
+
+    def test_the_time_left_is_said_once_it_can_be_told(self):
+        now = [0.0]
+        gate = Gate()
+        runs = Runs(gate.scan, clock=lambda: now[0])
+        assert runs.start(QUESTION).remaining == ""
+        gate.let_go()
+        gate.wait_until_moved()
+        now[0] = 60.0
+        assert runs.status(QUESTION).remaining == "About 3 minutes left"
+        gate.let_go(3)
+
     def test_a_failure_is_a_sentence_and_a_second_press_tries_again(self):
         attempts: list[int] = []
 
-        def scan(*_asked: Any, progress: Any) -> Scan:
+        def scan(_asked: RunQuestion, _progress: Any) -> Scan:
             attempts.append(1)
             if len(attempts) == 1:
                 raise RuntimeError("out of memory")
@@ -244,7 +318,7 @@ class TestScanRuns:
                 raise UserError("Type something to read.", "Any text will do.")
             return FakeHeadlight().experiments.scan(MODEL, REPEATING)
 
-        runs = ScanRuns(scan)
+        runs = Runs(scan)
         for expected in ("Something went wrong on our side.", "Type something to read."):
             runs.start(QUESTION)
             until(lambda: not runs.status(QUESTION).is_running)
@@ -313,22 +387,30 @@ class TestScanCard:
         assert "average over other texts" in words
 
     def test_progress_says_how_many_heads_and_speaks_in_quarters(self):
-        status = scan_runs.ScanStatus(n_done=18, n_heads=32)
-        words = head_scan.progress(status)
+        status = RunStatus(n_done=18, n_all=32)
+        words = run_line.progress(status, head_scan.STEPS)
         bar = next(node["props"] for node in nodes(words) if node["props"].get("role") == "progressbar")
         assert bar["aria-valuetext"] == "18 of 32 heads tried"
         assert bar["aria-valuenow"] == "56"
-        assert "50 percent of the heads tried" in text_of(words)
-        assert "number 3" in text_of(head_scan.progress(scan_runs.ScanStatus(n_ahead=3)))
+        assert "50 percent done" in text_of(words)
+        assert "number 3" in text_of(run_line.progress(RunStatus(n_ahead=3), head_scan.STEPS))
+
+    def test_a_stop_says_how_far_it_was_and_how_to_go_on(self):
+        status = RunStatus(n_done=18, n_all=32)
+        again = "Press the button again to go on."
+        assert run_line.stopped_words(status, head_scan.STEPS) == f"Stopped after 18 of 32 heads tried. {again}"
+        assert run_line.stopped_words(status, "") == f"Stopped after 56 %. {again}"
+        assert run_line.stopped_words(None, "") == f"Stopped before anything was done. {again}"
 
     def test_a_press_starts_it_a_tick_follows_it_and_a_page_that_comes_back_finds_it(self, service, client):
         asked = next(
             node["props"]["data"]
             for node in nodes(head_scan.layout(view_of(service, at=5)))
-            if node["props"].get("id") == head_scan.Ids.asked
+            if node["props"].get("id") == head_scan.Line.asked
         )
-        assert asked["question"] == {"model": MODEL, "prompt": REPEATING, "method": "mean", "position": 5}
-        outputs = ["scan-answer.children", "scan-result.children", "scan-tick.disabled"]
+        expected = RunQuestion(Kind.SCAN, MODEL, REPEATING, "mean", 5)
+        assert asked["question"] == json.loads(json.dumps(asdict(expected)))
+        outputs = run_outputs("scan")
 
         def ask(presses: int | None, triggered: str) -> dict:
             inputs = [("scan-run.n_clicks", presses), ("scan-tick.n_intervals", 0), ("scan-asked.data", asked)]
@@ -381,12 +463,11 @@ class TestLens:
         assert len(nodes(strip)) < 300, "Dash draws each element at a cost that a student can feel"
 
     def test_a_model_that_cannot_be_read_says_so(self, service, client, monkeypatch):
-        def refuse(*_asked: Any) -> None:
+        def refuse(*_asked: Any, progress: Any) -> None:
             raise UserError("What the parts of this model write does not add up.", "Choose another model.")
 
         monkeypatch.setattr(service.experiments, "logit_lens", refuse)
-        outputs = ["lens-answer.children", "lens-result.children"]
-        answer = call(client, outputs, [("lens-run.n_clicks", 1)], search_of(), "lens-run.n_clicks")
+        answer = press(client, "lens", run_line.question(Kind.LENS, Question(MODEL, REPEATING), search_of()))
         assert answer["lens-answer"]["children"].endswith("does not add up. Choose another model.")
         assert answer["lens-result"]["children"] == []
 
@@ -448,14 +529,13 @@ class TestAttribution:
     def test_a_press_asks_about_the_chosen_token(self, service, client, monkeypatch):
         asked: list[tuple] = []
 
-        def answer(*question: Any) -> TokenAttribution:
+        def answer(*question: Any, progress: Any) -> TokenAttribution:
             asked.append(question)
             return attribution_of([1.0, 2.0, 3.0])
 
         monkeypatch.setattr(service.experiments, "token_attribution", answer, raising=False)
-        outputs = ["attribution-answer.children", "attribution-result.children"]
-        inputs = [("attribution-run.n_clicks", 1)]
-        result = call(client, outputs, inputs, search_of(at=2), "attribution-run.n_clicks")
+        question = run_line.question(Kind.ATTRIBUTION, Question(MODEL, REPEATING), search_of(at=2), position=2)
+        result = press(client, "attribution", question)
         assert asked == [(MODEL, REPEATING, 2)]
         assert len(with_class(result["attribution-result"]["children"], "share-chip")) == 3
 

@@ -20,7 +20,7 @@ from utils.tokens import tokens_from_ids
 
 SHIPPED = sorted(path.name for path in SHIPPED_MODELS_DIR.iterdir() if path.is_dir())
 ADAPTERS = {name: read_adapter(SHIPPED_MODELS_DIR / name) for name in SHIPPED}
-OF_TEXT = [name for name in SHIPPED if ADAPTERS[name] is None]
+OF_TEXT = [name for name in SHIPPED if ADAPTERS[name] is None or not ADAPTERS[name].labels]
 INFORMATIVE = ("previous_token", "induction", "duplicate_token", "current_token")
 
 
@@ -31,8 +31,7 @@ def service():
 
 @cache
 def tokenizer_of(name):
-    adapter = ADAPTERS[name]
-    return AutoTokenizer.from_pretrained(SHIPPED_MODELS_DIR / name) if adapter is None else adapter.tokenizer()
+    return AutoTokenizer.from_pretrained(SHIPPED_MODELS_DIR / name) if name in OF_TEXT else ADAPTERS[name].tokenizer()
 
 
 def cut_in(name, text):

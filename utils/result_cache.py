@@ -20,6 +20,7 @@ import numpy as np
 from utils.errors import UserError
 
 POINTER_BYTES = 8
+STAGE_PARTS = 1000
 
 Progress = Callable[[int, int], object]
 Value = TypeVar("Value")
@@ -132,6 +133,15 @@ class ResultCache:
 
 def nobody_asks(_n_done: int, _n_all: int) -> None:
     """Progress for a caller who does not ask."""
+
+
+def stage(progress: Progress, begin: float, end: float) -> Progress:
+    """Progress of one stage of a longer work, told in parts of a thousand. Args: begin, end: shares of that work."""
+
+    def tell(n_done: int, n_all: int) -> None:
+        progress(round(STAGE_PARTS * (begin + (end - begin) * n_done / n_all)), STAGE_PARTS)
+
+    return tell
 
 
 def own_progress(progress: Progress | None) -> Progress:

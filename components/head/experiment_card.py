@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dash import Dash, Input, Output, State, dcc, html, no_update
 
-from components import messages
+from components import messages, run_line
 from components.address import Ids as AddressIds
 from components.head.head_view import METHOD_NAMES, HeadView, view_of_search
 from components.markup import aria
@@ -98,6 +98,24 @@ def register(
             return find(view_of_search(service, search), asked)
         except UserError as refusal:
             return refused(refusal), []
+
+
+def register_run(
+    app: Dash, service: Headlight, ids: CardIds, draw: Callable[[HeadView, Any], Answer], steps: str = ""
+) -> None:
+    """A press asks, and what takes long is followed. Args: draw: the answer, from the page and the result; steps: as
+    `run_line.register` has it."""
+    outputs = Output(ids.answer, "children"), Output(ids.result, "children")
+    run_line.register(
+        app,
+        service,
+        run_line.RunIds(ids.name),
+        Input(ids.button, "n_clicks"),
+        outputs,
+        lambda search, result: draw(view_of_search(service, search), result),
+        lambda _search, refusal: (refused(refusal), []),
+        steps,
+    )
 
 
 def refused(refusal: UserError) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from dash import Dash, html
 
+from components import run_line
 from components.folded_table import folded_table
 from components.head import experiment_card
 from components.head.experiment_card import Answer, CardIds, Children, chip_at
@@ -18,6 +19,7 @@ from components.head.head_evidence import isolated
 from components.markup import aria, classes, data
 from components.numbers import percent, with_minus
 from components.token_chip import token_chip
+from utils.experiments.runs import Kind
 
 if TYPE_CHECKING:
     from components.head.head_view import HeadView
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from utils.service import Headlight
 
 Ids = CardIds("attribution")
+Line = run_line.RunIds("attribution")
 MOST_ROWS = 24
 PRESS = "Trace the guess"
 CARELESS_ERROR = 0.05  # share of all contributions from which the numbers are only a hint
@@ -38,22 +41,22 @@ UNIT = "One nat makes the guess 2.7 times likelier."
 def layout(view: HeadView) -> html.Section:
     """The card before its press."""
     lead = ["How much does each token add to the first guess after ", chip_at(view), ", through all heads together?"]
-    return experiment_card.card(Ids, "Which tokens the guess leans on", lead, PRESS)
+    asked = run_line.question(Kind.ATTRIBUTION, view.question, view.search, position=view.position)
+    return experiment_card.card(Ids, "Which tokens the guess leans on", lead, PRESS, run_line.layout(Line, asked))
 
 
 def skeleton() -> html.Div:
     """The ids that callbacks name."""
-    return experiment_card.skeleton(Ids)
+    return html.Div([experiment_card.skeleton(Ids), run_line.layout(Line)])
 
 
 def register(app: Dash, service: Headlight) -> None:
     """One press; it takes about as long as reading the text a hundred times."""
 
-    def trace(view: HeadView, _presses: int) -> Answer:
-        result = service.experiments.token_attribution(view.question.model, view.question.prompt, view.position)
+    def draw(view: HeadView, result: TokenAttribution) -> Answer:
         return answer(view, result), evidence(view, result)
 
-    experiment_card.register(app, service, Ids, trace)
+    experiment_card.register_run(app, service, Ids, draw)
 
 
 def answer(view: HeadView, result: TokenAttribution) -> Children:

@@ -1,27 +1,25 @@
 """Every head off, one at a time: a map of which ones the guess depends on.
 
-The scan runs in the background (`utils/experiments/scan_runs.py`); the page asks how far it is. Shades are ink, since
+The scan runs in the background (`components/run_line.py`). Shades are ink, since
 colour means role, and each cell leads to its head.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from dash import Dash, Input, Output, ctx, dcc, html, no_update
+from dash import Dash, dcc, html
 
-from components import head_map_grid
+from components import head_map_grid, run_line
 from components.folded_table import folded_table
 from components.head import experiment_card
-from components.head.experiment_card import CardIds, Children, chip_at
-from components.head.head_view import view_of_search
+from components.head.experiment_card import Answer, CardIds, Children, chip_at
 from components.lamp import role_sign
 from components.markup import aria, classes, data
 from components.numbers import percent
-from utils.errors import UserError
 from utils.experiments.questions import OFF_MEANS
-from utils.experiments.scan_runs import ScanQuestion, ScanStatus
+from utils.experiments.runs import Kind
 from utils.heads import HeadId
 from utils.levels import HeadLevels, head_levels
 from utils.roles import ROLES
@@ -32,9 +30,9 @@ if TYPE_CHECKING:
     from utils.service import Headlight
 
 Card = CardIds("scan")
+Line = run_line.RunIds("scan")
 PRESS = "Try every head"
-TICK_MS = 700
-SPOKEN_STEP = 25  # percent
+STEPS = "heads tried"
 SMALL_KL = 0.01  # nats; below, no head is called strong
 N_NAMED = 3
 CAUTION = (
@@ -43,78 +41,25 @@ CAUTION = (
 )
 
 
-class Ids:
-    asked = "scan-asked"
-    tick = "scan-tick"
-
-
 def layout(view: HeadView) -> html.Section:
     """The card before its press; a scan of the same question that is known already appears by itself."""
     lead = ["Which heads does the guess after ", chip_at(view), " depend on? Each head is switched off by itself."]
-    question = ScanQuestion(view.question.model, view.question.prompt, view.method.value, view.position)
-    asked = {"question": asdict(question), "search": view.href().partition("?")[2]}
-    stores = dcc.Store(id=Ids.asked, data=asked), _tick()
-    return experiment_card.card(Card, "Every head, one at a time", lead, PRESS, *stores)
+    asked = run_line.question(Kind.SCAN, view.question, view.search, method=view.method.value, position=view.position)
+    return experiment_card.card(Card, "Every head, one at a time", lead, PRESS, run_line.layout(Line, asked))
 
 
 def skeleton() -> html.Div:
     """The ids that callbacks name."""
-    return html.Div([experiment_card.skeleton(Card), dcc.Store(id=Ids.asked), _tick(), head_map_grid.skeleton()])
+    return html.Div([experiment_card.skeleton(Card), run_line.layout(Line), head_map_grid.skeleton()])
 
 
 def register(app: Dash, service: Headlight) -> None:
     """The press starts a scan; the clock asks how far it is."""
 
-    @app.callback(
-        Output(Card.answer, "children"),
-        Output(Card.result, "children"),
-        Output(Ids.tick, "disabled"),
-        Input(Card.button, "n_clicks"),
-        Input(Ids.tick, "n_intervals"),
-        Input(Ids.asked, "data"),
-    )
-    def follow(presses: int | None, _ticks: int | None, asked: dict[str, Any]) -> Any:
-        question = ScanQuestion(**asked["question"])
-        if ctx.triggered_id == Card.button and presses:
-            try:
-                status = service.experiments.start_scan(question)
-            except UserError as refusal:
-                return experiment_card.refused(refusal), [], True
-        else:
-            known = service.experiments.scan_status(question)
-            if known is None:
-                return no_update, no_update, True
-            status = known
-        return draw(service, status, asked["search"])
+    def draw(view: HeadView, scan: Scan) -> Answer:
+        return answer(scan), evidence(view, head_levels(view.analysis, view.catalogue), scan)
 
-
-def draw(service: Headlight, status: ScanStatus, search: str) -> tuple[Any, Children, bool]:
-    """Answer, evidence, and whether the clock can rest, for one state of a scan.
-
-    Args: search: of the page that asks, which need not be the address any more when the answer comes.
-    """
-    if status.problem is not None:
-        return experiment_card.refused(status.problem), [], True
-    if status.result is None:
-        return "", progress(status), False
-    view = view_of_search(service, search)
-    levels = head_levels(view.analysis, view.catalogue)
-    return answer(status.result), evidence(view, levels, status.result), True
-
-
-def progress(status: ScanStatus) -> Children:
-    """The bar and its words. `--share` is the only inline value: the bar's length."""
-    share = int(100 * status.share)
-    words = _progress_words(status)
-    bar = html.Div(
-        html.Div(className="models-bar-fill", style={"--share": f"{status.share:.3f}"}),
-        role="progressbar",
-        className="models-bar",
-        **aria(valuemin=0, valuemax=100, valuenow=share, valuetext=words, label="Heads tried"),
-    )
-    step = share // SPOKEN_STEP * SPOKEN_STEP
-    spoken = html.Span(f"{step} percent of the heads tried" if step else "", role="status", className="visually-hidden")
-    return [html.Div([bar, html.P(words, className="panel-note"), spoken], className="scan-progress")]
+    experiment_card.register_run(app, service, Card, draw, STEPS)
 
 
 def answer(scan: Scan) -> Children:
@@ -151,14 +96,6 @@ def evidence(view: HeadView, levels: list[HeadLevels], scan: Scan) -> Children:
 def shade(kl_nats: float, largest: float) -> float:
     """How strong a cell's shade is, 0 to 1: the root of its share of the largest effect, so that one hides no other."""
     return (kl_nats / largest) ** 0.5
-
-
-def _progress_words(status: ScanStatus) -> str:
-    if status.n_ahead:
-        return f"Many people are asking at once. Yours is number {status.n_ahead}."
-    if not status.n_heads:
-        return "Getting ready"
-    return f"{status.n_done} of {status.n_heads} heads tried"
 
 
 def _moved(scan: Scan, head: HeadId) -> str:
@@ -228,7 +165,3 @@ def _table(view: HeadView, levels: list[HeadLevels], scan: Scan) -> html.Details
         after = percent(max(0.0, scan.first_guess.prob + float(scan.prob_change[head])))
         rows.append((link, _job(by_id[head]), nats(scan, head), after))
     return folded_table(heads, rows, box="scan-table")
-
-
-def _tick() -> dcc.Interval:
-    return dcc.Interval(id=Ids.tick, interval=TICK_MS, disabled=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import dash_bootstrap_components as dbc
 from dash import Dash, Input, Output, State, dcc, html, no_update
 
-from components import messages
+from components import messages, run_line
 from components.address import Ids as AddressIds
 from components.head import head_set, switch_off_more
 from components.head.experiment_card import bad_link, run_button
@@ -21,14 +21,16 @@ from components.head.switch_off_result import content, first_words, quoting
 from components.head.switch_off_words import heads_name
 from components.markup import aria
 from components.switch import radio_buttons
-from utils.errors import UserError
 from utils.experiments.questions import Method
+from utils.experiments.runs import Kind
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
 
+    from utils.experiments.switch_off import SwitchOff
     from utils.service import Headlight
 
+Line = run_line.RunIds("switch-off")
 INVITATION = (
     "Where a head looks is no proof that it matters. Switch it off, and compare: the model reads the text again "
     "without it, and without random other heads."
@@ -38,7 +40,6 @@ INVITATION = (
 class Ids:
     method = "switch-off-method"
     run = "switch-off-run"
-    asked = "switch-off-asked"
     again = "switch-off-again"
     result = "switch-off-result"
     said = "switch-off-said"
@@ -61,7 +62,7 @@ def layout(view: HeadView) -> html.Section:
             html.P(id=Ids.old, role="status", className="off-old"),
             html.P(id=Ids.said, role="status", className="off-answer"),
             html.Div(waiting, id=Ids.result, className="off-result"),
-            dcc.Store(id=Ids.asked, data=view.search if runs else None),
+            run_line.layout(Line, asked(view) if runs else None),
             dcc.Store(id=Ids.again),
         ],
         className="surface panel asks",
@@ -102,7 +103,7 @@ def skeleton() -> html.Div:
             html.P(id=Ids.said),
             more(),
             html.Div(id=Ids.result),
-            dcc.Store(id=Ids.asked),
+            run_line.layout(Line),
             dcc.Store(id=Ids.again),
         ]
     )
@@ -130,29 +131,20 @@ def register(app: Dash, service: Headlight) -> None:
         asked = view.href(off=head_set.heads_of_choice(view, choice, picked), method=method)
         return (no_update, presses) if asked == view.href() and not view.bad else (asked, no_update)
 
-    @app.callback(
-        Output(Ids.result, "children"),
-        Output(Ids.said, "children"),
-        Output(Ids.more, "children"),
-        Input(Ids.asked, "data"),
-        Input(Ids.again, "data"),
-    )
-    def fill(search: str | None, _presses: int | None) -> Any:
-        if search is None:
-            return no_update, no_update, no_update
+    def draw(search: str, result: SwitchOff) -> tuple[Any, ...]:
         view = view_of_search(service, search)
-        try:
-            result = service.experiments.switch_off(
-                view.question.model,
-                view.question.prompt,
-                view.off,
-                view.method,
-                view.position,
-                head_set.chosen_role(view),
-            )
-        except UserError as refusal:
-            return [messages.error(refusal, view.question)], [], []
-        return content(view, result), quoting(first_words(view, result)), switch_off_more.layout(view)
+        return quoting(first_words(view, result)), content(view, result), switch_off_more.layout(view)
+
+    run_line.register(
+        app,
+        service,
+        Line,
+        Input(Ids.again, "data"),
+        (Output(Ids.said, "children"), Output(Ids.result, "children"), Output(Ids.more, "children")),
+        draw,
+        lambda search, refusal: ([], [messages.error(refusal, view_of_search(service, search).question)], []),
+        starts_by_itself=True,
+    )
 
     @app.callback(
         Output(Ids.old, "children"),
@@ -164,6 +156,19 @@ def register(app: Dash, service: Headlight) -> None:
     )
     def note_change(choice: str, picked: list[str] | None, method: str, search: str | None) -> str:
         return old_words(view_of_search(service, search), choice, picked, method)
+
+
+def asked(view: HeadView) -> dict[str, Any]:
+    """What the address asks, for the browser to keep."""
+    return run_line.question(
+        Kind.SWITCH_OFF,
+        view.question,
+        view.search,
+        method=view.method.value,
+        position=view.position,
+        heads=tuple(map(tuple, view.off)),
+        role=head_set.chosen_role(view),
+    )
 
 
 def _run_button(words: str) -> html.Button:

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 from dash import ClientsideFunction, Dash, Input, Output, html
 
+from components import run_line
 from components.head import experiment_card
 from components.head.experiment_card import Answer, CardIds, Children, chip_at
 from components.markup import aria, classes, data
 from components.numbers import percent
 from components.plain import plain
+from utils.experiments.runs import Kind
 
 if TYPE_CHECKING:
     from components.head.head_view import HeadView
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from utils.service import Headlight
 
 Ids = CardIds("lens")
+Line = run_line.RunIds("lens")
 PRESS = "Read every layer"
 MOST_COLUMNS = 40
 CAUTION = (
@@ -47,22 +50,22 @@ def layout(view: HeadView) -> html.Section:
         chip_at(view),
         " is marked.",
     ]
-    return experiment_card.card(Ids, "The guess, layer by layer", lead, PRESS)
+    line = run_line.layout(Line, run_line.question(Kind.LENS, view.question, view.search))
+    return experiment_card.card(Ids, "The guess, layer by layer", lead, PRESS, line)
 
 
 def skeleton() -> html.Div:
     """The ids that callbacks name."""
-    return experiment_card.skeleton(Ids)
+    return html.Div([experiment_card.skeleton(Ids), run_line.layout(Line)])
 
 
 def register(app: Dash, service: Headlight) -> None:
     """One press, one pass; then the browser brings the marked column into view (assets/lens.js)."""
 
-    def read_layers(view: HeadView, _presses: int) -> Answer:
-        lens = service.experiments.logit_lens(view.question.model, view.question.prompt)
+    def draw(view: HeadView, lens: LogitLens) -> Answer:
         return answer(view, lens), [strip(view, lens)]
 
-    experiment_card.register(app, service, Ids, read_layers)
+    experiment_card.register_run(app, service, Ids, draw)
     app.clientside_callback(
         ClientsideFunction("headlightLens", "showChosen"),
         Output(Ids.result, "data-columns"),

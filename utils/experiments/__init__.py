@@ -5,5 +5,6 @@ In reading order: `questions.py` (what may be asked), `controls.py` (other heads
 token) with `verdict.py` (what it means), `second_copy.py` (the loss on a repeated text), `later_patterns.py` (where
 later heads look) with `path_experiment.py` (what the heads that read a writer lose without it), `scan.py` (every head,
 one at a time), `direct_logits.py` (what a head writes, by `residual_parts.py` and `frozen_norm.py`), `logit_lens.py`
-(what the model would say after each layer). `experiments.py` is their door.
+(what the model would say after each layer). `experiments.py` is their door,
+and `runs.py` runs what takes long in the background.
 """

@@ -22,8 +22,8 @@ from utils.experiments.later_patterns import LaterPatterns, measure_later_patter
 from utils.experiments.logit_lens import LogitLens, read_lens
 from utils.experiments.questions import Method, check_heads, check_position, read_method
 from utils.experiments.reference_values import reference_means, reference_texts, replacement_values
+from utils.experiments.runs import Kind, RunQuestion, Runs
 from utils.experiments.scan import Scan, scan_heads
-from utils.experiments.scan_runs import ScanQuestion, ScanRuns, ScanStatus
 from utils.experiments.second_copy import (
     SHORTEST_SEGMENT,
     SecondCopy,
@@ -33,11 +33,12 @@ from utils.experiments.switch_off import SwitchOff, switch_off
 from utils.experiments.token_attribution import TokenAttribution, attribute_tokens, usual_embedding
 from utils.forward_pass import EncodedPrompt, encode_prompt, tokens_of
 from utils.models.loader import LoadedModel, ModelStore
-from utils.result_cache import Progress, ResultCache, own_progress
+from utils.result_cache import Progress, ResultCache, own_progress, stage
 from utils.roles import ROLES
 from utils.settings import Settings
 
 CACHE_SHARE = 8  # experiments may keep one part in so many of the memory that prompts may
+MEANS_SHARE = 0.7  # of the time of switching off, where the means have to be measured first
 AskedHeads = Iterable[tuple[int, int]]
 Value = TypeVar("Value")
 Result = TypeVar("Result", SwitchOff, SecondCopy, LaterPatterns, Scan, DirectLogits, LogitLens, TokenAttribution)
@@ -73,12 +74,12 @@ class Experiments:
         self._settings = settings
         self._catalogue = catalogue
         self._results = ResultCache(settings.cache_mb * 2**20 // CACHE_SHARE)
-        self._scans = ScanRuns(self.scan)
+        self.runs = Runs(self.answer)
 
     def forget(self) -> None:
-        """Keep no results, since a model's files may have changed; scans on their way begin again."""
+        """Keep no results, since a model's files may have changed; runs on their way begin again."""
         self._results.clear()
-        self._scans.forget()
+        self.runs.forget()
 
     def switch_off(
         self,
@@ -88,10 +89,12 @@ class Experiments:
         method: str = Method.MEAN,
         position: int = -1,
         role: str | None = None,
+        progress: Progress | None = None,
     ) -> SwitchOff:
         """The next token after a position, with some heads off and with as many others off.
 
         Args: role: the role that control heads must not hold; without one, none of the roles of the chosen heads.
+        progress: as `scan` has it, with parts of a thousand.
         Raises: UserError for a prompt with nothing to read, and for heads, method, position or role that are not there.
         """
         question, way = self._ask(model, prompt), read_method(method)
@@ -99,8 +102,9 @@ class Experiments:
         draws, notices = self._controls(question, chosen, role)
 
         def run() -> SwitchOff:
-            values = self._replacement(question, way, len(ids))
-            return switch_off(question.loaded, ids, chosen, draws, way, values)
+            tell = own_progress(progress)
+            values = self._replacement(question, way, len(ids), stage(tell, 0, MEANS_SHARE))
+            return switch_off(question.loaded, ids, chosen, draws, way, values, stage(tell, MEANS_SHARE, 1))
 
         return self._told(self._once(question, ("switch_off", tuple(ids), chosen, tuple(draws), way), run), notices)
 
@@ -163,13 +167,17 @@ class Experiments:
 
         return self._told(self._once(question, ("scan", tuple(ids), way), run), question.read.notices)
 
-    def start_scan(self, question: ScanQuestion) -> ScanStatus:
-        """Begin a scan in the background, or join the one of the same question. Raises: as `ScanRuns.start`."""
-        return self._scans.start(question)
-
-    def scan_status(self, question: ScanQuestion) -> ScanStatus | None:
-        """How far a scan in the background is; None for one that was not asked for lately."""
-        return self._scans.status(question)
+    def answer(self, asked: RunQuestion, progress: Progress) -> Scan | SwitchOff | LogitLens | TokenAttribution:
+        """The result of a question of `runs`. Args: progress: as `scan` has it. Raises: as the experiment itself."""
+        model, prompt = asked.model, asked.prompt
+        if asked.kind is Kind.SCAN:
+            return self.scan(model, prompt, asked.method, asked.position, progress=progress)
+        if asked.kind is Kind.SWITCH_OFF:
+            heads, method = asked.heads, asked.method
+            return self.switch_off(model, prompt, heads, method, asked.position, asked.role, progress=progress)
+        if asked.kind is Kind.LENS:
+            return self.logit_lens(model, prompt, progress=progress)
+        return self.token_attribution(model, prompt, asked.position, progress=progress)
 
     def direct_logits(self, model: str, prompt: str, head: tuple[int, int], position: int = -1) -> DirectLogits:
         """What one head writes at a position. Raises: UserError as `switch_off`, and where it cannot be told apart."""
@@ -183,9 +191,7 @@ class Experiments:
         """What the model would say after each layer. Raises: UserError as `switch_off`, and without a final norm."""
         question = self._ask(model, prompt)
         key = ("logit_lens", tuple(question.ids))
-        result = self._once(
-            question, key, lambda: read_lens(question.loaded, question.ids, progress=own_progress(progress))
-        )
+        result = self._once(question, key, lambda: read_lens(question.loaded, question.ids, own_progress(progress)))
         return self._told(result, question.read.notices)
 
     def token_attribution(
@@ -229,10 +235,14 @@ class Experiments:
         excluded = role_holders(catalogue, chosen, role)
         return draw_controls(loaded.shape, chosen, excluded), notices
 
-    def _replacement(self, question: _Question, method: Method, n_positions: int) -> torch.Tensor | None:
+    def _replacement(
+        self, question: _Question, method: Method, n_positions: int, progress: Progress | None = None
+    ) -> torch.Tensor | None:
         loaded = question.loaded
         if method is Method.MEAN:
-            means = self._once(question, ("means",), lambda: reference_means(loaded, self._settings))
+            means = self._once(
+                question, ("means",), lambda: reference_means(loaded, self._settings, own_progress(progress))
+            )
             return means.at(n_positions)
         texts = reference_texts(loaded) if method is Method.RESAMPLE else []
         return replacement_values(loaded, method, n_positions, texts)

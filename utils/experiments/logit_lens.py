@@ -44,7 +44,7 @@ class LogitLens:
 
 
 def read_lens(
-    loaded: LoadedModel, ids: Sequence[int], n_guesses: int = N_GUESSES, progress: Progress | None = None
+    loaded: LoadedModel, ids: Sequence[int], progress: Progress | None = None, n_guesses: int = N_GUESSES
 ) -> LogitLens:
     """The lens on a text, from one pass.
 

@@ -28,6 +28,7 @@ from utils.models.files import local_model_dir
 from utils.models.loader import LoadedModel
 from utils.models.weights import remembered_weights_name
 from utils.pyvene_engine import capture_head_values
+from utils.result_cache import Progress, nobody_asks
 from utils.settings import Settings
 
 LOG = logging.getLogger(__name__)
@@ -57,8 +58,11 @@ def reference_texts(loaded: LoadedModel) -> list[list[int]]:
     return [[*loaded.start_ids, *ids][: loaded.max_positions] for ids in encoded]
 
 
-def mean_values(loaded: LoadedModel, texts: Sequence[TokenIds]) -> MeanValues:
-    """The mean over texts; every position but the first counts the same. Args: texts: at least one of two positions."""
+def mean_values(loaded: LoadedModel, texts: Sequence[TokenIds], progress: Progress | None = None) -> MeanValues:
+    """The mean over texts; every position but the first counts the same.
+
+    Args: texts: at least one of two positions. progress: called with texts read and texts in all, after each pass.
+    """
     shape = (*loaded.shape.as_tuple, loaded.family.d_head(loaded.config))
     first, later = torch.zeros(shape, dtype=torch.float64), torch.zeros(shape, dtype=torch.float64)
     ordered = sorted(texts, key=len)
@@ -68,6 +72,7 @@ def mean_values(loaded: LoadedModel, texts: Sequence[TokenIds]) -> MeanValues:
         for ids, values in zip(batch, capture_head_values(loaded, _padded(batch)), strict=True):
             first += values[:, :, 0]
             later += values[:, :, 1 : len(ids)].sum(dim=2, dtype=torch.float64)
+        (progress or nobody_asks)(len(texts) - len(ordered), len(texts))
     n_later = sum(len(ids) - 1 for ids in texts)
     return MeanValues((first / len(texts)).float(), (later / n_later).float())
 
@@ -105,13 +110,13 @@ def replacement_values(
     return capture_head_values(loaded, torch.tensor([other]))[0]
 
 
-def reference_means(loaded: LoadedModel, settings: Settings) -> MeanValues:
-    """The means of a model over the reference texts: from the data directory, else computed."""
+def reference_means(loaded: LoadedModel, settings: Settings, progress: Progress | None = None) -> MeanValues:
+    """The means of a model over the reference texts: from the data directory, else computed, as `mean_values`."""
     texts, folder = reference_texts(loaded), local_model_dir(loaded.name, settings)
     stored = None
     if folder is not None:
         stored = load_means(means_path(loaded.name, settings), remembered_weights_name(folder), texts)
-    return stored or mean_values(loaded, texts)
+    return stored or mean_values(loaded, texts, progress)
 
 
 def means_path(model: str, settings: Settings) -> Path:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from utils.errors import Fix, UserError
-from utils.model_config import MODELS, ModelSpec, display_name_of
+from utils.model_config import BEST_FIRST, MODELS, ModelSpec, display_name_of
 from utils.models.completeness import found_files, incomplete_folder, missing_files, pickled_weights
 from utils.models.sources import offers, sources
 from utils.models.sources.source import Progress, Source, no_progress
@@ -123,5 +123,5 @@ def _cannot_be_had(spec: ModelSpec, use_default: Fix) -> UserError:
 
 
 def _use_default(settings: Settings) -> Fix:
-    name = settings.default_model
+    name = settings.default_model or BEST_FIRST[-1]
     return Fix(f"Use {display_name_of(name)}", model=name)
