@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,9 @@ from utils.errors import UserError
 from utils.settings import PROJECT_ROOT
 
 LOG = logging.getLogger(__name__)
-STEPS = ("Reading the file", "Turning its weights into safetensors", "Writing its vocabulary")
-SHARES = (0.0, 0.55, 0.75)  # of the time that is gone when a step begins, as measured for SmolLM2 and Gemma 3
+READING, WEIGHTS, WRITING, VOCABULARY = range(4)
+STEPS = ("Reading the file", "Reading its weights", "Writing them as safetensors", "Writing its vocabulary")
+SHARES = (0.0, 0.35, 0.6, 0.75, 1.0)  # of the time that is gone when a step begins, measured for SmolLM2 and Gemma 3
 STEP_FILE, REFUSAL_FILE = ".step", ".refusal"
 POLL_S = 0.2
 
@@ -63,8 +65,8 @@ def convert(weights: Path, folder: Path, progress: Any) -> None:
         process = subprocess.Popen(command, cwd=PROJECT_ROOT, stdout=log, stderr=log)
         try:
             while process.poll() is None:
-                step = _read_number(folder / STEP_FILE)
-                progress(SHARES[step], STEPS[step])
+                step, share = _step_of(folder / STEP_FILE)
+                progress(SHARES[step] + share * (SHARES[step + 1] - SHARES[step]), STEPS[step])
                 time.sleep(POLL_S)
         finally:
             process.kill()
@@ -77,11 +79,13 @@ def convert(weights: Path, folder: Path, progress: Any) -> None:
     (folder / STEP_FILE).unlink(missing_ok=True)
 
 
-def _read_number(path: Path) -> int:
+def _step_of(path: Path) -> tuple[int, float]:
+    """Which step it is, and how much of it is done."""
     try:
-        return int(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return 0
+        step, share = path.read_text(encoding="utf-8").split()
+        return int(step), float(share)
+    except (OSError, ValueError):  # not begun, or being written
+        return READING, 0.0
 
 
 def _refusal(weights: Path, folder: Path) -> UserError:
@@ -103,16 +107,17 @@ def _damaged(weights: Path) -> UserError:
 def _convert_here(weights: Path, folder: Path) -> None:
     """As `convert`, in this process. Raises: whatever gguf and transformers raise; UserError for an unknown family."""
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM, AutoTokenizer, modeling_gguf_pytorch_utils
 
     from utils.model_config import family_of
 
-    begin = _Steps(folder)
-    begin(0)
+    tell = _Steps(folder)
+    tell(READING)
+    modeling_gguf_pytorch_utils.tqdm = tell.each_tensor  # it shows a bar there; nothing else tells how far it is
     source: dict[str, Any] = {"gguf_file": weights.name, "local_files_only": True, "trust_remote_code": False}
     read: Any = AutoModelForCausalLM.from_pretrained(weights.parent, dtype=torch.float32, **source)
     family_of(read.config)
-    begin(1)
+    tell(WRITING)
     del read.config.quantization_config  # transformers saves no model that says it is quantised
     with torch.device("meta"):
         written = type(read)(read.config)
@@ -122,18 +127,24 @@ def _convert_here(weights: Path, folder: Path) -> None:
         raise ValueError("a weight is too large for half precision")
     written.config.dtype = torch.float16
     written.save_pretrained(folder)
-    begin(2)
+    tell(VOCABULARY)
     AutoTokenizer.from_pretrained(weights.parent, **source).save_pretrained(folder)
 
 
 class _Steps:
-    """Tells the process that waits which step begins."""
+    """Tells the process that waits which step it is, and how much of it is done."""
 
     def __init__(self, folder: Path):
         self._file = folder / STEP_FILE
 
-    def __call__(self, step: int) -> None:
-        self._file.write_text(str(step), encoding="utf-8")
+    def __call__(self, step: int, share: float = 0.0) -> None:
+        self._file.write_text(f"{step} {share:.3f}", encoding="utf-8")
+
+    def each_tensor(self, tensors: Sequence[Any], **_shown: Any) -> Iterator[Any]:
+        """The tensors one by one, counted, in place of a progress bar."""
+        for number, tensor in enumerate(tensors):
+            self(WEIGHTS, number / len(tensors))
+            yield tensor
 
 
 def main() -> int:
