@@ -101,4 +101,4 @@ def _marks(view: Demonstration) -> dict[int, str]:
 
 def _numbers(arc: Look) -> list[float]:
     """An arc in three numbers; a weight below 1 stays below 1."""
-    return [arc.query_pos, arc.key_pos, arc.weight if arc.weight >= 1 else min(round(arc.weight, 3), 0.999)]
+    return [arc.query_pos, arc.key_pos, arc.weight if arc.weight >= 1 else min(round(arc.weight, 6), 0.999999)]

@@ -25,6 +25,7 @@ from utils.demonstration import MAX_ARCS, demonstrate
 from utils.errors import Fix
 from utils.example_texts import DEFAULT_PROMPT
 from utils.heads import HeadId
+from utils.measures.measure import Look
 from utils.roles import ROLES
 from utils.summary import HeadEntry, strongest_entry
 from utils.tokens import Token
@@ -477,3 +478,8 @@ class TestPage:
         view = view_of("one two three four five six seven eight " * 20)
         data = token_strip.arc_data(demonstrate(view.analysis, "induction"))
         assert len(json.dumps(data)) < 8_000
+
+
+def test_a_weight_is_rounded_once_so_that_arc_and_sentence_say_the_same():
+    (_, _, sent) = token_strip._numbers(Look(13, 13, 0.8848687))
+    assert (round(100 * sent), percent(0.8848687)) == (88, "88 %")
