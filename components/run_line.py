@@ -28,6 +28,8 @@ Draw = Callable[[str, Any], tuple[Any, ...]]  # from the address and a result to
 PATIENCE_S = 0.7
 TICK_MS = 700
 SPOKEN_STEP = 25  # percent
+LONGEST_PROMPT = 200_000  # characters, of which a model reads far fewer
+LONGEST_ASKER = 64
 
 
 @dataclass(frozen=True)
@@ -186,4 +188,8 @@ def _read(asked: dict[str, Any]) -> tuple[RunQuestion, str]:
     """The question that a browser sends, and who asks."""
     sent = asked["question"]
     heads = tuple((int(layer), int(head)) for layer, head in sent["heads"])
-    return RunQuestion(**{**sent, "kind": Kind(sent["kind"]), "heads": heads}), str(asked["asker"])
+    prompt = sent["prompt"]
+    if len(prompt) > LONGEST_PROMPT:
+        raise UserError("This text is too long for an experiment.", "Choose a shorter one.")
+    asker = str(asked["asker"])[:LONGEST_ASKER]
+    return RunQuestion(**{**sent, "kind": Kind(sent["kind"]), "heads": heads}), asker

@@ -26,6 +26,14 @@ def environment_python() -> Path:
     return ENVIRONMENT / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 
 
+def has_pip() -> bool:
+    """Whether the virtual environment is whole; one that was interrupted while it was made has no pip."""
+    if not environment_python().is_file():
+        return False
+    asked = [str(environment_python()), "-m", "pip", "--version"]
+    return subprocess.run(asked, cwd=ROOT, capture_output=True, check=False).returncode == 0
+
+
 def is_ready() -> bool:
     """Whether everything in requirements.txt, as it is now, was installed."""
     return READY.is_file() and READY.stat().st_mtime >= REQUIREMENTS.stat().st_mtime
@@ -34,7 +42,7 @@ def is_ready() -> bool:
 def commands(only_set_up: bool) -> list[list[str]]:
     """What is run, one after the other, each only when those before ended well."""
     python = str(environment_python())
-    steps = [] if environment_python().is_file() else [[sys.executable, "-m", "venv", str(ENVIRONMENT)]]
+    steps = [] if has_pip() else [[sys.executable, "-m", "venv", "--clear", str(ENVIRONMENT)]]
     if not is_ready():
         install = [python, "-m", "pip", "install", "--disable-pip-version-check", "-r", str(REQUIREMENTS)]
         steps += [install, [python, "-c", f"import pathlib; pathlib.Path({str(READY)!r}).touch()"]]
@@ -52,13 +60,20 @@ def main(arguments: list[str] | None = None) -> int:
         print("Headlight needs Python 3.11 or newer; this is", sys.version.split()[0], file=sys.stderr)
         return 1
     for command in commands(only_set_up):
-        try:
-            status = subprocess.run(command, cwd=ROOT, check=False).returncode
-        except KeyboardInterrupt:
-            return 0
+        status = run(command)
         if status:
             return status
     return 0
+
+
+def run(command: list[str]) -> int:
+    """The exit status of one step. Ctrl+C is for the step, which says what it makes of it."""
+    with subprocess.Popen(command, cwd=ROOT) as step:
+        while True:
+            try:
+                return step.wait()
+            except KeyboardInterrupt:
+                continue
 
 
 if __name__ == "__main__":

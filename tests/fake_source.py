@@ -18,7 +18,10 @@ from utils.models.sources.terms import has_accepted
 MODEL, OTHER = "HuggingFaceTB/SmolLM2-135M-Instruct", "google/gemma-3-270m"
 TERMS, TERMS_NAME = "Do no harm.\n\n<b>Section 2</b>\nTell others.", "Gemma Terms of Use"
 NOTE = SourceNote(
-    "SmolLM2.gguf of the package small 1.0", "Q4_1", 4, {"small 1.0": "ab" * 32, "SmolLM2.gguf": "cd" * 32}
+    made_from="SmolLM2.gguf of the package small 1.0",
+    quantisation="Q4_1",
+    bits=4,
+    hashes={"small 1.0": "ab" * 32, "SmolLM2.gguf": "cd" * 32},
 )
 
 

@@ -39,7 +39,7 @@ def service(tmp_path) -> Headlight:
     settings = Settings(models_dir=tmp_path / "models", data_dir=tmp_path / "data", offline=True)
     copy_model(settings.models_dir / MODEL)
     service = Headlight(settings)
-    service.jobs = CatalogueJobs(settings, service._open_fresh, few_texts)
+    service.jobs = CatalogueJobs(settings, service._models.get, few_texts)
     return service
 
 

@@ -12,7 +12,7 @@ from tests.patterns import even_pattern, ideal_pattern
 from tests.test_tokens import tokenizer_of
 from tests.tiny_models import byte_level_tokenizer, classroom_model
 from utils.analysis import analyze, unexplained_heads
-from utils.byte_pieces import notices_about, pieces_of_characters, places_left_out
+from utils.byte_pieces import is_mostly_pieces, notices_about, pieces_of_characters, places_left_out
 from utils.catalogue.engines import PyVeneEngine
 from utils.catalogue.file import load_catalogues
 from utils.catalogue.inputs import CatalogueInputs
@@ -24,7 +24,7 @@ from utils.roles import ROLES
 from utils.scoring import ScorePool, evidence_in, score_text
 from utils.service import Headlight
 from utils.settings import Settings
-from utils.tokens import tokens_from_ids
+from utils.tokens import Token, tokens_from_ids
 
 MODEL = "classroom-gpt2"
 ONLY_PIECES = "😀😀😀😀你好你好😀😀"
@@ -121,7 +121,7 @@ def test_a_look_at_a_piece_is_not_unexplained():
 
 def test_a_text_in_whole_characters_has_no_place_that_is_left_out():
     assert places_left_out(tokens_of("The cat sat.")) is None
-    left_out = places_left_out(tokens_of("cat 😀"))
+    left_out = places_left_out(tokens_of("The cat sat on the mat. 😀"))
     assert left_out is not None
     assert left_out.queries.tolist() == [False] * (len(left_out.queries) - 4) + [True] * 4
     assert np.array_equal(left_out.queries, left_out.keys)
@@ -193,3 +193,18 @@ def test_sentences_of_a_catalogue_are_judged_as_texts_and_its_random_tokens_are_
     }
     assert rows["sentence"]["positional"].n_rows == len(sentence) - 4 - 1
     assert rows["random"]["positional"].n_rows == len(plain) - 1
+
+
+def test_of_a_text_that_is_mostly_pieces_nothing_is_evidence():
+    """Worked example: three of five typed tokens are pieces; of the other two, spaces, a head may look as it likes."""
+
+    def token(broken: bool) -> Token:
+        return Token(1, "x", "x", "x", broken=("é①",) if broken else ())
+
+    start = Token(0, "", "start", "start", is_start=True)
+    mostly = [start, *(token(broken) for broken in (True, False, True, False, True))]
+    assert is_mostly_pieces(mostly)
+    assert places_left_out(mostly).queries.all()
+    half = [start, *(token(broken) for broken in (True, False, True, False))]
+    assert not is_mostly_pieces(half)
+    assert places_left_out(half).queries.tolist() == [False, True, False, True, False]

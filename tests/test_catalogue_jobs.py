@@ -57,7 +57,7 @@ def service(settings) -> Headlight:
     """A server with one more model, which it analyses on few texts."""
     copy_model(settings.models_dir / MODEL)
     service = Headlight(settings)
-    service.jobs = CatalogueJobs(settings, service._open_fresh, few_texts)
+    service.jobs = CatalogueJobs(settings, service._models.get, few_texts)
     return service
 
 

@@ -203,11 +203,16 @@ class TestGraph:
         assert len(rows) == 1 + len(drawing.drawn)
         assert "L1H4, previous token L2H3, induction 2.8 × best of 16" in text_of(circuit_graph.layout(view, view.fits))
 
-    def test_named_heads_behind_the_last_line_are_told(self, service):
+    def test_named_heads_that_no_line_reaches_are_counted(self, service):
         view = view_of(service)
         first = [fit for fit in view.lit if fit.reader.layer == 2]
-        assert circuits_words.later_note(view, first).startswith("1 more induction head sits in later layers")
-        assert circuits_words.later_note(view, view.lit) == ""
+        n_all = sum(view.jobs.has(head, view.reader_role) for head in view.jobs.roles)
+        n_reached = sum(view.jobs.has(head, view.reader_role) for head in {fit.reader for fit in first})
+        told = circuits_words.later_note(view, first)
+        assert told.startswith(f"{n_all - n_reached} more induction head")
+        assert told.endswith(("has no line here.", "have no line here."))
+        every = view.lit + [fit for fit in view.fits.best(500, broad_only=False) if fit not in view.lit]
+        assert circuits_words.later_note(view, every) == ""
 
 
 class TestMapAndBars:

@@ -18,7 +18,7 @@ from utils.models.sources.store import SourceNote
 from utils.settings import Settings
 
 QUESTION = Question(MODEL, PLAIN)
-NOTE = SourceNote("a.gguf of the package a 1.0", "Q4_1", 4, {})
+NOTE = SourceNote(made_from="a.gguf of the package a 1.0", quantisation="Q4_1", bits=4, hashes={})
 
 
 def ask(client, output: str, inputs: list[dict], state: list[dict] | None = None, **more):

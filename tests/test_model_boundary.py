@@ -173,6 +173,50 @@ def test_layers_are_counted_in_the_weights(folder, tmp_path):
     assert layers_in_weights(gpt2, "somewhere.else[{layer}]") is None
 
 
+def nest(path):
+    path.write_text('{"a":' * 100_000)
+
+
+def a_fifo(path):
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+
+
+def a_bad_like(path):
+    path.write_text('{"family": {"like": []}}')
+
+
+@pytest.mark.parametrize(
+    ("file", "damage"),
+    [
+        ("source.json", nest),
+        ("config.json", nest),
+        ("model.safetensors.index.json", nest),
+        ("tokenizer_config.json", nest),
+        ("adapter.json", nest),
+        ("adapter.json", a_bad_like),
+        ("model.safetensors", a_fifo),
+        ("extra.safetensors", a_fifo),
+        ("README.md", a_fifo),
+    ],
+)
+def test_one_bad_folder_takes_no_page_down(folder, settings, file, damage):
+    damage(folder / file)
+    service = Headlight(settings)
+    assert any(choice.name == "classroom-gpt2" for choice in service.models())
+    assert any(entry.name == "tiny" for entry in list_models(settings))
+    service.reads_chat("tiny")
+    client = create_app(service).server.test_client()
+    assert client.get("/").status_code == client.get("/models").status_code == 200
+
+
+@pytest.mark.parametrize("number", [0, -1])
+def test_a_config_without_heads_is_a_sentence(folder, number):
+    change_json(folder / "config.json", num_attention_heads=number)
+    with pytest.raises(UserError, match=r"config\.json"):
+        load_model_from(folder, "tiny")
+
+
 class TestFilesThatChangeWhileTheServerRuns:
     def test_other_weights_are_read_and_answer_anew(self, folder, settings):
         service = Headlight(settings)

@@ -35,7 +35,7 @@ def set_hub(monkeypatch, files=(), pull_requests=(), error=None):
     """Replace the hub: what it lists, or how it fails. Returns the downloads that were asked for."""
     downloads = []
 
-    def model_info(self, name, timeout, files_metadata):
+    def model_info(self, name, timeout, files_metadata, revision=None):
         assert timeout <= 15
         if error:
             raise error

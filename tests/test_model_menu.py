@@ -89,7 +89,13 @@ def test_speeds_in_words(read_s, said):
 
 
 def test_weights_are_called_reduced_only_where_they_were():
-    notes = (SourceNote("a", "Q8_0", 8, {}), SourceNote("a", "F16", 16, {}), None)
+    notes = (
+        *(
+            SourceNote(made_from="a", quantisation=name, bits=bits, hashes={})
+            for name, bits in (("Q8_0", 8), ("F16", 16))
+        ),
+        None,
+    )
     assert [model_words.as_distributed(note) for note in notes] == ["8-bit weights, as distributed", "", ""]
 
 

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 import scripts.fetch_model as fetch_script
 from tests.tiny_gguf import N_HEADS, N_LAYERS, tensors, write_gguf, write_wheels
@@ -26,11 +27,11 @@ from utils.models.files import fetch_model, local_model_dir, require_local_model
 from utils.models.listing import Readiness, list_models
 from utils.models.loader import ModelStore, load_model
 from utils.models.removal import Removals, removable
-from utils.models.sources import Package, gguf_file, package, pip_download
+from utils.models.sources import Package, gguf_file, hub, package, pip_download
 from utils.models.sources.hub import download
 from utils.models.sources.registry_packages import PACKAGES, SMOLLM2
 from utils.models.sources.source import no_progress
-from utils.models.sources.store import read_note, require_room, stored_models
+from utils.models.sources.store import new_folder, read_note, require_room, stored_models
 from utils.models.sources.terms import accept_terms, has_accepted, text_of_html
 from utils.settings import Settings
 
@@ -190,8 +191,6 @@ def test_a_registry_that_accepts_and_never_answers_is_given_up(settings, bare_pi
 
 
 def test_a_hub_that_accepts_and_never_answers_is_given_up(monkeypatch):
-    import utils.models.sources.hub as hub
-
     monkeypatch.setattr(hub, "NETWORK_TIMEOUT_S", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}"
@@ -266,10 +265,68 @@ class TestStopping:
         assert status.problem is not None
 
     def test_what_an_interrupted_fetch_left_is_deleted_by_the_next(self, registry, settings):
-        leftover = stored_models(settings) / f".partial-{FOLDER}-0123"
+        leftover = stored_models(settings) / f".partial-{FOLDER}-01234567"
         leftover.mkdir(parents=True)
         fetch_model(SMOLLM2, settings)
         assert traces(settings) == [FOLDER]
+
+
+def test_another_model_s_fetch_is_no_leftover(settings):
+    theirs = stored_models(settings) / ".partial-tiny-Instruct-01234567"
+    theirs.mkdir(parents=True)
+    with new_folder(stored_models(settings) / "tiny"):
+        assert theirs.is_dir()
+
+
+def test_a_server_that_starts_deletes_what_killed_fetches_left(settings):
+    left, written = (stored_models(settings) / f".partial-{name}-01234567" for name in ("left", "written"))
+    for folder in (left, written):
+        folder.mkdir(parents=True)
+    with FileLock(stored_models(settings) / ".written.lock"):
+        FetchJobs(settings)
+    assert not left.exists()
+    assert written.is_dir()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"made_from": {"type": "Iframe", "namespace": "dash_html_components", "props": {"srcDoc": "<script>"}}},
+        {"bits": "4"},
+        {"bits": None},
+        {"hashes": "x"},
+        {"hashes": {"a": {"type": "Iframe"}}},
+        {"made_from": "x" * 5000},
+        {"other": 1},
+    ],
+)
+def test_a_note_of_wrong_parts_is_no_note(fetched, tmp_path, changes):
+    note = json.loads((fetched.folder / "source.json").read_text())
+    (tmp_path / "source.json").write_text(json.dumps(note))
+    assert read_note(tmp_path) is not None
+    (tmp_path / "source.json").write_text(json.dumps(note | changes))
+    assert read_note(tmp_path) is None
+    (tmp_path / "source.json").write_text('{"made_from":' * 20_000)
+    assert read_note(tmp_path) is None
+
+
+def test_a_stored_model_of_something_else_is_not_the_package(registry, settings, monkeypatch):
+    fetch_model(SMOLLM2, settings)
+    offer(monkeypatch, replace(PACKAGES[SMOLLM2], sha256="0" * 64))
+    assert local_model_dir(SMOLLM2, settings) is None
+
+
+def test_a_damaged_file_of_the_hub_is_fetched_again_and_not_linked_again(tmp_path, monkeypatch):
+    blob, snapshot = tmp_path / "blob", tmp_path / "snapshot"
+    snapshot.mkdir()
+    blob.write_bytes(b"damaged")
+    (snapshot / "model.safetensors").symlink_to(blob)
+    monkeypatch.setattr(hub, "_safetensors_revision", lambda _name: ("abc", {"model.safetensors": "0" * 64}))
+    monkeypatch.setattr(hub, "snapshot_download", lambda *_asked, **_options: str(snapshot))
+    with pytest.raises(UserError, match="arrived damaged"):
+        download("gpt2")
+    assert not blob.exists()
+    assert list(snapshot.iterdir()) == []
 
 
 class TestTerms:
@@ -335,6 +392,13 @@ class TestAFileOfTheOperator:
         assert before != after
         assert local_model_dir("my-tiny", settings) is not None
 
+    def test_a_way_of_splitting_texts_that_is_not_known_is_refused(self, settings):
+        """Other tokens than in training would come out, and every number after them would be wrong."""
+        settings.models_dir.mkdir()
+        write_gguf(settings.models_dir / "my-tiny.gguf", splits="nobody-knows")
+        with pytest.raises(UserError, match=r"splits texts in a way \(nobody-knows\)"):
+            fetch_model("my-tiny", settings)
+
     def test_a_folder_with_one_is_a_model_too(self, registry, settings):
         (settings.models_dir / "my-tiny").mkdir(parents=True)
         write_gguf(settings.models_dir / "my-tiny" / "anything.gguf")
@@ -355,6 +419,28 @@ class TestAFileOfTheOperator:
         write_gguf(settings.models_dir / "my-tiny.gguf", architecture="mamba")
         with pytest.raises(UserError, match='cannot read the family "mamba"'):
             fetch_model("my-tiny", settings)
+
+    @pytest.mark.parametrize("name", ["...gguf", "..gguf", ".hidden.gguf"])
+    def test_a_file_whose_name_would_lead_elsewhere_is_no_model(self, registry, settings, name):
+        settings.models_dir.mkdir()
+        write_gguf(settings.models_dir / name)
+        other = stored_models(settings) / "other"
+        other.mkdir(parents=True)
+        assert list(gguf_file.GgufFile(settings).offered_names()) == []
+        for asked in ("..", ".", ".hidden"):
+            with pytest.raises(UserError, match="does not know"):
+                fetch_model(asked, settings)
+            if asked == ".":  # pathlib itself drops it
+                continue
+            with pytest.raises(ValueError, match="no folder"), new_folder(stored_models(settings) / asked):
+                pass
+        assert other.is_dir()
+
+    def test_what_is_no_plain_file_is_no_model(self, settings):
+        (settings.models_dir / "one").mkdir(parents=True)
+        os.mkfifo(settings.models_dir / "one" / "weights.gguf")
+        (settings.models_dir / "two.gguf").mkdir()
+        assert list(gguf_file.GgufFile(settings).offered_names()) == []
 
     def test_a_name_from_a_browser_is_never_a_path(self, settings, tmp_path):
         settings.models_dir.mkdir()

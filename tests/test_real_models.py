@@ -78,6 +78,16 @@ def test_its_patterns_are_those_of_the_bare_model(name):
     assert forward.predictions[0].prob == pytest.approx(best, abs=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [("Steps:\n\n1. Wash", [1116, 33]), ("if a:\n    1 + 2", [2367, 33]), (" ½", [216, 16738])],
+)
+def test_smollm2_splits_digits_from_what_stands_before_them(text, ids):
+    """By hand from the file's own merges: each digit is a piece by itself before anything is joined."""
+    found = real_model(SMOLLM2).tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids
+    assert any(found[at : at + 2] == ids for at in range(len(found)))
+
+
 def test_smollm2_says_mary_with_more_than_85_percent_through_the_api(service):
     client = create_app(service).server.test_client()
     answer = client.post("/api/analyze", json={"model": SMOLLM2, "prompt": FRIENDS}).json

@@ -17,7 +17,7 @@ TOKENS = ["<|endoftext|>", *bytes_to_unicode().values(), "Ġt", "he", "Ġthe"]
 MERGES = ["Ġ t", "h e", "Ġt he"]
 
 
-def write_gguf(path: Path, architecture: str = "llama", seed: int = 0) -> Path:
+def write_gguf(path: Path, architecture: str = "llama", seed: int = 0, splits: str = "default") -> Path:
     """The file; matrices are stored as Q8_0, norms in full."""
     writer = gguf.GGUFWriter(path, architecture)
     writer.add_name("tiny")
@@ -33,7 +33,7 @@ def write_gguf(path: Path, architecture: str = "llama", seed: int = 0) -> Path:
     writer.add_rope_dimension_count(WIDTH // N_HEADS)
     writer.add_vocab_size(len(TOKENS))
     writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("default")
+    writer.add_tokenizer_pre(splits)
     writer.add_token_list(TOKENS)
     writer.add_token_types([gguf.TokenType.CONTROL] + [gguf.TokenType.NORMAL] * (len(TOKENS) - 1))
     writer.add_token_merges(MERGES)

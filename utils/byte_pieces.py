@@ -26,12 +26,19 @@ def places_left_out(tokens: Sequence[Token]) -> LeftOut | None:
     """The places of a text that are no evidence. None without one.
 
     A token that holds only a part of a character is none as query or key; one of a chat template is, like a start mark,
-    none as query: where it looks says nothing of the text, but the text may look at it.
+    none as query: where it looks says nothing of the text, but the text may look at it. Where more than half of what
+    was typed is pieces, nothing is evidence: the spaces between them would be all that is left to judge by.
     """
     is_piece = np.array([bool(token.broken) for token in tokens], dtype=bool)
     is_template = np.array([token.is_template for token in tokens], dtype=bool)
-    left_out = LeftOut(queries=is_piece | is_template, keys=is_piece)
+    left_out = LeftOut(queries=is_piece | is_template | is_mostly_pieces(tokens), keys=is_piece)
     return left_out if left_out.queries.any() else None
+
+
+def is_mostly_pieces(tokens: Sequence[Token]) -> bool:
+    """Whether more than half of the typed tokens hold only parts of characters."""
+    typed = [token for token in tokens if not token.is_start and not token.is_template]
+    return 2 * sum(bool(token.broken) for token in typed) > len(typed)
 
 
 def notices_about(tokens: Sequence[Token]) -> tuple[Notice, ...]:

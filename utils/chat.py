@@ -8,13 +8,12 @@ prove nothing themselves. Its marks are real special tokens; the same signs in t
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from jinja2 import TemplateError
 
 from utils.errors import Fix, UserError
 from utils.model_config import display_name_of
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
     from utils.models.loader import LoadedModel
     from utils.tokens import Token
 
+LOG = logging.getLogger(__name__)
+LONGEST_TEMPLATE = 20_000  # characters
 STAND_IN = "headlight-text-of-the-student"
 SPECIAL = re.compile(r"<\|?/?(\w+)\|?>")
 
@@ -72,7 +73,7 @@ def has_template(folder: Path | None) -> bool:
         return True
     try:
         return bool(json.loads(config.read_text(encoding="utf-8")).get("chat_template"))
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         return False
 
 
@@ -90,8 +91,11 @@ def frame_of(loaded: LoadedModel, prompt: str) -> ChatFrame:
     turn = [{"role": "user", "content": STAND_IN}]
     try:
         written = loaded.tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
+        if len(written) > LONGEST_TEMPLATE:
+            raise ValueError("the template writes too much")
         before, after = str(written).split(STAND_IN)
-    except (TemplateError, ValueError, TypeError, KeyError) as error:
+    except Exception as error:  # a template is a small program of the model's owner
+        LOG.warning("The chat template of %s failed: %s", loaded.name, error)
         raise UserError(f"The chat template of {name} cannot be used.", "It reads plain text.", fix=fix) from error
     ids = _ids(loaded, before)
     n_start = len(loaded.start_ids) if ids[: len(loaded.start_ids)] == loaded.start_ids else 0

@@ -72,7 +72,7 @@ class Headlight:
         self.settings = settings or Settings.from_environment()
         self._models = ModelStore(self.settings)
         self._passes = ResultCache(self.settings.cache_mb * 2**20)
-        self.jobs = CatalogueJobs(self.settings, self._open_fresh)
+        self.jobs = CatalogueJobs(self.settings, self._models.get)
         self._removals = Removals(self.settings)
         self.fetches = FetchJobs(self.settings)
         self.speeds = Speeds(self.settings)
@@ -284,11 +284,6 @@ class Headlight:
         if entry is None:
             raise UserError("Headlight does not know a model of that name.", "Choose one of the list.", status=404)
         return entry
-
-    def _open_fresh(self, model: str) -> LoadedModel:
-        """The model as its files are now."""
-        self._forget(model)
-        return self._models.get(model)
 
     def _forget(self, model: str) -> None:
         """Read a model's files afresh. The model goes first, so that what is computed after the rest is of new files;

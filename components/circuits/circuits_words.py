@@ -78,16 +78,15 @@ def graph_lead(view: CircuitsView, n_lines: int) -> str:
 
 
 def later_note(view: CircuitsView, lines: list[Fit]) -> str:
-    """Named heads in layers that no line reaches, which a reader would otherwise wonder about; empty without any."""
+    """Heads of the readers' job that no line reaches, which one would otherwise wonder about; empty without any."""
     if not lines or view.reader_role is None:
         return ""
-    last = max(fit.reader.layer for fit in lines)
-    later = [head for head in view.jobs.roles if head.layer > last and view.jobs.has(head, view.reader_role)]
-    if not later:
+    reached = {fit.reader for fit in lines}
+    others = [head for head in view.jobs.roles if head not in reached and view.jobs.has(head, view.reader_role)]
+    if not others:
         return ""
-    heads = plural(len(later), f"more {role_name(view.reader_role)} head")
-    verb = "sits" if len(later) == 1 else "sit"
-    return f"{heads} {verb} in later layers, but none of these lines ends there."
+    heads = plural(len(others), f"more {role_name(view.reader_role)} head")
+    return f"{heads} {'has' if len(others) == 1 else 'have'} no line here."
 
 
 def no_reader(view: CircuitsView) -> str:

@@ -6,7 +6,7 @@ import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from flask import has_request_context, request
 
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 FIRST_NOT_HERE = 4
 ANALYSIS, FETCH = "analysis", "fetch"
 ASK = "Ask whoever runs Headlight."
-FORWARDING_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Real-IP")
+FORWARDING_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via")
+OWN_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,12 +135,24 @@ def models_view(service: Headlight, question: Question, search: str, keeps_askin
 def asked_from_this_computer() -> bool:
     """Whether the request comes from the computer that runs Headlight; only there may models be fetched or removed.
 
-    Behind a proxy every request seems to; one that was forwarded does not count.
+    Behind a proxy every request seems to; one that was forwarded, or that asked for another name than this computer's
+    own, does not count. The same holds for a page of somebody else that was opened here.
     """
     if not has_request_context() or any(header in request.headers for header in FORWARDING_HEADERS):
         return False
+    origin = request.headers.get("Origin")
+    if not _is_own_name(f"//{request.host}") or (origin is not None and not _is_own_name(origin)):
+        return False
     try:
         return ipaddress.ip_address(request.remote_addr or "").is_loopback
+    except ValueError:
+        return False
+
+
+def _is_own_name(address: str) -> bool:
+    """Whether an address names this computer as only this computer does."""
+    try:
+        return urlsplit(address).hostname in OWN_NAMES
     except ValueError:
         return False
 

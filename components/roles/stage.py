@@ -12,6 +12,7 @@ from components.lamp import lamp
 from components.markup import aria
 from components.numbers import plural
 from components.roles.headline import is_too_short
+from utils.byte_pieces import is_mostly_pieces
 from utils.demonstration import Demonstration, demonstrate
 from utils.reasons import count_typed
 from utils.roles import ROLES, SHOWCASE
@@ -63,13 +64,13 @@ def frame(view: RolesView, role: str) -> html.Div:
 def opening_role(analysis: Analysis) -> str:
     """The role that the stage opens on.
 
-    The showcase role if it is active; else, if it is grey, still that one with its reason; else the active role with
-    the largest excess, and the showcase role when none is active. Never one that is rest.
+    The showcase role if it is active; else, if it is grey, still that one with its reason; else the first active role,
+    those that need a repetition before others, and the showcase role when none is active. Never one that is rest.
     """
     if analysis.roles[SHOWCASE].status in ("active", "not_applicable"):
         return SHOWCASE
     active = [key for key, summary in analysis.roles.items() if summary.status == "active" and not ROLES[key].is_rest]
-    return max(active, key=lambda key: _largest_excess(analysis.roles[key]), default=SHOWCASE)
+    return min(active, key=lambda key: not ROLES[key].requires_repetition, default=SHOWCASE)
 
 
 def title(shown: Demonstration, summary: RoleSummary) -> str:
@@ -133,8 +134,5 @@ def can_say_twice(view: RolesView, role: str) -> bool:
     tokens = view.analysis.forward.tokens
     n_typed = count_typed(tokens)
     n_others = max(1, len(tokens) - n_typed)
-    return is_waiting and not is_too_short(view.analysis) and 2 * n_typed + 1 + n_others <= view.max_tokens
-
-
-def _largest_excess(summary: RoleSummary) -> float:
-    return max((head.excess for head in summary.heads if head.excess is not None), default=0.0)
+    can_help = not is_too_short(view.analysis) and not is_mostly_pieces(tokens)
+    return is_waiting and can_help and 2 * n_typed + 1 + n_others <= view.max_tokens

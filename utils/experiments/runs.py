@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 MOST_AT_ONCE = 2
 MOST_WAITING = 30
 LEFT_AFTER_S = 150.0  # a page in the background asks once a minute
+REFUSED_S = 10.0  # long enough for those who wait to read why
 KEPT_S = 600.0  # after it ended; later the answer comes from the results of all experiments, if it is still there
 
 
@@ -182,7 +183,8 @@ class Runs:
     def _drop_old(self) -> None:
         """Forget what ended long ago, and what waits for nobody."""
         for run in list(self._runs.values()):
-            is_old = self._is_older(run, KEPT_S) if run.has_ended else run in self._waiting and self._is_left(run)
+            kept_s = KEPT_S if run.problem is None else REFUSED_S
+            is_old = self._is_older(run, kept_s) if run.has_ended else run in self._waiting and self._is_left(run)
             if is_old:
                 del self._runs[run.question]
                 if run in self._waiting:

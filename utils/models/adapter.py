@@ -84,7 +84,7 @@ class Adapter(BaseModel):
         if not self.family:
             return family_of_type(model_type)
         described: dict[str, Any] = dict(self.family)
-        like = FAMILIES.get(described.pop("like", ""))
+        like = FAMILIES.get(str(described.pop("like", "")))
         kinds: dict[str, Callable[[Any], Any]] = {
             "norm": Norm,
             "positions": Positions,
@@ -140,7 +140,7 @@ def family_in(folder: Path, model_type: str) -> Family:
     try:
         adapter = read_adapter(folder)
         return family_of_type(model_type) if adapter is None else adapter.family_of(model_type)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise UserError(
             f"{FILE_NAME} of {folder.name} cannot be used: {error}.", "docs/adapters.md describes it.", status=503
         ) from error

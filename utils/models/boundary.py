@@ -96,8 +96,13 @@ def check_before_reading(folder: Path, name: str, config: Any, family: Family) -
 
     Raises: UserError, which says how much memory it needs and how much there is.
     """
+    n_layers, n_heads = family.n_layers(config), family.n_heads(config)
+    if min(n_layers, n_heads) < 1:
+        raise UserError(
+            f"The settings (config.json) of {name} say {n_layers} layers and {n_heads} heads.", READ_AGAIN, status=503
+        )
     with reading(name, "weights"):
-        n_stored, n_layers = layers_in_weights(folder, family.block_path), family.n_layers(config)
+        n_stored = layers_in_weights(folder, family.block_path)
         if n_stored is not None and n_stored != n_layers:
             raise UserError(
                 f"The files of {name} do not fit together: config.json says {n_layers} layers, its weights have "

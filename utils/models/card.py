@@ -21,6 +21,8 @@ class TrainingFacts:
 def read_training_facts(folder: Path) -> TrainingFacts | None:
     """The facts on a model's card, None where there is no card or it does not say."""
     try:
+        if not (folder / "README.md").is_file():
+            return None
         with (folder / "README.md").open(encoding="utf-8") as file:
             card = file.read(LONGEST_CARD)
     except (OSError, UnicodeDecodeError):

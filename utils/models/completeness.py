@@ -21,6 +21,13 @@ LOW_RANK_ADAPTER = "adapter_config.json"  # PEFT writes it beside an adapter's w
 
 def missing_files(folder: Path) -> list[str]:
     """What a model's folder still lacks, by file name; empty when the model can be loaded from it."""
+    try:
+        return _missing_files(folder)
+    except OSError:  # nobody may look into it
+        return ["config.json", "model.safetensors", "tokenizer.json"]
+
+
+def _missing_files(folder: Path) -> list[str]:
     if not folder.is_dir():
         return ["config.json", "model.safetensors", "tokenizer.json"]
     missing = [] if (folder / "config.json").is_file() else ["config.json"]
@@ -33,9 +40,12 @@ def missing_files(folder: Path) -> list[str]:
 
 def found_files(folder: Path) -> list[str]:
     """The needed files that a folder has; weights in several files are each named."""
-    found = [name for name in NEEDED_FILES if (folder / name).is_file()]
-    if not (folder / NEEDED_FILES[2]).is_file():
-        found += sorted(path.name for path in folder.glob("*.safetensors"))
+    try:
+        found = [name for name in NEEDED_FILES if (folder / name).is_file()]
+        if NEEDED_FILES[2] not in found:
+            found += sorted(path.name for path in folder.glob("*.safetensors") if path.is_file())
+    except OSError:
+        return []
     return found
 
 
@@ -44,6 +54,13 @@ def pickled_weights(folder: Path) -> list[str]:
 
     Several are the parts that an index names; without an index it is `pytorch_model.bin`, or else the only pickle.
     """
+    try:
+        return _pickled_weights(folder)
+    except OSError:
+        return []
+
+
+def _pickled_weights(folder: Path) -> list[str]:
     if not (folder / "config.json").is_file() or not _missing_weights(folder):
         return []
     if (folder / INDEX_OF_PICKLES).is_file():
@@ -101,6 +118,6 @@ def _shards_of(index: Path) -> list[str]:
     """The files that an index names, without any folder before them; empty for an index that cannot be read."""
     try:
         shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-    except (ValueError, KeyError, AttributeError, TypeError):
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError):
         return []
     return sorted(Path(str(shard)).name for shard in shards)

@@ -15,6 +15,7 @@ from utils.errors import UserError
 from utils.model_config import display_name_of
 from utils.models.files import fetch_model
 from utils.models.sources import offers
+from utils.models.sources.store import sweep
 from utils.remaining_time import RemainingTime
 from utils.settings import Settings
 
@@ -74,6 +75,7 @@ class FetchJobs:
 
     def __init__(self, settings: Settings):
         self._settings = settings
+        sweep(settings)
         self._lock = threading.Lock()
         self._fetch: _Fetch | None = None
         self._thread: threading.Thread | None = None

@@ -28,6 +28,10 @@ LOG = logging.getLogger(__name__)
 READING, WEIGHTS, WRITING, VOCABULARY = range(4)
 STEPS = ("Reading the file", "Reading its weights", "Writing them as safetensors", "Writing its vocabulary")
 SHARES = (0.0, 0.35, 0.6, 0.75, 1.0)  # of the time that is gone when a step begins, measured for SmolLM2 and Gemma 3
+# How a byte-level vocabulary splits a text first, by the names that llama.cpp gave these ways.
+SPLIT_FIELDS = ("tokenizer.ggml.model", "tokenizer.ggml.pre")
+SPLIT_AS_READ = ("", "default", "gpt-2", "qwen2")  # GPT-2's regular expression, or Qwen2's, which transformers takes
+SPLIT_DIGITS_FIRST = ("smollm",)  # each digit by itself, then as GPT-2
 STEP_FILE, REFUSAL_FILE = ".step", ".refusal"
 POLL_S = 0.2
 
@@ -128,7 +132,35 @@ def _convert_here(weights: Path, folder: Path) -> None:
     written.config.dtype = torch.float16
     written.save_pretrained(folder)
     tell(VOCABULARY)
-    AutoTokenizer.from_pretrained(weights.parent, **source).save_pretrained(folder)
+    tokenizer: Any = AutoTokenizer.from_pretrained(weights.parent, **source)
+    _split_as_the_file_says(tokenizer, weights)
+    tokenizer.save_pretrained(folder)
+
+
+def _split_as_the_file_says(tokenizer: Any, weights: Path) -> None:
+    """Let a byte-level tokenizer split a text before it joins pieces as the file names it; transformers does not ask.
+
+    Raises: UserError for a way that is not known, since other tokens than in training would come out.
+    """
+    from gguf import GGUFReader
+    from tokenizers import pre_tokenizers
+
+    fields = GGUFReader(weights).fields
+    kind, way = (fields[key].contents() if key in fields else "" for key in SPLIT_FIELDS)
+    if kind != "gpt2" or way in SPLIT_AS_READ:
+        return
+    if way not in SPLIT_DIGITS_FIRST:
+        raise UserError(
+            f"{weights.name} splits texts in a way ({way[:40]}) that Headlight does not know.",
+            "Use the model's own safetensors.",
+            status=503,
+        )
+    tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Digits(individual_digits=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True),
+        ]
+    )
 
 
 class _Steps:

@@ -7,6 +7,7 @@ HEADLIGHT_MODELS_DIR, complete or not.
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -40,6 +41,9 @@ class Readiness(Enum):
     OBTAINABLE = "obtainable"  # a source can bring it
     NEEDS_PERMISSION = "needs_permission"
     NOT_HERE = "not_here"
+
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +111,7 @@ class ModelEntry:
 
 def list_models(settings: Settings) -> list[ModelEntry]:
     """All models: those of the registry, then the operator's. Raises CatalogueError for a damaged catalogue."""
-    return [_entry(name, settings) for name in (*MODELS, *own_model_names(settings))]
+    return [_safe_entry(name, settings) for name in (*MODELS, *own_model_names(settings))]
 
 
 def family_name(spec: ModelSpec | None, folder: Path | None) -> str:
@@ -124,6 +128,21 @@ def family_name(spec: ModelSpec | None, folder: Path | None) -> str:
         return family_in(folder, str(config.get("model_type"))).display_name
     except UserError:
         return str(config.get("model_type", ""))
+
+
+def _safe_entry(name: str, settings: Settings) -> ModelEntry:
+    """As `_entry`; a model whose files nobody foresaw says so in its own row, and takes no other with it."""
+    try:
+        return _entry(name, settings)
+    except UserError:
+        raise
+    except Exception:
+        LOG.exception("The files of %s cannot be listed", name)
+        spec = MODELS.get(name)
+        problem = UserError("Its files cannot be read.", "Look into the log, or copy them again.", status=503)
+        begun = next((found for found in model_folders(name, settings)), (None, None))
+        licence = spec.licence if spec is not None else ""
+        return ModelEntry(name, display_name_of(name), "", licence, folder=begun[1], source=begun[0], problem=problem)
 
 
 def _entry(name: str, settings: Settings) -> ModelEntry:
@@ -177,7 +196,7 @@ def _facts(folder: Path) -> dict[str, Any]:
 
 
 def _whole(config: dict[str, Any], *names: str) -> int | None:
-    values = (config.get(name) for name in names)
+    values = (config.get(name) for name in names if isinstance(name, str))
     return next((value for value in values if isinstance(value, int)), None)
 
 
@@ -185,6 +204,6 @@ def _read_config(folder: Path) -> dict[str, Any]:
     """A folder's config.json; empty where there is none that can be read."""
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return config if isinstance(config, dict) else {}

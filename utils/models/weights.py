@@ -12,11 +12,20 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+MOST_PARAMETERS = 10**15
 LONGEST_HEADER = 100 * 2**20  # the safetensors format allows no more
 # Masks and rotation tables that older checkpoints keep among the weights; nobody trained them.
 NOT_TRAINED = re.compile(r"\.(attn|attention)(\.attention)?\.(masked_)?bias$|rotary_emb\.inv_freq$")
 
-SIDE_FILES = ("config.json", "tokenizer.json", "adapter.json")
+SIDE_FILES = (
+    "config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "chat_template.jinja",
+    "vocab.json",
+    "merges.txt",
+    "adapter.json",
+)
 
 FileVersion = tuple[Path, int, int]  # path, time of last change in ns, size in bytes
 
@@ -51,7 +60,7 @@ def count_parameters(folder: Path) -> int | None:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         versions = tuple(_versions(folder))
         return _count(versions, bool(config.get("tie_word_embeddings", True))) if versions else None
-    except (OSError, ValueError, AttributeError, KeyError, TypeError):
+    except (OSError, ValueError, AttributeError, KeyError, TypeError, RecursionError):
         return None
 
 
@@ -92,7 +101,7 @@ def bytes_on_disk(folder: Path) -> int:
 
 
 def _weight_files(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.safetensors"))
+    return sorted(path for path in folder.glob("*.safetensors") if path.is_file())
 
 
 def _versions(folder: Path) -> Iterator[FileVersion]:
@@ -125,6 +134,8 @@ def _count(versions: tuple[FileVersion, ...], is_tied: bool) -> int:
             is_copy = is_tied and name == "lm_head.weight"
             if name != "__metadata__" and not is_copy and not NOT_TRAINED.search(name):
                 total += math.prod(tensor["shape"])
+    if total > MOST_PARAMETERS:
+        raise ValueError(f"{total} is no number of weights")
     return total
 
 

@@ -11,10 +11,13 @@ from utils.models.sources.source import Source
 
 
 def subfolders(root: Path | None) -> list[Path]:
-    """The folders in a directory by name, without hidden ones; none where there is no such directory."""
-    if root is None or not root.is_dir():
+    """The folders in a directory by name, without hidden ones; none where none can be read."""
+    try:
+        if root is None or not root.is_dir():
+            return []
+        return sorted(folder for folder in root.iterdir() if folder.is_dir() and not folder.name.startswith("."))
+    except OSError:  # nobody may look there
         return []
-    return sorted(folder for folder in root.iterdir() if folder.is_dir() and not folder.name.startswith("."))
 
 
 def folders_of_that_name(root: Path | None, name: str) -> Iterator[Path]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from utils.errors import UserError
 from utils.model_config import MODELS
-from utils.models.gguf import convert, read_quantisation
+from utils.models.gguf import Quantisation, convert, read_quantisation
 from utils.models.sources.directories import subfolders
 from utils.models.sources.pip_download import sha256_of
 from utils.models.sources.source import Offer, Progress, Source
@@ -58,7 +58,7 @@ class GgufFile(Source):
             quantisation = read_quantisation(weights)
             convert(weights, partial, progress)
             hashes = {weights.name: sha256_of(weights)}
-            write_note(partial, SourceNote(weights.name, quantisation.name, quantisation.bits, hashes, version))
+            write_note(partial, _note(weights, quantisation, hashes, version))
         return target
 
     def _folder(self, name: str) -> Path:
@@ -69,14 +69,32 @@ class GgufFile(Source):
         root = self.settings.models_dir
         if root is None or not root.is_dir():
             return {}
-        single = {path.stem: path for path in root.glob(f"*{SUFFIX}") if path.is_file()}
+        single = {path.stem: path for path in _gguf_files(root)}
         by_folder = {
             folder.name: found[0]
             for folder in subfolders(root)
-            if len(found := sorted(folder.glob(f"*{SUFFIX}"))) == 1 and not any(folder.glob("*.safetensors"))
+            if len(found := _gguf_files(folder)) == 1 and not any(folder.glob("*.safetensors"))
         }
         of_registry = {spec.folder: name for name, spec in MODELS.items()}
         return {of_registry.get(stem, stem): path for stem, path in sorted((single | by_folder).items())}
+
+
+def _note(weights: Path, quantisation: Quantisation, hashes: dict[str, str], version: str) -> SourceNote:
+    return SourceNote(
+        made_from=weights.name[:200],
+        quantisation=quantisation.name,
+        bits=quantisation.bits,
+        hashes=hashes,
+        version=version,
+    )
+
+
+def _gguf_files(folder: Path) -> list[Path]:
+    """The GGUF files in a folder by name; hidden ones and what is no plain file are left out."""
+    try:
+        return sorted(path for path in folder.glob(f"*{SUFFIX}") if path.is_file() and not path.name.startswith("."))
+    except OSError:
+        return []
 
 
 def _version(weights: Path) -> str:

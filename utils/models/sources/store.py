@@ -7,39 +7,42 @@ there. `source.json` in it says what it was made from.
 from __future__ import annotations
 
 import errno
-import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from utils.errors import UserError
 from utils.settings import Settings
 
 NOTE = "source.json"
+LONGEST_NOTE = 50_000  # bytes
 PARTIAL_PREFIX = ".partial-"
+PARTIAL = re.compile(rf"{re.escape(PARTIAL_PREFIX)}(.+)-[0-9a-f]{{8}}", re.DOTALL)
 SPARE_BYTES = 100 * 2**20  # nobody likes a disk that is full to the last byte
 
 
-@dataclass(frozen=True)
-class SourceNote:
-    """What a stored model was made from.
+class SourceNote(BaseModel):
+    """What a stored model was made from. Somebody else may have written the file, so every part is a short text.
 
     Args: made_from: the package and its version, or the file. quantisation: of the weights as they were distributed,
     such as Q4_1. bits: about how many each weight took there. hashes: SHA-256 by file name, of what was read. version:
     of a file on this computer, what tells that it is another one by now.
     """
 
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, str_max_length=300)
+
     made_from: str
     quantisation: str
-    bits: int
-    hashes: dict[str, str]
+    bits: int = Field(ge=1, le=64)
+    hashes: dict[str, str] = Field(max_length=50)
     version: str = ""
 
 
@@ -51,13 +54,14 @@ def stored_models(settings: Settings) -> Path:
 def read_note(folder: Path) -> SourceNote | None:
     """What a model's folder says it was made from; None for one that Headlight did not make."""
     try:
-        return SourceNote(**json.loads((folder / NOTE).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        with (folder / NOTE).open("rb") as file:
+            return SourceNote.model_validate_json(file.read(LONGEST_NOTE))
+    except (OSError, ValidationError):
         return None
 
 
 def write_note(folder: Path, note: SourceNote) -> None:
-    (folder / NOTE).write_text(json.dumps(asdict(note), indent=1) + "\n", encoding="utf-8")
+    (folder / NOTE).write_text(note.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
 def require_room(directory: Path, n_bytes: int, what: str) -> None:
@@ -83,8 +87,10 @@ def new_folder(target: Path) -> Iterator[Path]:
     """A hidden folder beside `target` to write into; it becomes `target` when the block ends well, else it is deleted.
 
     What an earlier attempt left behind is deleted first. Raises: UserError where somebody else is writing there now, or
-    the disk takes no more.
+    the disk takes no more; ValueError for a name that is none.
     """
+    if target.name in ("", ".", "..") or target.name.startswith("."):
+        raise ValueError(f"{target} is no folder for a model")
     target.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(target.parent / f".{target.name}.lock")
     try:
@@ -92,7 +98,7 @@ def new_folder(target: Path) -> Iterator[Path]:
     except Timeout as error:
         raise UserError(f"{target.name} is being fetched already.", "Wait until that is done.", status=409) from error
     try:
-        for leftover in target.parent.glob(f"{PARTIAL_PREFIX}{target.name}-*"):
+        for leftover in _leftovers(target.parent, target.name):
             shutil.rmtree(leftover, ignore_errors=True)
         partial = target.parent / f"{PARTIAL_PREFIX}{target.name}-{secrets.token_hex(4)}"
         try:
@@ -109,6 +115,24 @@ def new_folder(target: Path) -> Iterator[Path]:
             shutil.rmtree(partial, ignore_errors=True)
     finally:
         lock.release()
+
+
+def sweep(settings: Settings) -> None:
+    """Delete what fetches left behind that were killed, unless somebody is writing there now."""
+    directory = stored_models(settings)
+    names = {PARTIAL.fullmatch(path.name)[1] for path in _leftovers(directory)}  # type: ignore[index]
+    for name in names:
+        with suppress(Timeout, OSError), FileLock(directory / f".{name}.lock", timeout=0):
+            for leftover in _leftovers(directory, name):
+                shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _leftovers(directory: Path, name: str | None = None) -> list[Path]:
+    """Hidden folders that were written into, of one model or of all."""
+    if not directory.is_dir():
+        return []
+    found = ((path, PARTIAL.fullmatch(path.name)) for path in directory.iterdir())
+    return [path for path, match in found if match is not None and name in (None, match[1])]
 
 
 def disk_full() -> UserError:
