@@ -357,6 +357,33 @@ class TestProgress:
         assert n_done == n_all > 0, "who computes instead is told how far it is"
 
 
+class TestComparisonsInTheBackground:
+    QUESTION = RunQuestion(Kind.COMPOSITION, MODEL, "", "K")
+
+    def test_a_run_and_whoever_asks_directly_share_one_computation(self, service, monkeypatch):
+        gate = Gate(lambda: None)
+        worker = Worker(monkeypatch, circuits, "compute_composition", gate)
+        assert not service.circuits.knows_composition(MODEL, "K")
+        service.experiments.runs.start(self.QUESTION)
+        gate.wait_until_begun()
+        direct = InBackground(lambda: service.circuits.composition(MODEL, "K"))
+        gate.let_go()
+        status = service.experiments.runs.start(self.QUESTION, patience_s=WAIT_S)
+        assert status.result is direct.result()
+        assert service.circuits.knows_composition(MODEL, "K")
+        assert not service.circuits.knows_composition(MODEL, "Q")
+        assert worker.n_calls == 1
+
+    def test_after_files_have_changed_it_is_not_known(self, service):
+        service.circuits.composition(MODEL, "K")
+        service._forget(MODEL)
+        assert not service.circuits.knows_composition(MODEL, "K")
+
+    def test_gpt2_of_its_shipped_results_is_known_without_its_model(self, service):
+        assert all(service.circuits.knows_composition("gpt2", kind) for kind in "QKV")
+        assert not service.circuits.knows_composition("no such model", "K")
+
+
 class TestScansInTheBackground:
     QUESTION = RunQuestion(Kind.SCAN, MODEL, PROMPT, "zero", -1)
 

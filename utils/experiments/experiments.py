@@ -15,6 +15,7 @@ import torch
 
 from utils.byte_pieces import places_left_out
 from utils.catalogue.schema import ModelCatalogue
+from utils.circuits.composition import Composition
 from utils.errors import Notice, UserError
 from utils.experiments.controls import HeadSet, draw_controls, role_holders
 from utils.experiments.direct_logits import DirectLogits, head_direct_logits
@@ -66,13 +67,21 @@ class _Question:
 class Experiments:
     """All experiments on the models of one server.
 
-    Args: models: loads them. catalogue: what is known of a model's heads, None where nothing is.
+    Args: models: loads them. catalogue: what is known of a model's heads, None where nothing is. compose: as
+    `Circuits.composition`, so that runs can answer it too.
     """
 
-    def __init__(self, models: ModelStore, settings: Settings, catalogue: Callable[[str], ModelCatalogue | None]):
+    def __init__(
+        self,
+        models: ModelStore,
+        settings: Settings,
+        catalogue: Callable[[str], ModelCatalogue | None],
+        compose: Callable[[str, str, Progress], Composition],
+    ):
         self._models = models
         self._settings = settings
         self._catalogue = catalogue
+        self._compose = compose
         self._results = ResultCache(settings.cache_mb * 2**20 // CACHE_SHARE)
         self.runs = Runs(self.answer)
 
@@ -167,7 +176,9 @@ class Experiments:
 
         return self._told(self._once(question, ("scan", tuple(ids), way), run), question.read.notices)
 
-    def answer(self, asked: RunQuestion, progress: Progress) -> Scan | SwitchOff | LogitLens | TokenAttribution:
+    def answer(
+        self, asked: RunQuestion, progress: Progress
+    ) -> Scan | SwitchOff | LogitLens | TokenAttribution | Composition:
         """The result of a question of `runs`. Args: progress: as `scan` has it. Raises: as the experiment itself."""
         model, prompt = asked.model, asked.prompt
         if asked.kind is Kind.SCAN:
@@ -177,6 +188,8 @@ class Experiments:
             return self.switch_off(model, prompt, heads, method, asked.position, asked.role, progress=progress)
         if asked.kind is Kind.LENS:
             return self.logit_lens(model, prompt, progress=progress)
+        if asked.kind is Kind.COMPOSITION:
+            return self._compose(model, asked.method, progress)
         return self.token_attribution(model, prompt, asked.position, progress=progress)
 
     def direct_logits(self, model: str, prompt: str, head: tuple[int, int], position: int = -1) -> DirectLogits:

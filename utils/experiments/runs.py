@@ -29,17 +29,21 @@ KEPT_S = 600.0  # after it ended; later the answer comes from the results of all
 
 
 class Kind(StrEnum):
-    """Which experiment it is: the name of the method of `Experiments` that answers it."""
+    """Which experiment it is: the name of the method of `Experiments` that answers it, or of `Circuits`."""
 
     SCAN = "scan"
     SWITCH_OFF = "switch_off"
     LENS = "logit_lens"
     ATTRIBUTION = "token_attribution"
+    COMPOSITION = "composition"
 
 
 @dataclass(frozen=True)
 class RunQuestion:
-    """What is asked, as the method of `Experiments` takes it; what that does not ask for stays as it is here."""
+    """What is asked, as the method that answers it takes it; what that does not ask for stays as it is here.
+
+    Args: method: of switching off, or the kind of a composition.
+    """
 
     kind: Kind
     model: str
