@@ -76,6 +76,7 @@ class FakeExperiments:
         heads: Iterable[tuple[int, int]],
         method: str = Method.MEAN,
         role: str | None = None,
+        progress: Any = None,
     ) -> SecondCopy:
         forward, chosen, draws = self._ask(model, prompt, heads, role)
         if len(forward.tokens) < 2:
@@ -94,6 +95,7 @@ class FakeExperiments:
         heads: Iterable[tuple[int, int]],
         method: str = Method.MEAN,
         role: str | None = None,
+        progress: Any = None,
     ) -> LaterPatterns:
         forward, chosen, draws = self._ask(model, prompt, heads, role)
         scores = {key: np.array(live.score) for key, live in self._service.analyze(model, prompt).live.items()}

@@ -332,6 +332,16 @@ class TestProgress:
                 lambda s, progress: s.experiments.scan(MODEL, PROMPT, "zero", progress=progress),
             ),
             (circuits, "compute_composition", lambda s, progress: s.circuits.composition(MODEL, "K", progress)),
+            *(
+                (
+                    experiments,
+                    f"measure_{name}",
+                    lambda s, progress, name=name: getattr(s.experiments, name)(
+                        MODEL, PROMPT, [(0, 1)], "zero", progress=progress
+                    ),
+                )
+                for name in ("second_copy", "later_patterns")
+            ),
         ],
     )
     def test_who_leaves_ends_it_for_itself_alone(self, service, monkeypatch, owner, worker, ask):
@@ -355,6 +365,16 @@ class TestProgress:
         assert begun.n_calls == 2
         n_done, n_all = told[-1]
         assert n_done == n_all > 0, "who computes instead is told how far it is"
+
+    @pytest.mark.parametrize("name", ["second_copy", "later_patterns"])
+    def test_measuring_the_means_is_a_part_of_it(self, service, name):
+        told: list[tuple[int, int]] = []
+        getattr(service.experiments, name)(MODEL, PROMPT, [(0, 1)], progress=lambda *done: told.append(done))
+        shares = [n_done / n_all for n_done, n_all in told]
+        assert shares == sorted(shares)
+        assert 0 < shares[0] < experiments.MEANS_SHARE
+        assert experiments.MEANS_SHARE in shares
+        assert shares[-1] == 1
 
 
 class TestComparisonsInTheBackground:

@@ -352,28 +352,52 @@ class TestUpClose:
         assert "What it looks for" not in words
         assert with_class(page, "amber-button") == []
         assert service.asked == []
-        card = path_experiment.layout(view_of(service, model=MISSING_MODEL, writer="1.4"))
+        card = path_experiment.layout(service, view_of(service, model=MISSING_MODEL, writer="1.4"))
         assert "Switch L1H4 off" not in text_of(card)
         assert "Add GPT-2" in text_of(card)
 
 
 class TestPathTest:
     def test_the_answer_is_a_sentence_a_plot_and_a_table(self, service):
-        answer = path_experiment.answer(service, search_for(test="1"))
+        view = view_of(service, test="1")
+        answer = path_experiment.answer(view, service.experiments.later_patterns(MODEL, REPEATING, [view.writer]))
         words = text_of(answer)
         assert "lose most of their stripe; a random head changes little." in words
         assert "one of 7 other heads of layer 1 off" in words
         assert "Reader All heads on L1H4 off Another head off L2H3" in words
 
     def test_a_text_without_repetition_says_why_and_offers_one(self, service):
-        answer = path_experiment.answer(service, search_for(PLAIN, test="1"))
+        answer = path_experiment.layout(service, view_of(service, PLAIN, test="1"))
         assert "This text cannot show it: an induction head needs a token it has seen before" in text_of(answer)
         link = next(node for node in nodes(answer) if node["props"].get("id") == "path-test-example")
         assert "The+girl+found" in link["props"]["href"]
+        assert not [node for node in nodes(answer) if node["props"].get("id") == path_experiment.Line.asked]
+
+    def test_an_empty_text_is_refused_in_words(self, service):
+        assert "Type something to read." in text_of(path_experiment.layout(service, view_of(service, "", test="1")))
+
+    def test_it_begins_by_itself_as_a_run_and_is_answered_when_that_has_ended(self, service):
+        before, card = (path_experiment.layout(service, view_of(service, **more)) for more in ({}, {"test": "1"}))
+        assert not [node for node in nodes(before) if node["props"].get("id") == path_experiment.Line.asked]
+        stores = [node for node in nodes(card) if node["props"].get("id") == path_experiment.Line.asked]
+        asked = stores[0]["props"]["data"]
+        assert (asked["question"]["kind"], asked["question"]["heads"]) == ("later_patterns", [[1, 4]])
+        inputs = {"path-test-go-on.n_clicks": None, "path-test-tick.n_intervals": None, "path-test-asked.data": asked}
+        places = ["path-test-progress.children", "path-test-line.hidden", "path-test-tick.disabled"]
+        names = ["path-test-answer.children", *places, "path-test-stopped.children"]
+        answer = ask(
+            create_app(service).server.test_client(),
+            f"..{'...'.join(names)}..",
+            [dict(zip(("id", "property"), name.split("."), strict=True), value=inputs[name]) for name in inputs],
+            outputs=[dict(zip(("id", "property"), name.split("."), strict=True)) for name in names],
+            changedPropIds=["path-test-asked.data"],
+        ).get_json()["response"]
+        assert "lose most of their stripe" in text_of(answer["path-test-answer"]["children"])
+        assert answer["path-test-line"]["hidden"]
 
     def test_without_a_named_reader_there_is_nothing_to_watch(self, service, monkeypatch):
         monkeypatch.setattr(service, "catalogue", lambda _model: None)
-        card = path_experiment.layout(view_of(service))
+        card = path_experiment.layout(service, view_of(service))
         assert "there is no job to watch" in text_of(card)
         assert with_class(card, "amber-button") == []
 

@@ -213,7 +213,7 @@ def body(service: Headlight, question: Question, search: str) -> list[Component]
         *([_no_jobs(view)] if not view.jobs.roles else []),
         *parts,
         circuit_close_up.layout(service, view, circuits),
-        path_experiment.layout(view),
+        path_experiment.layout(service, view),
         _foot(view, circuits.norm_note),
         dcc.Store(id=Ids.shown, data=shown_values(view)),
     ]

@@ -33,6 +33,8 @@ class Kind(StrEnum):
 
     SCAN = "scan"
     SWITCH_OFF = "switch_off"
+    SECOND_COPY = "second_copy"
+    LATER = "later_patterns"
     LENS = "logit_lens"
     ATTRIBUTION = "token_attribution"
     COMPOSITION = "composition"
@@ -214,6 +216,8 @@ class Runs:
     def _run(self, run: _Run) -> None:
         def progress(n_done: int, n_all: int) -> None:
             run.n_done, run.n_all = n_done, n_all
+            if not n_done:  # what came before, such as loading a model, says nothing about the time left
+                run.begun_at = self._clock()
             if self._is_left(run) or self._runs.get(run.question) is not run:
                 raise _NotWantedError
 
