@@ -62,14 +62,23 @@ class RunIds:
     def stop(self) -> str:
         return f"{self.name}-stop"
 
+    @property
+    def go_on(self) -> str:
+        return f"{self.name}-go-on"
 
-def layout(ids: RunIds, asked: dict[str, Any] | None = None) -> html.Div:
-    """The line, hidden until something runs, with its clock and its question. Args: asked: as `question` gives it."""
+
+def layout(ids: RunIds, asked: dict[str, Any] | None = None, goes_on: bool = False) -> html.Div:
+    """The line, hidden until something runs, with its clock and its question.
+
+    Args: asked: as `question` gives it. goes_on: with a button of its own that appears after a Stop, where no other
+    begins the run.
+    """
     stop = html.Button("Stop", id=ids.stop, type="button", className="btn btn-quiet")
     line = html.Div([html.Div(id=ids.progress), stop], id=ids.line, hidden=True, className="run-line")
     clock = dcc.Interval(id=ids.tick, interval=TICK_MS, disabled=True)
     stopped = html.P(id=ids.stopped, role="status", className="panel-note run-stopped")
-    return html.Div([line, stopped, dcc.Store(id=ids.asked, data=asked), clock])
+    again = [html.Button("Go on", id=ids.go_on, type="button", className="btn btn-quiet run-go-on")] if goes_on else []
+    return html.Div([line, stopped, *again, dcc.Store(id=ids.asked, data=asked), clock])
 
 
 def question(kind: Kind, asked: Question, search: str, **others: Any) -> dict[str, Any]:
@@ -77,6 +86,11 @@ def question(kind: Kind, asked: Question, search: str, **others: Any) -> dict[st
     `RunQuestion` has them."""
     wanted = RunQuestion(kind, asked.model, asked.prompt, **others)
     return {"question": asdict(wanted), "search": search, "asker": uuid.uuid4().hex}
+
+
+def begin(service: Headlight, asked: dict[str, Any], patience_s: float) -> RunStatus:
+    """Begin what a page is to follow, or join it, before the page is there. Raises UserError as `Runs.start`."""
+    return service.experiments.runs.start(*_read(asked), patience_s)
 
 
 def register(
@@ -89,12 +103,13 @@ def register(
     refuse: Callable[[str, UserError], tuple[Any, ...]],
     steps: str = "",
     starts_by_itself: bool = False,
+    keeps_at_stop: bool = False,
 ) -> None:
     """Follow runs of one kind. A run of the same question that is known is joined when the page comes.
 
     Args: by: the press. outputs: what `draw` fills, and `refuse` where there is no result.
     steps: what is counted, such as "heads tried"; empty where a count says nothing. starts_by_itself: as soon as the
-    page has a question.
+    page has a question. keeps_at_stop: a Stop leaves the outputs as they are, and does not empty them.
     """
     runs = service.experiments.runs
 
@@ -127,11 +142,11 @@ def register(
             return (*refuse(asked["search"], status.problem), [], True, True, "")
         return (*draw(asked["search"], status.result), [], True, True, "")
 
-    _register_stop(app, service, ids, outputs, steps)
+    _register_stop(app, service, ids, () if keeps_at_stop else outputs, steps)
 
 
 def _register_stop(app: Dash, service: Headlight, ids: RunIds, outputs: tuple[Output, ...], steps: str) -> None:
-    """A stop empties what the run was to fill."""
+    """A Stop empties these outputs."""
 
     @app.callback(
         *(Output(each.component_id, each.component_property, allow_duplicate=True) for each in outputs),
@@ -154,7 +169,7 @@ def stopped_words(status: RunStatus | None, steps: str) -> str:
     if status is None or not status.n_done:
         return "Stopped before anything was done. Press the button again to go on."
     if steps:
-        return f"Stopped after {status.n_done} of {status.n_all} {steps}. Press the button again to go on."
+        return f"Stopped after {status.n_done:,} of {status.n_all:,} {steps}. Press the button again to go on."
     return f"Stopped after {int(100 * status.share)} %. Press the button again to go on."
 
 
@@ -181,7 +196,7 @@ def _count(status: RunStatus, steps: str) -> str:
         return f"Many people are asking at once. Yours is number {status.n_ahead}."
     if not status.n_all:
         return "Getting ready"
-    return f"{status.n_done} of {status.n_all} {steps}" if steps else ""
+    return f"{status.n_done:,} of {status.n_all:,} {steps}" if steps else ""
 
 
 def _read(asked: dict[str, Any]) -> tuple[RunQuestion, str]:

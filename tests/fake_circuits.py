@@ -6,6 +6,8 @@ the highest fit of all, and narrow. L1H2, which has no job, fits L2H3 almost as 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from tests.fake_service import MISSING_MODEL, N_HEADS, N_LAYERS, FakeHeadlight
@@ -15,6 +17,7 @@ from utils.circuits.head_circuits import HeadCircuits
 from utils.circuits.token_circuits import TokenCircuits
 from utils.experiments.direct_logits import Push
 from utils.heads import HeadId, Shape
+from utils.result_cache import Progress
 
 BASELINE, SPREAD, D_HEAD, BROAD_FROM = 0.05, 0.001, 32, 8.0
 WRITER, READER = HeadId(1, 4), HeadId(2, 3)
@@ -35,6 +38,8 @@ class FakeCircuits:
         self._service = service
         self._shape = Shape(n_layers, N_HEADS)
         self._multiples = MULTIPLES if multiples is None else multiples
+        self.knows = True
+        self.compare: Callable[[Progress], object] = lambda _progress: None
 
     def heads_of(self, model: str) -> Shape:
         return self._shape
@@ -42,7 +47,12 @@ class FakeCircuits:
     def needs_model(self, model: str) -> bool:
         return model == MISSING_MODEL
 
-    def composition(self, model: str, kind: str) -> Composition:
+    def knows_composition(self, model: str, kind: str) -> bool:
+        return self.knows
+
+    def composition(self, model: str, kind: str, progress: Progress | None = None) -> Composition:
+        if progress is not None:
+            self.compare(progress)
         return fake_composition(kind, self._shape.n_layers, self._multiples if kind == "K" else {})
 
     def of_head(self, model: str, head: tuple[int, int]) -> HeadCircuits:

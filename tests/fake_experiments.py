@@ -76,6 +76,7 @@ class FakeExperiments:
         heads: Iterable[tuple[int, int]],
         method: str = Method.MEAN,
         role: str | None = None,
+        progress: Any = None,
     ) -> SecondCopy:
         forward, chosen, draws = self._ask(model, prompt, heads, role)
         if len(forward.tokens) < 2:
@@ -94,6 +95,7 @@ class FakeExperiments:
         heads: Iterable[tuple[int, int]],
         method: str = Method.MEAN,
         role: str | None = None,
+        progress: Any = None,
     ) -> LaterPatterns:
         forward, chosen, draws = self._ask(model, prompt, heads, role)
         scores = {key: np.array(live.score) for key, live in self._service.analyze(model, prompt).live.items()}
@@ -127,6 +129,9 @@ class FakeExperiments:
             np.vectorize(kl_of)(after),
             after - FIRST_PROB,
         )
+
+    def _compose(self, model: str, kind: str, progress: Any) -> Any:
+        return self._service.circuits.composition(model, kind, progress)
 
     def direct_logits(self, model: str, prompt: str, head: tuple[int, int], position: int = -1) -> DirectLogits:
         forward, (chosen,), _draws = self._ask(model, prompt, [head], None)

@@ -332,6 +332,16 @@ class TestProgress:
                 lambda s, progress: s.experiments.scan(MODEL, PROMPT, "zero", progress=progress),
             ),
             (circuits, "compute_composition", lambda s, progress: s.circuits.composition(MODEL, "K", progress)),
+            *(
+                (
+                    experiments,
+                    f"measure_{name}",
+                    lambda s, progress, name=name: getattr(s.experiments, name)(
+                        MODEL, PROMPT, [(0, 1)], "zero", progress=progress
+                    ),
+                )
+                for name in ("second_copy", "later_patterns")
+            ),
         ],
     )
     def test_who_leaves_ends_it_for_itself_alone(self, service, monkeypatch, owner, worker, ask):
@@ -355,6 +365,43 @@ class TestProgress:
         assert begun.n_calls == 2
         n_done, n_all = told[-1]
         assert n_done == n_all > 0, "who computes instead is told how far it is"
+
+    @pytest.mark.parametrize("name", ["second_copy", "later_patterns"])
+    def test_measuring_the_means_is_a_part_of_it(self, service, name):
+        told: list[tuple[int, int]] = []
+        getattr(service.experiments, name)(MODEL, PROMPT, [(0, 1)], progress=lambda *done: told.append(done))
+        shares = [n_done / n_all for n_done, n_all in told]
+        assert shares == sorted(shares)
+        assert 0 < shares[0] < experiments.MEANS_SHARE
+        assert experiments.MEANS_SHARE in shares
+        assert shares[-1] == 1
+
+
+class TestComparisonsInTheBackground:
+    QUESTION = RunQuestion(Kind.COMPOSITION, MODEL, "", "K")
+
+    def test_a_run_and_whoever_asks_directly_share_one_computation(self, service, monkeypatch):
+        gate = Gate(lambda: None)
+        worker = Worker(monkeypatch, circuits, "compute_composition", gate)
+        assert not service.circuits.knows_composition(MODEL, "K")
+        service.experiments.runs.start(self.QUESTION)
+        gate.wait_until_begun()
+        direct = InBackground(lambda: service.circuits.composition(MODEL, "K"))
+        gate.let_go()
+        status = service.experiments.runs.start(self.QUESTION, patience_s=WAIT_S)
+        assert status.result is direct.result()
+        assert service.circuits.knows_composition(MODEL, "K")
+        assert not service.circuits.knows_composition(MODEL, "Q")
+        assert worker.n_calls == 1
+
+    def test_after_files_have_changed_it_is_not_known(self, service):
+        service.circuits.composition(MODEL, "K")
+        service._forget(MODEL)
+        assert not service.circuits.knows_composition(MODEL, "K")
+
+    def test_gpt2_of_its_shipped_results_is_known_without_its_model(self, service):
+        assert all(service.circuits.knows_composition("gpt2", kind) for kind in "QKV")
+        assert not service.circuits.knows_composition("no such model", "K")
 
 
 class TestScansInTheBackground:

@@ -168,7 +168,7 @@ def test_a_model_of_one_layer_has_no_pairs():
 def test_progress_ends_at_all_pairs():
     told = []
     compute_composition(random_heads(), SHAPE, "Q", lambda done, total: told.append((done, total)))
-    assert told == [(4, 12), (8, 12), (12, 12)]
+    assert told == [(0, 12), (4, 12), (8, 12), (12, 12)]
 
 
 def test_results_cannot_be_changed_and_another_kind_is_an_error():

@@ -13,7 +13,7 @@ import pytest
 from dash import no_update
 
 from app import create_app
-from components import circuits_tabs
+from components import circuits_tabs, run_line
 from components.address import CIRCUITS_PATH, Question, circuits_href, toy_href
 from components.circuits import (
     circuit_average,
@@ -33,6 +33,7 @@ from tests.fake_circuits import BASELINE, NARROW, READER, WRITER, CircuitsServic
 from tests.fake_service import MISSING_MODEL, MODEL, PLAIN, REPEATING
 from tests.test_components_frame import ask, open_page
 from tests.test_components_heads import nodes, text_of, with_class
+from tests.together import WAIT_S, Gate
 from utils.circuits.readers import best_named_pair
 from utils.errors import UserError
 from utils.example_texts import DEFAULT_PROMPT
@@ -356,28 +357,52 @@ class TestUpClose:
         assert "What it looks for" not in words
         assert with_class(page, "amber-button") == []
         assert service.asked == []
-        card = path_experiment.layout(view_of(service, model=MISSING_MODEL, writer="1.4"))
+        card = path_experiment.layout(service, view_of(service, model=MISSING_MODEL, writer="1.4"))
         assert "Switch L1H4 off" not in text_of(card)
         assert "Add GPT-2" in text_of(card)
 
 
 class TestPathTest:
     def test_the_answer_is_a_sentence_a_plot_and_a_table(self, service):
-        answer = path_experiment.answer(service, search_for(test="1"))
+        view = view_of(service, test="1")
+        answer = path_experiment.answer(view, service.experiments.later_patterns(MODEL, REPEATING, [view.writer]))
         words = text_of(answer)
         assert "lose most of their stripe; a random head changes little." in words
         assert "one of 7 other heads of layer 1 off" in words
         assert "Reader All heads on L1H4 off Another head off L2H3" in words
 
     def test_a_text_without_repetition_says_why_and_offers_one(self, service):
-        answer = path_experiment.answer(service, search_for(PLAIN, test="1"))
+        answer = path_experiment.layout(service, view_of(service, PLAIN, test="1"))
         assert "This text cannot show it: an induction head needs a token it has seen before" in text_of(answer)
         link = next(node for node in nodes(answer) if node["props"].get("id") == "path-test-example")
         assert "The+girl+found" in link["props"]["href"]
+        assert not [node for node in nodes(answer) if node["props"].get("id") == path_experiment.Line.asked]
+
+    def test_an_empty_text_is_refused_in_words(self, service):
+        assert "Type something to read." in text_of(path_experiment.layout(service, view_of(service, "", test="1")))
+
+    def test_it_begins_by_itself_as_a_run_and_is_answered_when_that_has_ended(self, service):
+        before, card = (path_experiment.layout(service, view_of(service, **more)) for more in ({}, {"test": "1"}))
+        assert not [node for node in nodes(before) if node["props"].get("id") == path_experiment.Line.asked]
+        stores = [node for node in nodes(card) if node["props"].get("id") == path_experiment.Line.asked]
+        asked = stores[0]["props"]["data"]
+        assert (asked["question"]["kind"], asked["question"]["heads"]) == ("later_patterns", [[1, 4]])
+        inputs = {"path-test-go-on.n_clicks": None, "path-test-tick.n_intervals": None, "path-test-asked.data": asked}
+        places = ["path-test-progress.children", "path-test-line.hidden", "path-test-tick.disabled"]
+        names = ["path-test-answer.children", *places, "path-test-stopped.children"]
+        answer = ask(
+            create_app(service).server.test_client(),
+            f"..{'...'.join(names)}..",
+            [dict(zip(("id", "property"), name.split("."), strict=True), value=inputs[name]) for name in inputs],
+            outputs=[dict(zip(("id", "property"), name.split("."), strict=True)) for name in names],
+            changedPropIds=["path-test-asked.data"],
+        ).get_json()["response"]
+        assert "lose most of their stripe" in text_of(answer["path-test-answer"]["children"])
+        assert answer["path-test-line"]["hidden"]
 
     def test_without_a_named_reader_there_is_nothing_to_watch(self, service, monkeypatch):
         monkeypatch.setattr(service, "catalogue", lambda _model: None)
-        card = path_experiment.layout(view_of(service))
+        card = path_experiment.layout(service, view_of(service))
         assert "there is no job to watch" in text_of(card)
         assert with_class(card, "amber-button") == []
 
@@ -407,20 +432,6 @@ class TestPage:
         assert "The+girl" in circuits_href(MODEL, DEFAULT_PROMPT)
         assert "my+own" in toy_href(MODEL, "my own")
 
-    def test_a_page_that_takes_long_waits_with_a_line(self, service, monkeypatch):
-        monkeypatch.setattr(circuits_page, "soon", lambda _build: None)
-        page = circuits_page.layout(service, Question(MODEL, REPEATING), search_for())
-        assert "Comparing every pair of heads" in text_of(page)
-        asked = next(node for node in nodes(page) if node["props"].get("id") == circuits_page.Ids.ask)
-        assert asked["props"]["data"] == search_for()
-
-    def test_a_refusal_inside_the_wait_is_still_a_refusal(self):
-        def refuse():
-            raise UserError("No.", "Do this.")
-
-        with pytest.raises(UserError, match="No"):
-            circuits_page.soon(refuse)
-
     def test_the_router_shows_the_page_and_the_header_marks_it(self, service):
         client = create_app(service).server.test_client()
         answer = open_page(client, "/circuits", search_for()).get_data(as_text=True)
@@ -440,3 +451,109 @@ class TestPage:
         data = answer.get_json()["response"]["circuits-csv"]["data"]
         assert data["filename"] == f"headlight-{MODEL}-v-composition.csv"
         assert data["content"].startswith("kind,writer,reader,score")
+
+
+class TestComparison:
+    """While all pairs of heads are compared for the first time."""
+
+    @pytest.fixture
+    def halfway(self, service, monkeypatch):
+        """A comparison that has done 96 of 384 pairs and waits for the gate."""
+        gate = Gate(lambda: None)
+
+        def compare(progress):
+            progress(96, 384)
+            gate()
+            progress(96, 384)
+
+        monkeypatch.setattr(circuits_page, "PATIENCE_S", 0.05)
+        service.circuits.knows, service.circuits.compare = False, compare
+        yield gate
+        gate.let_go()
+
+    def follow(self, client, asked, changed: str = "compare-tick.n_intervals", presses=None):
+        outputs = ["compare-progress.children", "compare-line.hidden", "compare-tick.disabled"]
+        inputs = {"compare-go-on.n_clicks": presses, "compare-tick.n_intervals": 1, "compare-asked.data": asked}
+        return ask(
+            client,
+            f"..circuits-body.children...{'...'.join(outputs)}...compare-stopped.children..",
+            [dict(zip(("id", "property"), name.split("."), strict=True), value=inputs[name]) for name in inputs],
+            outputs=[
+                dict(zip(("id", "property"), name.split("."), strict=True))
+                for name in ("circuits-body.children", *outputs, "compare-stopped.children")
+            ],
+            changedPropIds=[changed],
+        ).get_json()["response"]
+
+    def asked_by(self, page):
+        return next(node for node in nodes(page) if node["props"].get("id") == "compare-asked")["props"]["data"]
+
+    def test_the_page_waits_with_a_line_and_is_filled_when_all_pairs_are_compared(self, service, halfway):
+        page = circuits_page.layout(service, Question(MODEL, REPEATING), search_for(kind="Q"))
+        assert "Comparing every pair of heads" in text_of(page)
+        assert "Which head reads which" not in text_of(page)
+        halfway.wait_until_begun()
+        asked, client = self.asked_by(page), create_app(service).server.test_client()
+        line = self.follow(client, asked)
+        assert "circuits-body" not in line
+        assert (line["compare-line"]["hidden"], line["compare-tick"]["disabled"]) == (False, False)
+        words = text_of(line["compare-progress"]["children"])
+        assert "25 %" in words
+        assert "96 of 384 pairs of heads compared" in words
+        halfway.let_go()
+        assert service.experiments.runs.start(run_line._read(asked)[0], asked["asker"], WAIT_S).result.kind == "Q"
+        done = self.follow(client, asked)
+        assert "Which head reads which" in text_of(done["circuits-body"]["children"])
+        assert done["compare-line"]["hidden"]
+
+    def test_after_a_stop_stand_title_and_a_sentence_and_the_button_goes_on(self, service, halfway):
+        page = circuits_page.layout(service, Question(MODEL, REPEATING), search_for())
+        halfway.wait_until_begun()
+        asked, client = self.asked_by(page), create_app(service).server.test_client()
+        stopped = service.experiments.runs.stop(*run_line._read(asked))
+        assert run_line.stopped_words(stopped, circuits_page.STEPS).startswith("Stopped after 96 of 384 pairs of heads")
+        assert service.experiments.runs.status(*run_line._read(asked)) is None
+        halfway.let_go()
+        done = self.follow(client, asked, "compare-go-on.n_clicks", presses=1)
+        assert "Which head reads which" in text_of(done["circuits-body"]["children"])
+
+    def test_a_stop_takes_nothing_from_the_page(self, service):
+        app = create_app(service)
+        (stop,) = [name for name, entry in app.callback_map.items() if "compare-stop" in str(entry["inputs"])]
+        assert "compare-stopped.children" in stop
+        assert "circuits-body" not in stop
+
+    def test_what_is_there_in_a_moment_is_shown_at_once_and_asks_nothing_more(self, service):
+        service.circuits.knows = False
+        page = circuits_page.layout(service, Question(MODEL, REPEATING), search_for())
+        assert "one head writes what the induction heads look for" in text_of(page)
+        assert self.asked_by(page) is None
+
+    def test_what_is_known_begins_no_run(self, service, monkeypatch):
+        monkeypatch.setattr(service.experiments.runs, "start", lambda *_asked: pytest.fail("a run began"))
+        assert "Which head reads which" in text_of(
+            circuits_page.layout(service, Question(MODEL, REPEATING), search_for())
+        )
+
+    def test_every_text_asks_for_the_same_comparison_and_every_kind_for_its_own(self):
+        def wanted(prompt, **choices):
+            return circuits_page.asked_of(Question(MODEL, prompt), search_for(prompt, **choices))["question"]
+
+        assert wanted(REPEATING) == wanted(PLAIN) == wanted(PLAIN, kind="no such")
+        assert wanted(REPEATING) != wanted(REPEATING, kind="V")
+
+    def test_a_refusal_while_waiting_is_still_a_refusal(self, service):
+        def refuse(_progress):
+            raise UserError("No.", "Do this.")
+
+        service.circuits.knows, service.circuits.compare = False, refuse
+        with pytest.raises(UserError, match="No"):
+            circuits_page.layout(service, Question(MODEL, REPEATING), search_for())
+
+    def test_a_refusal_after_the_page_is_there_is_a_sentence_on_it(self, service, halfway):
+        search = search_for(writer="9.9")
+        asked = self.asked_by(circuits_page.layout(service, Question(MODEL, REPEATING), search))
+        client = create_app(service).server.test_client()
+        halfway.let_go()
+        done = self.follow(client, asked, "compare-go-on.n_clicks", presses=1)
+        assert "There is no layer 9, head 9." in text_of(done["circuits-body"]["children"])

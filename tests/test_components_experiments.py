@@ -80,6 +80,20 @@ def switched_off(page: Dash, asked: dict | None) -> tuple:
     return shown, said, more
 
 
+def pressed_more(page: Dash, service, line, presses: int | None = 1, **others):
+    """What stands below one of the further questions after a press on its button."""
+    button = line.name
+    view = head_view_of(service, off="2.3", **others)
+    stores = [node["props"] for node in nodes(switch_off_more.layout(view)) if node["props"].get("id") == line.asked]
+    follow = callback_of(page, button, f"{button}-result")
+
+    def run() -> tuple:
+        context_value.set(AttributeDict(triggered_inputs=[{"prop_id": f"{button}.n_clicks"}]))
+        return follow(presses, None, stores[0]["data"])
+
+    return contextvars.copy_context().run(run)[0]
+
+
 def parts_of(href: str) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(urlsplit(href).query, keep_blank_values=True).items()}
 
@@ -571,25 +585,32 @@ class TestPlot:
 
 
 class TestFurtherQuestions:
-    def test_the_text_said_twice_is_told_beside_the_controls(self, page):
-        ask = callback_of(page, switch_off_more.Ids.copy)
-        shown = text_of(ask(1, head_search(INDUCTION_HEAD, off="2.3")))
+    def test_the_text_said_twice_is_told_beside_the_controls(self, page, service):
+        assert pressed_more(page, service, switch_off_more.CopyLine, presses=None) is no_update
+        shown = text_of(pressed_more(page, service, switch_off_more.CopyLine))
         assert "Without L2H3, the loss on the second copy rises from 0.40 to 2.50 nats per token." in shown
         assert "With none of 6 random draws is it as high." in shown
         assert "18 tokens, said twice." in shown
-        assert ask(None, head_search(INDUCTION_HEAD, off="2.3")) is no_update
 
-    def test_a_text_too_short_to_be_said_twice_is_refused_in_words(self, page):
-        ask = callback_of(page, switch_off_more.Ids.copy)
-        assert "too little to say twice" in text_of(ask(1, head_search(INDUCTION_HEAD, prompt="Hi", off="2.3")))
+    def test_a_text_too_short_to_be_said_twice_is_refused_in_words(self, page, service):
+        assert "too little to say twice" in text_of(pressed_more(page, service, switch_off_more.CopyLine, prompt="Hi"))
+
+    def test_they_ask_about_heads_method_and_role_of_the_page(self, service):
+        layout = switch_off_more.layout(head_view_of(service, off="2.3,2.6", method="zero"))
+        for line, kind in ((switch_off_more.CopyLine, "second_copy"), (switch_off_more.LaterLine, "later_patterns")):
+            (store,) = [node["props"] for node in nodes(layout) if node["props"].get("id") == line.asked]
+            wanted = store["data"]["question"]
+            assert (wanted["kind"], wanted["method"]) == (kind, "zero")
+            assert [tuple(head) for head in wanted["heads"]] == [(2, 3), (2, 6)]
+            assert wanted["position"] == -1, "the token of the page does not matter to them"
 
     def test_a_control_that_costs_as_much_is_counted(self, service):
         result = service.experiments.second_copy(MODEL, REPEATING, [NO_JOB_HEAD])
         told = words.copy_words(result, "L2H2")
         assert "With 6 of 7 random draws it is as high or higher." in told
 
-    def test_the_most_moved_later_heads_are_links_with_their_job_before_and_after(self, page):
-        shown = callback_of(page, switch_off_more.Ids.later)(1, head_search(INDUCTION_HEAD, off="2.3"))
+    def test_the_most_moved_later_heads_are_links_with_their_job_before_and_after(self, page, service):
+        shown = pressed_more(page, service, switch_off_more.LaterLine)
         links = [node["props"] for node in nodes(shown) if node["type"] == "Link"]
         assert [link["children"] for link in links] == [f"L3H{head}" for head in reversed(range(8))]
         assert "layer=3&head=7" in links[0]["href"]

@@ -307,6 +307,25 @@ class TestRuns:
         assert runs.status(QUESTION).remaining == "About 3 minutes left"
         gate.let_go(3)
 
+    def test_loading_a_model_first_does_not_count_for_the_time_left(self):
+        now, told = [0.0], threading.Event()
+
+        def compare(_asked: RunQuestion, progress: Any) -> str:
+            now[0] = 60.0  # the model is loaded
+            progress(0, 100)
+            now[0] = 66.0
+            progress(10, 100)
+            told.set()
+            gate.acquire(timeout=WAIT_S)
+            return "done"
+
+        gate = threading.Semaphore(0)
+        runs = Runs(compare, clock=lambda: now[0])
+        runs.start(QUESTION)
+        assert told.wait(WAIT_S)
+        assert runs.status(QUESTION).remaining == "Less than a minute left"
+        gate.release()
+
     def test_a_failure_is_a_sentence_and_a_second_press_tries_again(self):
         attempts: list[int] = []
 

@@ -107,7 +107,7 @@ def test_the_command_refuses_a_model_that_is_not_there(settings, monkeypatch, ca
 def test_without_a_file_means_are_computed_once_for_all_questions_about_a_model_in_memory(settings, monkeypatch):
     models, calls = ModelStore(settings), []
     monkeypatch.setattr(reference_values, "mean_values", lambda *asked: calls.append(1) or mean_values(*asked))
-    lab = Experiments(models, settings, lambda _model: None)
+    lab = Experiments(models, settings, lambda _model: None, lambda *_asked: None)
     for head in ((0, 1), (1, 2)):
         lab.switch_off("tiny", "the cat sat", [head], Method.MEAN)
     assert len(calls) == 1

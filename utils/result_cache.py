@@ -89,6 +89,11 @@ class ResultCache:
                 return _landed(flight)
         return self._compute(key, mine, run)
 
+    def has(self, key: Hashable) -> bool:
+        """Whether the result of a question is kept now."""
+        with self._lock:
+            return key in self._entries
+
     def clear(self) -> None:
         """Forget everything: what is being computed now is still given to those who wait for it, and not kept."""
         with self._lock:

@@ -1,19 +1,19 @@
 """The circuits page: which head reads which, told from the weights, and a test of whether it matters on a text.
 
 Comparing all pairs of heads can take a while the first time. The page waits a moment for it and shows the result at
-once; where it takes longer, the page appears with a line that says so, and is filled when the numbers are there.
+once; where it takes longer, the page appears with a line that says how far it is (`components/run_line.py`), and is
+filled when the numbers are there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
 from dash import Dash, Input, Output, State, dcc, html, no_update
 
-from components import circuits_tabs, csv_download, messages
+from components import circuits_tabs, csv_download, messages, run_line
 from components.address import CIRCUITS_PATH, Question, models_href, roles_href, toy_href
 from components.address import Ids as AddressIds
 from components.circuits import (
@@ -34,6 +34,7 @@ from components.circuits.circuits_view import (
     THROUGH,
     CircuitsView,
     circuits_view,
+    kind_of_search,
 )
 from components.circuits.circuits_words import footer, lead, title
 from components.lamp import sign
@@ -42,6 +43,7 @@ from components.numbers import plural
 from components.themed_graph import Ids as GraphIds
 from utils.circuits.readers import best_named_pair, is_broad
 from utils.errors import UserError
+from utils.experiments.runs import Kind
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
@@ -49,7 +51,9 @@ if TYPE_CHECKING:
     from utils.circuits.composition import Composition
     from utils.service import Headlight
 
+Line = run_line.RunIds("compare")
 CSV = "circuits"
+STEPS = "pairs of heads compared"
 PATIENCE_S = 1.5
 DEFAULTS = {"kind": DEFAULT_KIND, "fits": BROAD, "looks": THROUGH}
 DEPENDENTS = {"from": {"to"}, "head": {"test"}}
@@ -57,7 +61,6 @@ DEPENDENTS = {"from": {"to"}, "head": {"test"}}
 
 class Ids:
     body = "circuits-body"
-    ask = "circuits-ask"
     shown = "circuits-shown"
 
 
@@ -72,26 +75,42 @@ CONTROLS = {
 
 
 def layout(service: Headlight, question: Question, search: str) -> html.Div:
-    """The page for one address: whole where that is quick, else a line that waits. Raises UserError as the view."""
-    built = soon(lambda: body(service, question, search))
-    waiting = built is None
+    """The page for one address: whole where that is quick, else a line that says how far it is.
+
+    Raises: UserError as the view, and as `Runs.start`.
+    """
+    asked = asked_of(question, search)
+    is_there = service.circuits.knows_composition(question.model, kind_of_search(search)) or _is_soon(service, asked)
     return html.Div(
         [
             circuits_tabs.layout(question, CIRCUITS_PATH),
-            dcc.Store(id=Ids.ask, data=search if waiting else None),
-            html.Div(_waiting() if built is None else built, id=Ids.body),
+            html.Div(body(service, question, search) if is_there else _waiting(), id=Ids.body),
+            run_line.layout(Line, None if is_there else asked, goes_on=True),
         ],
         className="circuits-page",
     )
+
+
+def asked_of(question: Question, search: str) -> dict[str, Any]:
+    """What a run has to answer before the page of an address can be built. The text does not matter to it."""
+    return run_line.question(Kind.COMPOSITION, replace(question, prompt=""), search, method=kind_of_search(search))
+
+
+def _is_soon(service: Headlight, asked: dict[str, Any]) -> bool:
+    """Whether the comparison ends before a reader has waited long; it goes on where it does not. Raises its refusal."""
+    status = run_line.begin(service, asked, PATIENCE_S)
+    if status.problem is not None:
+        raise status.problem.again()
+    return not status.is_running
 
 
 def skeleton() -> html.Div:
     """The ids that callbacks name, before any question is asked."""
     return html.Div(
         [
-            dcc.Store(id=Ids.ask),
             dcc.Store(id=Ids.shown),
             html.Div(id=Ids.body),
+            run_line.layout(Line, goes_on=True),
             *csv_download.parts(CSV),
             *(part.skeleton() for part in (circuit_graph, composition_map, circuit_close_up, path_experiment)),
         ]
@@ -108,15 +127,7 @@ def register(app: Dash, service: Headlight) -> None:
     for control, parameter in CONTROLS.items():
         _follow(app, control, parameter)
 
-    @app.callback(Output(Ids.body, "children"), Input(Ids.ask, "data"))
-    def fill(search: str | None) -> Any:
-        if search is None:
-            return no_update
-        question = Question.from_search(search, service.settings.default_model)
-        try:
-            return body(service, question, search)
-        except UserError as refusal:
-            return messages.error(refusal, question, heading=True)
+    _register_line(app, service)
 
     @app.callback(
         Output(AddressIds.location, "search", allow_duplicate=True),
@@ -139,6 +150,32 @@ def register(app: Dash, service: Headlight) -> None:
     csv_download.register(app, CSV, all_fits)
 
 
+def _register_line(app: Dash, service: Headlight) -> None:
+    """The page is filled once all pairs are compared."""
+
+    def draw(search: str, _fits: Composition) -> tuple[Any]:
+        try:
+            return (body(service, Question.from_search(search, service.settings.default_model), search),)
+        except UserError as refusal:
+            return refuse(search, refusal)
+
+    def refuse(search: str, refusal: UserError) -> tuple[Any]:
+        question = Question.from_search(search, service.settings.default_model)
+        return (messages.error(refusal, question, heading=True),)
+
+    run_line.register(
+        app,
+        service,
+        Line,
+        Input(Line.go_on, "n_clicks"),
+        (Output(Ids.body, "children"),),
+        draw,
+        refuse,
+        STEPS,
+        keeps_at_stop=True,
+    )
+
+
 def _follow(app: Dash, control: str, parameter: str) -> None:
     """A switch or menu writes the address. One callback each, since not every page has all of them."""
 
@@ -151,17 +188,6 @@ def _follow(app: Dash, control: str, parameter: str) -> None:
     )
     def change(value: str | None, shown: dict[str, str] | None, search: str | None) -> Any:
         return changed_search(parameter, value, shown, search or "")
-
-
-def soon(build: Callable[[], list[Component]]) -> list[Component] | None:
-    """What `build` gives, None if that takes longer than a reader should wait for a page; the work goes on then."""
-    pool = ThreadPoolExecutor(max_workers=1)
-    job: Future[list[Component]] = pool.submit(build)
-    pool.shutdown(wait=False)
-    try:
-        return job.result(timeout=PATIENCE_S)
-    except TimeoutError:
-        return None
 
 
 def changed_search(name: str, value: str | None, shown: dict[str, str] | None, search: str) -> Any:
@@ -187,7 +213,7 @@ def body(service: Headlight, question: Question, search: str) -> list[Component]
         *([_no_jobs(view)] if not view.jobs.roles else []),
         *parts,
         circuit_close_up.layout(service, view, circuits),
-        path_experiment.layout(view),
+        path_experiment.layout(service, view),
         _foot(view, circuits.norm_note),
         dcc.Store(id=Ids.shown, data=shown_values(view)),
     ]
@@ -208,7 +234,7 @@ def shown_values(view: CircuitsView) -> dict[str, str]:
 def _waiting() -> list[Component]:
     """What stands there while all pairs of heads are compared for the first time."""
     return [
-        html.H1("Comparing every pair of heads …", id="headline", tabIndex=-1),
+        html.H1("Comparing every pair of heads", id="headline", tabIndex=-1),
         html.P("Large models take a while the first time.", className="lead circuits-waiting"),
     ]
 

@@ -114,7 +114,7 @@ def circuits_view(service: Headlight, question: Question, search: str) -> Circui
     """
     given = {key: value for key, value in parse_qsl(search.lstrip("?")) if key in CHOICES}
     shape = service.circuits.heads_of(question.model)
-    kind = given["kind"] if given.get("kind") in KINDS else DEFAULT_KIND
+    kind = kind_of_search(search)
     broad_only = given.get("fits") != ALL
     jobs = jobs_of(question.model, service.catalogue(question.model), shape)
     fits = service.circuits.composition(question.model, kind) if shape.n_layers > 1 else None
@@ -137,6 +137,12 @@ def circuits_view(service: Headlight, question: Question, search: str) -> Circui
         is_tested=given.get("test") == "1",
         given=given,
     )
+
+
+def kind_of_search(search: str) -> str:
+    """The kind of composition that an address asks for: Q, K or V."""
+    kind = dict(parse_qsl(search.lstrip("?"))).get("kind")
+    return kind if kind in KINDS else DEFAULT_KIND
 
 
 def role_name(role: str) -> str:

@@ -1,16 +1,16 @@
 """Is it the cause? The chosen writer is switched off, and the heads that read its note are watched on the text.
 
 Each reader's score for its own job: with all heads on, with the writer off, and with other heads off one at a time as
-the control. Only this test may speak of a cause.
+the control. It runs in the background (`components/run_line.py`). Only this test may speak of a cause.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dash import Dash, Input, Output, dcc, html
+from dash import Dash, Input, Output, html
 
-from components import messages
+from components import messages, run_line
 from components.address import Question, models_href
 from components.circuits.circuits_view import CircuitsView, circuits_view, role_name
 from components.circuits.path_outcome import outcome
@@ -19,19 +19,24 @@ from components.markup import aria
 from utils.errors import UserError
 from utils.example_texts import DEFAULT_PROMPT
 from utils.experiments.path_experiment import no_evidence, path_experiment
+from utils.experiments.runs import Kind
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
 
+    from utils.experiments.later_patterns import LaterPatterns
+    from utils.heads import HeadId
     from utils.service import Headlight
 
 
+Line = run_line.RunIds("path-test")
+
+
 class Ids:
-    ask = "path-test-ask"
     answer = "path-test-answer"
 
 
-def layout(view: CircuitsView) -> html.Section:
+def layout(service: Headlight, view: CircuitsView) -> html.Section:
     """The card: the question with its button, and, once pressed, a place for the answer."""
     writer, role = view.tested_writer, view.reader_role
     if writer is None or role is None:
@@ -57,18 +62,27 @@ def layout(view: CircuitsView) -> html.Section:
     if view.needs_model:
         add = models_href(view.question.model, view.question.prompt)
         parts.append(html.A(f"Add {view.model_name}", href=add, className="btn btn-quiet"))
-    is_running = view.is_tested and not view.needs_model
+    answer = _answer_place(service, view, writer, role) if view.is_tested and not view.needs_model else []
     return html.Section(
-        [html.Div(parts, className="path-question"), *(_answer_place(view) if is_running else [])],
+        [html.Div(parts, className="path-question"), *answer],
         className="surface panel",
         **aria(labelledby="path-test-title"),
     )
 
 
-def _answer_place(view: CircuitsView) -> list[Component]:
-    waiting = html.P(f"Switching {view.writer} off …", className="waiting")
-    answer_place = html.Div(waiting, id=Ids.answer, className="path-answer", **aria(live="polite"))
-    return [dcc.Store(id=Ids.ask, data=view.search()), answer_place]
+def _answer_place(service: Headlight, view: CircuitsView, writer: HeadId, role: str) -> list[Component]:
+    """The place of the answer with the line that waits for it, or why this text cannot give one."""
+    question = view.question
+    try:
+        reason = no_evidence(service.analyze(question.model, question.prompt), role)
+    except UserError as refusal:
+        return [messages.error(refusal, question)]
+    if reason:
+        return [html.Div(_cannot_show(view, reason), className="path-answer")]
+    asked = run_line.question(Kind.LATER, question, view.search(), heads=(tuple(writer),))
+    waiting = html.P(f"Switching {writer} off …", className="waiting")
+    place = html.Div(waiting, id=Ids.answer, className="path-answer", **aria(live="polite"))
+    return [run_line.layout(Line, asked, goes_on=True), place]
 
 
 def _nothing_to_watch(view: CircuitsView) -> html.Section:
@@ -85,30 +99,28 @@ def _nothing_to_watch(view: CircuitsView) -> html.Section:
 
 def skeleton() -> html.Div:
     """The ids that callbacks name."""
-    return html.Div([dcc.Store(id=Ids.ask), html.Div(id=Ids.answer)])
+    return html.Div([run_line.layout(Line, goes_on=True), html.Div(id=Ids.answer)])
 
 
 def register(app: Dash, service: Headlight) -> None:
     """The test runs after the page is there."""
 
-    @app.callback(Output(Ids.answer, "children"), Input(Ids.ask, "data"))
-    def run_test(asked: str | None) -> Any:
-        return answer(service, asked) if asked else None
+    def draw(search: str, result: LaterPatterns) -> tuple[list[Component]]:
+        view = circuits_view(service, Question.from_search(search, service.settings.default_model), search)
+        return (answer(view, result),)
+
+    def refuse(search: str, refusal: UserError) -> tuple[list[Component]]:
+        return ([messages.error(refusal, Question.from_search(search, service.settings.default_model))],)
+
+    outputs = (Output(Ids.answer, "children"),)
+    by = Input(Line.go_on, "n_clicks")
+    run_line.register(app, service, Line, by, outputs, draw, refuse, starts_by_itself=True)
 
 
-def answer(service: Headlight, search: str) -> list[Component]:
-    """The outcome for one address, or a sentence that says why there is none."""
-    question = Question.from_search(search, service.settings.default_model)
-    try:
-        view = circuits_view(service, question, search)
-        if view.writer is None or view.reader_role is None:
-            return [html.P("No head with a known job reads this one.", className="path-verdict")]
-        reason = no_evidence(service.analyze(question.model, question.prompt), view.reader_role)
-        if reason:
-            return _cannot_show(view, reason)
-        result = service.experiments.later_patterns(question.model, question.prompt, [view.writer])
-    except UserError as refusal:
-        return [messages.error(refusal, question)]
+def answer(view: CircuitsView, result: LaterPatterns) -> list[Component]:
+    """The outcome for one state of the page. Args: result: with its writer off; the state has a reader's role."""
+    if view.reader_role is None:
+        return []
     readers = [fit.reader for fit in view.readers]
     return outcome(path_experiment(result, view.reader_role, readers), view)
 

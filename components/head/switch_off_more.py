@@ -1,14 +1,16 @@
-"""Two further questions about heads that are off, each behind a press: a text said twice, and what later heads do."""
+"""Two further questions about heads that are off, each behind a press: a text said twice, and what later heads do.
+
+Both run in the background (`components/run_line.py`); one that is known already appears by itself.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from dash import Dash, Input, Output, State, dcc, html, no_update
+from dash import Dash, Input, Output, dcc, html
 
-from components import messages
-from components.address import Ids as AddressIds
+from components import messages, run_line
 from components.address import head_href
 from components.head import head_set
 from components.head.experiment_card import run_button
@@ -19,12 +21,13 @@ from components.markup import aria
 from components.numbers import percent, plural
 from components.score_bar import two_decimals
 from components.themed_graph import themed_graph
-from utils.errors import UserError
+from utils.experiments.runs import Kind
 from utils.roles import ROLES
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
 
+    from utils.errors import UserError
     from utils.experiments.later_patterns import LaterPatterns
     from utils.experiments.second_copy import SecondCopy
     from utils.heads import HeadId
@@ -35,6 +38,10 @@ N_MOVED = 8
 NO_LATER_HEAD = "These heads are in the last layer, so there is no later head that could look elsewhere."
 
 
+CopyLine = run_line.RunIds("switch-off-copy")
+LaterLine = run_line.RunIds("switch-off-later")
+
+
 class Ids:
     copy, copy_result = "switch-off-copy", "switch-off-copy-result"
     later, later_result = "switch-off-later", "switch-off-later-result"
@@ -43,11 +50,13 @@ class Ids:
 def layout(view: HeadView) -> html.Section:
     """Both questions, not asked yet. For heads of the last layer the second has its answer already."""
     is_last = min(view.off).layer == view.analysis.forward.n_layers - 1
-    later = html.Div(html.P(NO_LATER_HEAD, className="panel-note")) if is_last else _ask_later()
+    later = html.Div(html.P(NO_LATER_HEAD, className="panel-note"))
+    if not is_last:
+        later = _ask_later(_asked(Kind.LATER, view))
     name = heads_name(view.off, head_set.chosen_role(view))
     title = html.H2(f"Two more questions, with {name} off", id="off-more-title")
     return html.Section(
-        [title, html.Div([_ask_copy(), later], className="off-more")],
+        [title, html.Div([_ask_copy(_asked(Kind.SECOND_COPY, view)), later], className="off-more")],
         className="surface panel",
         **aria(labelledby="off-more-title"),
     )
@@ -59,19 +68,9 @@ def skeleton() -> html.Div:
 
 
 def register(app: Dash, service: Headlight) -> None:
-    """Each press asks about the heads, text and method of the address."""
-    _register(
-        app,
-        service,
-        (Ids.copy, Ids.copy_result),
-        lambda view, asked: copy_content(view, service.experiments.second_copy(**asked)),
-    )
-    _register(
-        app,
-        service,
-        (Ids.later, Ids.later_result),
-        lambda view, asked: later_content(view, service.experiments.later_patterns(**asked)),
-    )
+    """Each press asks about the heads, text and method of the address that the result stands for."""
+    _register(app, service, CopyLine, (Ids.copy, Ids.copy_result), copy_content)
+    _register(app, service, LaterLine, (Ids.later, Ids.later_result), later_content)
 
 
 def control_legend(n_draws: int, n_heads: int) -> html.P:
@@ -156,51 +155,57 @@ def job_change(view: HeadView, result: LaterPatterns, head: HeadId) -> str:
     return f"{name} {before} → {after}{beside}"
 
 
-def _ask_copy() -> html.Div:
-    return _ask(Ids.copy, Ids.copy_result, "Say the text twice", "Does the model still copy what it has read?")
+def _ask_copy(asked: dict[str, Any] | None = None) -> html.Div:
+    words = "Say the text twice", "Does the model still copy what it has read?"
+    return _ask(Ids.copy, Ids.copy_result, words, run_line.layout(CopyLine, asked))
 
 
-def _ask_later() -> html.Div:
-    return _ask(Ids.later, Ids.later_result, "Look at later heads", "Do later heads look elsewhere then?")
+def _ask_later(asked: dict[str, Any] | None = None) -> html.Div:
+    words = "Look at later heads", "Do later heads look elsewhere then?"
+    return _ask(Ids.later, Ids.later_result, words, run_line.layout(LaterLine, asked))
 
 
-def _ask(button: str, result: str, words: str, question: str) -> html.Div:
+def _ask(button: str, result: str, words: tuple[str, str], line: html.Div) -> html.Div:
+    press, question = words
     return html.Div(
         [
             html.P(question),
-            run_button(button, words, "btn btn-quiet"),
+            run_button(button, press, "btn btn-quiet"),
+            line,
             html.Div(id=result, className="off-answer-more", **aria(live="polite")),
         ],
         className="asks",
     )
 
 
-def _register(
-    app: Dash, service: Headlight, ids: tuple[str, str], answer: Callable[[HeadView, dict[str, Any]], list[Component]]
-) -> None:
-    button, result = ids
-
-    @app.callback(
-        Output(result, "children"),
-        Input(button, "n_clicks"),
-        State(AddressIds.location, "search"),
-        prevent_initial_call=True,
+def _asked(kind: Kind, view: HeadView) -> dict[str, Any]:
+    """What a press asks, for the browser to keep."""
+    return run_line.question(
+        kind,
+        view.question,
+        view.search,
+        method=view.method.value,
+        heads=tuple(map(tuple, view.off)),
+        role=head_set.chosen_role(view),
     )
-    def ask(presses: int | None, search: str | None) -> Any:
-        if not presses:
-            return no_update
-        view = view_of_search(service, search)
-        asked = {
-            "model": view.question.model,
-            "prompt": view.question.prompt,
-            "heads": view.off,
-            "method": view.method,
-            "role": head_set.chosen_role(view),
-        }
-        try:
-            return answer(view, asked)
-        except UserError as refusal:
-            return [messages.error(refusal, view.question)]
+
+
+def _register(
+    app: Dash,
+    service: Headlight,
+    line: run_line.RunIds,
+    ids: tuple[str, str],
+    content: Callable[[HeadView, Any], list[Component]],
+) -> None:
+    button, place = ids
+
+    def draw(search: str, result: Any) -> tuple[list[Component]]:
+        return (content(view_of_search(service, search), result),)
+
+    def refuse(search: str, refusal: UserError) -> tuple[list[Component]]:
+        return ([messages.error(refusal, view_of_search(service, search).question)],)
+
+    run_line.register(app, service, line, Input(button, "n_clicks"), (Output(place, "children"),), draw, refuse)
 
 
 def _new_notices(view: HeadView, result: SecondCopy | LaterPatterns) -> list[Component]:

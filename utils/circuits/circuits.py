@@ -6,6 +6,8 @@ Safe under concurrent calls. Where a model's weights are not on this computer bu
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 import numpy as np
 
 from utils.circuits.average_pattern import AveragePattern, mean_patterns
@@ -24,7 +26,7 @@ from utils.errors import UserError
 from utils.forward_pass import encode_prompt
 from utils.heads import Shape
 from utils.models.files import local_model_dir
-from utils.models.loader import ModelStore
+from utils.models.loader import LoadedModel, ModelStore
 from utils.result_cache import Progress, ResultCache, own_progress
 from utils.settings import Settings
 
@@ -88,9 +90,19 @@ class Circuits:
             return shipped.compositions[kind]
         loaded = self._models.get(model)
         return self._results.once(
-            (loaded.edition, "composition", kind),
+            _composition_key(loaded, kind),
             lambda: compute_composition(model_weights(loaded), loaded.shape, kind, own_progress(progress)),
         )
+
+    def knows_composition(self, model: str, kind: str) -> bool:
+        """Whether `composition` answers without comparing: it comes with Headlight, was computed already, or is of a
+        model of one layer. False while the model is not in memory."""
+        if self._shipped(model) is not None:
+            return True
+        if not self._models.is_loaded(model):
+            return False
+        loaded = self._models.get(model)
+        return loaded.n_layers == 1 or self._results.has(_composition_key(loaded, kind))
 
     def token_circuits(
         self, model: str, prompt: str, head: tuple[int, int], through: tuple[int, int] | None = None
@@ -121,3 +133,7 @@ class Circuits:
 
     def _shipped(self, model: str) -> ShippedCircuits | None:
         return shipped_circuits(model) if self.needs_model(model) else None
+
+
+def _composition_key(loaded: LoadedModel, kind: str) -> tuple[Hashable, ...]:
+    return (loaded.edition, "composition", kind)

@@ -23,7 +23,7 @@ from utils.circuits.baseline import RandomFit, random_fit
 from utils.circuits.pair_products import KINDS, pair_fits, reader_factors, writer_factors
 from utils.circuits.weights import HeadWeights
 from utils.heads import HeadId, Shape
-from utils.result_cache import Progress
+from utils.result_cache import Progress, nobody_asks
 
 BROAD_SHARE = 0.25  # a fit is broad from this share of d_head on; a choice, see docs/circuits.md
 
@@ -125,20 +125,20 @@ def compute_composition(heads: HeadWeights, shape: Shape, kind: str, progress: P
     """All pairs of one kind.
 
     Args: heads: all heads of a model of this shape, in the order of `Shape.index`. progress: called with pairs done and
-    pairs in all, after each pair of layers.
+    pairs in all, before the first pair of layers and after each.
     Raises: ValueError for a kind that is not Q, K or V.
     """
     if kind not in KINDS:
         raise ValueError(f"A kind of composition is one of {', '.join(KINDS)}, not {kind!r}.")
     scores, breadth = (np.full((shape.n_all, shape.n_all), np.nan, dtype=np.float32) for _ in range(2))
     writers, readers = writer_factors(heads.W_V, heads.W_O), reader_factors(heads, kind)
-    n_pairs_done = 0
+    n_pairs_done, tell = 0, progress or nobody_asks
+    tell(0, _count_pairs(shape))
     for rows, columns in _layer_pairs(shape):
         found = pair_fits(writers[rows], readers[columns])
         scores[rows, columns], breadth[rows, columns] = (part.numpy() for part in found)
         n_pairs_done += shape.n_heads**2
-        if progress is not None:
-            progress(n_pairs_done, _count_pairs(shape))
+        tell(n_pairs_done, _count_pairs(shape))
     return assemble(kind, shape, scores, breadth, random_fit(heads.d_model, heads.d_head), heads.d_head)
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
 from utils.byte_pieces import places_left_out
 from utils.catalogue.schema import ModelCatalogue
+from utils.circuits.composition import Composition
 from utils.errors import Notice, UserError
 from utils.experiments.controls import HeadSet, draw_controls, role_holders
 from utils.experiments.direct_logits import DirectLogits, head_direct_logits
@@ -66,13 +67,21 @@ class _Question:
 class Experiments:
     """All experiments on the models of one server.
 
-    Args: models: loads them. catalogue: what is known of a model's heads, None where nothing is.
+    Args: models: loads them. catalogue: what is known of a model's heads, None where nothing is. compose: as
+    `Circuits.composition`, so that runs can answer it too.
     """
 
-    def __init__(self, models: ModelStore, settings: Settings, catalogue: Callable[[str], ModelCatalogue | None]):
+    def __init__(
+        self,
+        models: ModelStore,
+        settings: Settings,
+        catalogue: Callable[[str], ModelCatalogue | None],
+        compose: Callable[[str, str, Progress], Composition],
+    ):
         self._models = models
         self._settings = settings
         self._catalogue = catalogue
+        self._compose = compose
         self._results = ResultCache(settings.cache_mb * 2**20 // CACHE_SHARE)
         self.runs = Runs(self.answer)
 
@@ -109,11 +118,18 @@ class Experiments:
         return self._told(self._once(question, ("switch_off", tuple(ids), chosen, tuple(draws), way), run), notices)
 
     def second_copy(
-        self, model: str, prompt: str, heads: AskedHeads, method: str = Method.MEAN, role: str | None = None
+        self,
+        model: str,
+        prompt: str,
+        heads: AskedHeads,
+        method: str = Method.MEAN,
+        role: str | None = None,
+        progress: Progress | None = None,
     ) -> SecondCopy:
         """The loss on a prompt that is said twice, with some heads off and with as many others off.
 
-        A prompt is cut where its second copy would not fit. Raises: UserError as `switch_off`, and for one token.
+        A prompt is cut where its second copy would not fit. Args: progress: as `switch_off` has it.
+        Raises: UserError as `switch_off`, and for one token.
         """
         question, way = self._ask(model, prompt), read_method(method)
         chosen = question.heads(heads)
@@ -121,25 +137,38 @@ class Experiments:
         segment, cut = self._segment(question)
 
         def run() -> SecondCopy:
-            n_start = len(question.loaded.start_ids)
-            values = self._replacement(question, way, n_start + 2 * len(segment))
-            return measure_second_copy(question.loaded, np.array([segment]), chosen, draws, way, values)
+            loaded, tell = question.loaded, own_progress(progress)
+            n_positions = len(loaded.start_ids) + 2 * len(segment)
+            values = self._replacement(question, way, n_positions, stage(tell, 0, MEANS_SHARE))
+            rest = stage(tell, MEANS_SHARE, 1)
+            return measure_second_copy(loaded, np.array([segment]), chosen, draws, way, values, rest)
 
         key = ("second_copy", tuple(segment), chosen, tuple(draws), way)
         return self._told(self._once(question, key, run), notices + cut)
 
     def later_patterns(
-        self, model: str, prompt: str, heads: AskedHeads, method: str = Method.MEAN, role: str | None = None
+        self,
+        model: str,
+        prompt: str,
+        heads: AskedHeads,
+        method: str = Method.MEAN,
+        role: str | None = None,
+        progress: Progress | None = None,
     ) -> LaterPatterns:
-        """Where later heads look with some heads off, and with as many others off. Raises: as `switch_off`."""
+        """Where later heads look with some heads off, and with as many others off.
+
+        Args: progress: as `switch_off` has it. Raises: as `switch_off`.
+        """
         question, way = self._ask(model, prompt), read_method(method)
         chosen = question.heads(heads)
         draws, notices = self._controls(question, chosen, role)
 
         def run() -> LaterPatterns:
-            values = self._replacement(question, way, len(question.ids))
-            left_out = places_left_out(tokens_of(question.loaded, question.read))
-            return measure_later_patterns(question.loaded, question.ids, chosen, draws, way, values, left_out)
+            loaded, ids, tell = question.loaded, question.ids, own_progress(progress)
+            values = self._replacement(question, way, len(ids), stage(tell, 0, MEANS_SHARE))
+            left_out = places_left_out(tokens_of(loaded, question.read))
+            rest = stage(tell, MEANS_SHARE, 1)
+            return measure_later_patterns(loaded, ids, chosen, draws, way, values, left_out, rest)
 
         key = ("later_patterns", tuple(question.ids), chosen, tuple(draws), way)
         return self._told(self._once(question, key, run), notices)
@@ -167,16 +196,21 @@ class Experiments:
 
         return self._told(self._once(question, ("scan", tuple(ids), way), run), question.read.notices)
 
-    def answer(self, asked: RunQuestion, progress: Progress) -> Scan | SwitchOff | LogitLens | TokenAttribution:
+    def answer(self, asked: RunQuestion, progress: Progress) -> Any:
         """The result of a question of `runs`. Args: progress: as `scan` has it. Raises: as the experiment itself."""
-        model, prompt = asked.model, asked.prompt
+        model, prompt, method = asked.model, asked.prompt, asked.method
         if asked.kind is Kind.SCAN:
-            return self.scan(model, prompt, asked.method, asked.position, progress=progress)
+            return self.scan(model, prompt, method, asked.position, progress=progress)
         if asked.kind is Kind.SWITCH_OFF:
-            heads, method = asked.heads, asked.method
-            return self.switch_off(model, prompt, heads, method, asked.position, asked.role, progress=progress)
+            return self.switch_off(model, prompt, asked.heads, method, asked.position, asked.role, progress=progress)
+        if asked.kind is Kind.SECOND_COPY:
+            return self.second_copy(model, prompt, asked.heads, method, asked.role, progress=progress)
+        if asked.kind is Kind.LATER:
+            return self.later_patterns(model, prompt, asked.heads, method, asked.role, progress=progress)
         if asked.kind is Kind.LENS:
             return self.logit_lens(model, prompt, progress=progress)
+        if asked.kind is Kind.COMPOSITION:
+            return self._compose(model, method, progress)
         return self.token_attribution(model, prompt, asked.position, progress=progress)
 
     def direct_logits(self, model: str, prompt: str, head: tuple[int, int], position: int = -1) -> DirectLogits:

@@ -16,6 +16,7 @@ from utils.heads import HeadId, Shape
 from utils.measures.measure import MIN_TOKENS, LeftOut, Reading
 from utils.models.loader import LoadedModel
 from utils.pyvene_engine import ablate_heads
+from utils.result_cache import Progress, nobody_asks
 from utils.scoring import score_text
 
 PATTERN_BYTES = 64 * 2**20
@@ -65,12 +66,13 @@ def measure_later_patterns(
     method: Method,
     replacement: torch.Tensor | None,
     left_out: LeftOut | None = None,
+    progress: Progress | None = None,
 ) -> LaterPatterns:
     """All heads' patterns on a text with some heads off.
 
     Args: as `switch_off.switch_off`, for the whole text. left_out: places of it that are no evidence.
     """
-    patterns = _patterns(loaded, ids, [(), heads, *draws], replacement)
+    patterns = _patterns(loaded, ids, [(), heads, *draws], replacement, progress or nobody_asks)
     before = next(patterns)
 
     def scores(seen: np.ndarray) -> Mapping[str, np.ndarray]:
@@ -83,16 +85,20 @@ def measure_later_patterns(
 
 
 def _patterns(
-    loaded: LoadedModel, ids: Sequence[int], sets: Sequence[HeadSet], replacement: torch.Tensor | None
+    loaded: LoadedModel,
+    ids: Sequence[int],
+    sets: Sequence[HeadSet],
+    replacement: torch.Tensor | None,
+    progress: Progress,
 ) -> Iterator[np.ndarray]:
     """For each set [layer, head, query_pos, key_pos] with it off, as many sets in one pass as memory allows."""
     n_at_once = max(1, PATTERN_BYTES // (4 * loaded.n_layers * loaded.n_heads * len(ids) ** 2))
     for begin in range(0, len(sets), n_at_once):
         rows = sets[begin : begin + n_at_once]
         batch = torch.tensor([list(ids)]).expand(len(rows), -1)
-        yield from ablate_heads(
-            loaded, batch, rows, replacement, collect_patterns=True, only_last_logits=True
-        ).patterns.numpy()
+        found = ablate_heads(loaded, batch, rows, replacement, collect_patterns=True, only_last_logits=True)
+        progress(begin + len(rows), len(sets))
+        yield from found.patterns.numpy()
 
 
 def _moved(before: np.ndarray, after: np.ndarray) -> np.ndarray:

@@ -30,17 +30,23 @@ KEPT_S = 600.0  # after it ended; later the answer comes from the results of all
 
 
 class Kind(StrEnum):
-    """Which experiment it is: the name of the method of `Experiments` that answers it."""
+    """Which experiment it is: the name of the method of `Experiments` that answers it, or of `Circuits`."""
 
     SCAN = "scan"
     SWITCH_OFF = "switch_off"
+    SECOND_COPY = "second_copy"
+    LATER = "later_patterns"
     LENS = "logit_lens"
     ATTRIBUTION = "token_attribution"
+    COMPOSITION = "composition"
 
 
 @dataclass(frozen=True)
 class RunQuestion:
-    """What is asked, as the method of `Experiments` takes it; what that does not ask for stays as it is here."""
+    """What is asked, as the method that answers it takes it; what that does not ask for stays as it is here.
+
+    Args: method: of switching off, or the kind of a composition.
+    """
 
     kind: Kind
     model: str
@@ -212,6 +218,8 @@ class Runs:
     def _run(self, run: _Run) -> None:
         def progress(n_done: int, n_all: int) -> None:
             run.n_done, run.n_all = n_done, n_all
+            if not n_done:  # what came before, such as loading a model, says nothing about the time left
+                run.begun_at = self._clock()
             if self._is_left(run) or self._runs.get(run.question) is not run:
                 raise _NotWantedError
 

@@ -19,6 +19,7 @@ from utils.experiments.controls import HeadSet
 from utils.experiments.questions import Method
 from utils.models.loader import LoadedModel
 from utils.pyvene_engine import ablate_heads
+from utils.result_cache import Progress, nobody_asks
 
 SHORTEST_SEGMENT = 2
 LOGITS_BYTES = 64 * 2**20
@@ -83,14 +84,16 @@ def measure_second_copy(
     draws: Sequence[HeadSet],
     method: Method,
     replacement: torch.Tensor | None,
+    progress: Progress | None = None,
 ) -> SecondCopy:
     """The loss on both copies with all heads on, with the heads off, and with every draw off.
 
     Args: segments: ids [segment, position], at least two positions, without start marks. replacement: None for zeros,
-    or [layer, head, position, d_head] for start mark and both copies.
+    or [layer, head, position, d_head] for start mark and both copies. progress: as `switch_off.switch_off`.
     """
     ids = said_twice(segments, loaded.start_mark_id)
-    before, after, *controls = _losses(loaded, ids, [(), heads, *draws], replacement, segments.shape[1])
+    sets, tell = [(), heads, *draws], progress or nobody_asks
+    before, after, *controls = _losses(loaded, ids, sets, replacement, segments.shape[1], tell)
     return SecondCopy(
         heads=heads,
         method=method,
@@ -103,7 +106,12 @@ def measure_second_copy(
 
 
 def _losses(
-    loaded: LoadedModel, ids: torch.Tensor, sets: Sequence[HeadSet], replacement: torch.Tensor | None, n_tokens: int
+    loaded: LoadedModel,
+    ids: torch.Tensor,
+    sets: Sequence[HeadSet],
+    replacement: torch.Tensor | None,
+    n_tokens: int,
+    progress: Progress,
 ) -> list[CopyLoss]:
     """For each set of heads the loss with it off, as many sets in one pass as memory allows."""
     set_bytes = 4 * ids.numel() * loaded.config.vocab_size
@@ -114,6 +122,7 @@ def _losses(
         rows = [off for off in batch for _ in range(len(ids))]
         logits = ablate_heads(loaded, ids.repeat(len(batch), 1), rows, replacement).logits
         losses += [_copy_loss(each, ids, n_tokens) for each in logits.split(len(ids))]
+        progress(begin + len(batch), len(sets))
     return losses
 
 
