@@ -165,12 +165,12 @@ def _register_stop(app: Dash, service: Headlight, ids: RunIds, outputs: tuple[Ou
 
 
 def stopped_words(status: RunStatus | None, steps: str) -> str:
-    """Where it was stopped, and how to go on. Example: "Stopped after 42 %. Press the button again to go on."."""
+    """Where it was stopped, and how to begin anew. Example: "Stopped after 42 %. Press the button again to begin anew."."""
     if status is None or not status.n_done:
-        return "Stopped before anything was done. Press the button again to go on."
+        return "Stopped before anything was done. Press the button again to begin anew."
     if steps:
-        return f"Stopped after {status.n_done:,} of {status.n_all:,} {steps}. Press the button again to go on."
-    return f"Stopped after {int(100 * status.share)} %. Press the button again to go on."
+        return f"Stopped after {status.n_done:,} of {status.n_all:,} {steps}. Press the button again to begin anew."
+    return f"Stopped after {int(100 * status.share)} %. Press the button again to begin anew."
 
 
 def progress(status: RunStatus, steps: str) -> Children:

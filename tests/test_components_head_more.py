@@ -416,7 +416,7 @@ class TestScanCard:
 
     def test_a_stop_says_how_far_it_was_and_how_to_go_on(self):
         status = RunStatus(n_done=18, n_all=32)
-        again = "Press the button again to go on."
+        again = "Press the button again to begin anew."
         assert run_line.stopped_words(status, head_scan.STEPS) == f"Stopped after 18 of 32 heads tried. {again}"
         assert run_line.stopped_words(status, "") == f"Stopped after 56 %. {again}"
         assert run_line.stopped_words(None, "") == f"Stopped before anything was done. {again}"
@@ -534,7 +534,7 @@ class TestAttribution:
             "The tokens’ shares add up to +8.00 nats; the whole text really gains +7.98 nats. What is lost by counting "
             "in 64 steps: 0.02 nats, 0.2 % of all shares."
         )
-        assert "trust only the largest" in head_attribution.completeness(attribution_of([4.0, -4.0], error=0.9))
+        assert "settle nothing" in head_attribution.completeness(attribution_of([4.0, -4.0], error=0.9))
 
     def test_the_baseline_and_the_start_mark_are_stated(self, service):
         view = view_of(service)

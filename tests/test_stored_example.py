@@ -15,6 +15,7 @@ from components.address import Question
 from components.loading_line import said
 from tests.real_models import SMOLLM2, real_folder, real_model, settings_with
 from tests.tiny_models import readable_tiny_model, save_tiny_model
+from tests.together import until
 from utils.catalogue.file import load_catalogues
 from utils.example_texts import DEFAULT_PROMPT
 from utils.forward_pass import run_forward_pass
@@ -91,7 +92,7 @@ class TestTheFirstQuestion:
 
     def test_is_answered_before_the_weights_are_in_memory(self, service, gate):
         assert service.forward("gpt2", "the cat").model_name == "gpt2"
-        assert service.loading("gpt2").name == "GPT-2"
+        assert until(lambda: service.loading("gpt2")).name == "GPT-2"
         words, is_over = said(service, Question("gpt2", "the cat"))
         assert words.startswith("GPT-2 is loading, ")
         assert not is_over

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -21,6 +22,15 @@ def at_once(asks: Sequence[Callable[[], Any]]) -> list[Any]:
     with ThreadPoolExecutor(len(asks)) as pool:
         futures = [pool.submit(go, ask) for ask in asks]
         return [future.exception(WAIT_S) or future.result() for future in futures]
+
+
+def until(ask: Callable[[], Any]) -> Any:
+    """The first answer that is not None, which another thread brings about."""
+    end = time.monotonic() + WAIT_S
+    while (answer := ask()) is None:
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.01)
+    return answer
 
 
 class Gate:

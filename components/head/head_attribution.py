@@ -93,7 +93,7 @@ def completeness(result: TokenAttribution) -> str:
     sums = f"The tokens’ shares add up to {nats(total)}; the whole text really gains {nats(result.gain)}."
     size = f"{abs(result.completeness_error):.2f} nats, {percent(result.relative_error, decimals=1)} of all shares"
     if result.relative_error > CARELESS_ERROR:
-        return f"{sums} They miss by {size}, even in {result.n_steps} steps: trust only the largest."
+        return f"{sums} They miss by {size}, even in {result.n_steps} steps, so on this text they settle nothing."
     return f"{sums} What is lost by counting in {result.n_steps} steps: {size}."
 
 
