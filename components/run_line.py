@@ -165,7 +165,7 @@ def _register_stop(app: Dash, service: Headlight, ids: RunIds, outputs: tuple[Ou
 
 
 def stopped_words(status: RunStatus | None, steps: str) -> str:
-    """Where it was stopped, and how to begin anew. Example: "Stopped after 42 %. Press the button again to begin anew."."""
+    """Where it was stopped, and how to begin anew. Example: "Stopped after 42 %. Press …"."""
     if status is None or not status.n_done:
         return "Stopped before anything was done. Press the button again to begin anew."
     if steps:
