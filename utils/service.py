@@ -179,6 +179,7 @@ class Headlight:
 
         def load() -> None:
             with suppress(UserError):  # whoever asks is told
+                self.model_entries()  # which weights these are takes a moment the first time, and every page asks
                 loaded, load_s = self._open(name)
                 if load_s is not None:
                     self.speeds.measure_later(loaded, load_s)

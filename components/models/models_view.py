@@ -12,6 +12,7 @@ from flask import has_request_context, request
 
 from components.address import Question
 from utils.errors import UserError
+from utils.model_config import Kind, kind_of
 
 if TYPE_CHECKING:
     from utils.catalogue.jobs import CatalogueJobStatus
@@ -54,9 +55,12 @@ class ModelsView:
 
     @property
     def here(self) -> list[ModelEntry]:
-        """Models with files on this computer, complete or not; the one in use first."""
+        """Models with files on this computer, complete or not; the one in use first, then real ones before others."""
         here = [entry for entry in self.entries if entry.folder is not None]
-        return sorted(here, key=lambda entry: (not entry.is_here, not self.is_in_use(entry)))
+        kinds = list(Kind)
+        return sorted(
+            here, key=lambda entry: (not entry.is_here, not self.is_in_use(entry), kinds.index(kind_of(entry.name)))
+        )
 
     @property
     def not_here(self) -> list[ModelEntry]:
