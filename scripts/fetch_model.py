@@ -73,20 +73,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--accept-terms", action="store_true", help="you have read the model's terms and accept them")
     parser.add_argument("--optional", action="store_true", help="go on with what is here where a model cannot be had")
     args = parser.parse_args(arguments)
-    logging.disable(logging.WARNING)  # the sentence below says it
+    logging.disable(logging.WARNING)  # the sentences below say it
+    try:
+        failed = _fetch_all(args.model, args.accept_terms)
+    finally:
+        logging.disable(logging.NOTSET)
+    if failed and args.optional:
+        print("Headlight goes on with the models that are here.", file=sys.stderr)
+    return int(failed and not args.optional)
+
+
+def _fetch_all(models: Sequence[str], accepts_terms: bool) -> bool:
+    """Fetch one model after the other. Returns whether one of them could not be had, which was said."""
     failed = False
-    for model in args.model:
+    for model in models:
         try:
-            fetch(model, Settings.from_environment(), args.accept_terms)
+            fetch(model, Settings.from_environment(), accepts_terms)
         except UserError as problem:
             print(f"{problem.sentence} {problem.hint}", file=sys.stderr)
             failed = True
         except KeyboardInterrupt:
             print(f"\nStopped. {display_name_of(model)} was not fetched.", file=sys.stderr)
             failed = True
-    if failed and args.optional:
-        print("Headlight goes on with the models that are here.", file=sys.stderr)
-    return int(failed and not args.optional)
+    return failed
 
 
 if __name__ == "__main__":
