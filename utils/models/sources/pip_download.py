@@ -65,7 +65,7 @@ def _wait(process: subprocess.Popen[bytes], folder: Path, progress: Callable[[in
     """Wait for pip to end; True where nothing more arrived for so long that it never will."""
     n_bytes, arrived = 0, time.monotonic()
     while process.poll() is None:
-        now = sum(_size(path) for path in folder.rglob("*"))
+        now = _bytes_in(folder)
         if now != n_bytes:
             n_bytes, arrived = now, time.monotonic()
         if time.monotonic() - arrived > PATIENCE_S:
@@ -73,6 +73,11 @@ def _wait(process: subprocess.Popen[bytes], folder: Path, progress: Callable[[in
         progress(n_bytes)
         time.sleep(POLL_S)
     return False
+
+
+def _bytes_in(folder: Path) -> int:
+    """Size of all files in a folder; what pip takes away meanwhile is passed over, as os.walk does."""
+    return sum(_size(Path(parent, name)) for parent, _, names in os.walk(folder) for name in names)
 
 
 def _size(path: Path) -> int:
