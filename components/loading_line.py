@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dash import Dash, Input, Output, State, dcc, html
+from dash import Dash, Input, Output, dcc, html
 
 from components.address import Ids as AddressIds
 from components.address import Question
@@ -39,9 +39,8 @@ def register(app: Dash, service: Headlight) -> None:
         Output(Ids.tick, "disabled"),
         Input(Ids.tick, "n_intervals"),
         Input(AddressIds.location, "search"),
-        State(AddressIds.location, "search"),
     )
-    def follow(_ticks: int | None, _asked: str | None, search: str | None) -> Any:
+    def follow(_ticks: int | None, search: str | None) -> Any:
         return said(service, Question.from_search(search, service.settings.default_model))
 
 

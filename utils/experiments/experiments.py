@@ -111,9 +111,8 @@ class Experiments:
         draws, notices = self._controls(question, chosen, role)
 
         def run() -> SwitchOff:
-            tell = own_progress(progress)
-            values = self._replacement(question, way, len(ids), stage(tell, 0, MEANS_SHARE))
-            return switch_off(question.loaded, ids, chosen, draws, way, values, stage(tell, MEANS_SHARE, 1))
+            values, rest = self._values_first(question, way, len(ids), progress)
+            return switch_off(question.loaded, ids, chosen, draws, way, values, rest)
 
         return self._told(self._once(question, ("switch_off", tuple(ids), chosen, tuple(draws), way), run), notices)
 
@@ -137,10 +136,9 @@ class Experiments:
         segment, cut = self._segment(question)
 
         def run() -> SecondCopy:
-            loaded, tell = question.loaded, own_progress(progress)
+            loaded = question.loaded
             n_positions = len(loaded.start_ids) + 2 * len(segment)
-            values = self._replacement(question, way, n_positions, stage(tell, 0, MEANS_SHARE))
-            rest = stage(tell, MEANS_SHARE, 1)
+            values, rest = self._values_first(question, way, n_positions, progress)
             return measure_second_copy(loaded, np.array([segment]), chosen, draws, way, values, rest)
 
         key = ("second_copy", tuple(segment), chosen, tuple(draws), way)
@@ -164,10 +162,9 @@ class Experiments:
         draws, notices = self._controls(question, chosen, role)
 
         def run() -> LaterPatterns:
-            loaded, ids, tell = question.loaded, question.ids, own_progress(progress)
-            values = self._replacement(question, way, len(ids), stage(tell, 0, MEANS_SHARE))
+            loaded, ids = question.loaded, question.ids
+            values, rest = self._values_first(question, way, len(ids), progress)
             left_out = places_left_out(tokens_of(loaded, question.read))
-            rest = stage(tell, MEANS_SHARE, 1)
             return measure_later_patterns(loaded, ids, chosen, draws, way, values, left_out, rest)
 
         key = ("later_patterns", tuple(question.ids), chosen, tuple(draws), way)
@@ -268,6 +265,14 @@ class Experiments:
             notices += (_no_catalogue(),)
         excluded = role_holders(catalogue, chosen, role)
         return draw_controls(loaded.shape, chosen, excluded), notices
+
+    def _values_first(
+        self, question: _Question, method: Method, n_positions: int, progress: Progress | None
+    ) -> tuple[torch.Tensor | None, Progress]:
+        """What stands in for heads that are off, as the first stage of the work, and whom to tell of the rest."""
+        tell = own_progress(progress)
+        values = self._replacement(question, method, n_positions, stage(tell, 0, MEANS_SHARE))
+        return values, stage(tell, MEANS_SHARE, 1)
 
     def _replacement(
         self, question: _Question, method: Method, n_positions: int, progress: Progress | None = None
