@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 
-from components.markup import aria
+from components.progress_bar import bar, spoken
 from utils.errors import UserError
 from utils.experiments.runs import Kind, RunQuestion, RunStatus
 
@@ -27,7 +27,6 @@ Draw = Callable[[str, Any], tuple[Any, ...]]  # from the address and a result to
 
 PATIENCE_S = 0.7
 TICK_MS = 700
-SPOKEN_STEP = 25  # percent
 LONGEST_PROMPT = 200_000  # characters, of which a model reads far fewer
 LONGEST_ASKER = 64
 
@@ -174,21 +173,18 @@ def stopped_words(status: RunStatus | None, steps: str) -> str:
 
 
 def progress(status: RunStatus, steps: str) -> Children:
-    """The bar and its words. `--share` is the only inline value: the bar's length."""
+    """The bar and its words."""
     share = int(100 * status.share)
     count, words = _count(status, steps), f"{share} %"
-    bar = html.Div(
-        html.Div(className="models-bar-fill", style={"--share": f"{status.share:.3f}"}),
-        role="progressbar",
-        className="models-bar",
-        **aria(valuemin=0, valuemax=100, valuenow=share, valuetext=count or words, label="How far it is"),
-    )
     left = html.Strong(status.remaining)
     told = html.Div([html.Span(words, className="run-percent"), left], className="models-bar-words")
-    step = share // SPOKEN_STEP * SPOKEN_STEP
-    spoken = html.Span(f"{step} percent done" if step else "", role="status", className="visually-hidden")
     note = [html.P(count, className="panel-note")] if count else []
-    return [html.Div([bar, told, *note, spoken], className="scan-progress")]
+    return [
+        html.Div(
+            [bar(status.share, "How far it is", count or words), told, *note, spoken(status.share, "done")],
+            className="scan-progress",
+        )
+    ]
 
 
 def _count(status: RunStatus, steps: str) -> str:

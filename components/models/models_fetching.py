@@ -9,10 +9,10 @@ from dash import dcc, html
 from components import messages
 from components.address import roles_href
 from components.markup import aria
-from components.models.models_bar import bar, spoken
 from components.models.models_running import Ids as RunningIds
 from components.models.models_view import ModelsView
 from components.models.models_words import to_fetch
+from components.progress_bar import bar, spoken
 from utils.model_config import display_name_of
 from utils.models.fetching import FetchState, FetchStatus
 

@@ -10,10 +10,10 @@ from components import messages
 from components.lamp import role_sign
 from components.markup import aria
 from components.model_words import heads_of, megabytes
-from components.models.models_bar import bar, spoken
 from components.models.models_view import ModelsView, heads_with_job
 from components.models.models_words import family_line
 from components.numbers import plural
+from components.progress_bar import bar, spoken
 from utils.catalogue.jobs import CatalogueJobStatus, JobState
 from utils.model_config import display_name_of
 from utils.roles import ROLES

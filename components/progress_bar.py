@@ -9,14 +9,15 @@ from components.markup import aria
 SPOKEN_STEP = 25  # percent
 
 
-def bar(share: float, label: str, remaining: str) -> html.Div:
-    """A progressbar. `--share` is the only inline value: the bar's length. Args: share: of the work, in [0, 1]."""
+def bar(share: float, label: str, text: str) -> html.Div:
+    """A progressbar. `--share` is the only inline value: the bar's length. Args: share: of the work, in [0, 1].
+    text: how far it is, in words; the percentage where it is empty."""
     percent = int(100 * share)
     return html.Div(
         html.Div(className="models-bar-fill", style={"--share": round(share, 3)}),
         role="progressbar",
         className="models-bar",
-        **aria(valuemin=0, valuemax=100, valuenow=percent, valuetext=remaining or f"{percent} percent", label=label),
+        **aria(valuemin=0, valuemax=100, valuenow=percent, valuetext=text or f"{percent} percent", label=label),
     )
 
 
