@@ -27,7 +27,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from utils.analysis import analyze
-from utils.catalogue.building import build_catalogue, describe_inputs
+from utils.catalogue.building import Measured, build_catalogue, describe_inputs
 from utils.catalogue.schema import ModelCatalogue, Provenance
 from utils.circuits.composition import compute_composition
 from utils.circuits.head_circuits import compute_head_circuits, joined_vocabulary
@@ -42,11 +42,11 @@ from utils.experiments.switch_off import switch_off
 from utils.experiments.token_attribution import usual_embedding
 from utils.forward_pass import ForwardPass
 from utils.heads import HeadId
-from utils.measures.measure import RoleScores
+from utils.measures.measure import Looking, RoleScores
 from utils.model_config import FAMILIES, StartMark
 from utils.models.loader import LoadedModel, ModelStore
 from utils.pyvene_engine import capture_patterns
-from utils.roles import ROLES
+from utils.roles import ROLES, steady_roles
 from utils.settings import Settings
 from utils.tokens import Token
 
@@ -75,13 +75,13 @@ def full_catalogue() -> ModelCatalogue:
     rng = np.random.default_rng(0)
     shape = (N_LAYERS, N_HEADS)
     scores = {
-        key: RoleScores(100, *_strong(rng, shape))
+        key: _strong(rng, shape, role.measure.has_looking)
         if role.measure.has_chance
         else RoleScores(100, rng.uniform(0.86, 1, shape), peak=rng.uniform(0, 0.3, shape))
         for key, role in ROLES.items()
     }
     provenance = Provenance(
-        schema_version=1,
+        schema_version=2,
         weights="random-weights",
         bos_rule=StartMark.NONE.value,
         start_mark_id=None,
@@ -89,18 +89,21 @@ def full_catalogue() -> ModelCatalogue:
         inputs_hash="sha256:" + "0" * 64,
         n_random_sequences=1,
         n_sentences=1,
+        n_passages=1,
         engine="pyvene",
         versions={},
         date=datetime.datetime.now(datetime.UTC),
         max_difference_to_detect_head=None,
         **describe_inputs(scores),
     )
-    return build_catalogue("benchmark", {key: scores[key] for key in ROLES}, provenance)
+    return build_catalogue("benchmark", Measured(scores, {key: scores[key] for key in steady_roles()}), provenance)
 
 
-def _strong(rng: np.random.Generator, shape: tuple[int, int]) -> tuple[np.ndarray, float, np.ndarray]:
+def _strong(rng: np.random.Generator, shape: tuple[int, int], has_looking: bool) -> RoleScores:
     excess = rng.uniform(0.5, 1, shape)
-    return 0.1 + 0.9 * excess, 0.1, excess
+    score, chance = 0.1 + 0.9 * excess, np.full(shape, 0.1)
+    looking = Looking(score, chance, excess, np.ones(shape)) if has_looking else None
+    return RoleScores.of(100, score, 0.1, looking=looking)
 
 
 def seen_by(ids: np.ndarray, patterns: np.ndarray) -> ForwardPass:

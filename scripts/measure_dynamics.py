@@ -48,15 +48,15 @@ def read_copy(folder: Path) -> LoadedModel:
 def part_of_inputs(loaded: LoadedModel) -> CatalogueInputs:
     """The first of the catalogue's own inputs of either kind."""
     whole = texts_for(loaded, SEED).inputs
-    return CatalogueInputs(SEED, whole.repeated[:N_TEXTS], whole.sentences[:N_TEXTS])
+    return CatalogueInputs(SEED, whole.repeated[:N_TEXTS], whole.sentences[:N_TEXTS], whole.passages[:N_TEXTS])
 
 
 def measure_copy(loaded: LoadedModel, held_out: np.ndarray) -> tuple[float, float, dict[str, RoleScores]]:
     """Held-out loss, loss on the second copy of random segments, and every head's scores."""
-    scores = score_model(PyVeneEngine(loaded), part_of_inputs(loaded), progress=lambda _read: None)
+    measured = score_model(PyVeneEngine(loaded), part_of_inputs(loaded), progress=lambda _read: None)
     segments = random_segments(loaded, N_SEGMENTS, SEGMENT, SEED)
     copies = measure_second_copy(loaded, segments, (), [], Method.ZERO, None)
-    return held_out_loss(loaded.model, held_out, N_WINDOWS), copies.before.second, scores
+    return held_out_loss(loaded.model, held_out, N_WINDOWS), copies.before.second, dict(measured.scores)
 
 
 def measure_run(folders: Sequence[Path], held_out: np.ndarray) -> TrainingDynamics:

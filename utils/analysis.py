@@ -8,18 +8,21 @@ from typing import Any
 
 import numpy as np
 
-from utils.activity import decide
+from utils.activity import decide, decide_role
 from utils.catalogue.schema import ModelCatalogue
 from utils.errors import Notice
 from utils.forward_pass import ForwardPass
 from utils.head_detection import score_of, summarise_other, summarise_roles, summary_json
 from utils.heads import HeadId, Shape
 from utils.measures.measure import Decision, Evidence, LeftOut, Look, RoleScores
+from utils.measures.resting import rests
+from utils.roles import ROLES, looking_roles
 from utils.scoring import ScoredText
-from utils.summary import OtherSummary, RoleSummary, StandingOut, Unexplained
+from utils.summary import OtherSummary, RestingHeads, RoleSummary, StandingOut, Unexplained
 
 MAX_RIGHT_NOW = 6
 UNEXPLAINED_MIN_WEIGHT = 0.3
+LEAST_ELSEWHERE = 3  # places without a copy, from which on it can be told whether a head looks back as far there
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +42,16 @@ class Analysis:
     decisions: Mapping[str, Decision]
     right_now: tuple[StandingOut, ...] = ()
     unexplained: tuple[Unexplained, ...] = ()
+
+    @property
+    def resting(self) -> np.ndarray | None:
+        """Which heads rest on this text, bool [layer, head]; None for a text that is too short to say."""
+        return None if self.scored is None else rests(self.scored.rests)
+
+    @property
+    def n_resting(self) -> RestingHeads:
+        """How many heads rest on this text; none where it is too short to say."""
+        return RestingHeads(0 if self.resting is None else int(self.resting.sum()), self.forward.shape.n_all)
 
     @property
     def notices(self) -> tuple[Notice, ...]:
@@ -65,6 +78,7 @@ class Analysis:
             "predictions": [
                 {"token": prediction.token.label, "prob": prediction.prob} for prediction in forward.predictions
             ],
+            "resting": self.n_resting.as_json(),
             "right_now": [entry.as_json() for entry in self.right_now],
             "unexplained": [entry.as_json() for entry in self.unexplained],
             "notices": [{"sentence": notice.sentence, "hint": notice.hint} for notice in self.notices],
@@ -81,27 +95,66 @@ def analyze(forward: ForwardPass, catalogue: ModelCatalogue | None) -> Analysis:
         other=summarise_other(catalogue, scored),
         scored=scored,
         decisions=decisions,
-        right_now=strongest_heads(scored.roles, catalogue) if scored is not None else (),
+        right_now=strongest_heads(scored, catalogue) if scored is not None else (),
         unexplained=_unexplained(scored) if scored is not None else (),
     )
 
 
-def strongest_heads(live: Mapping[str, RoleScores], catalogue: ModelCatalogue | None) -> tuple[StandingOut, ...]:
-    """For each role with a chance level its strongest heads on this text, by excess, whatever the catalogue says; at
-    most six in all. One head enters once, with the role in which it is strongest.
+def strongest_heads(scored: ScoredText, catalogue: ModelCatalogue | None) -> tuple[StandingOut, ...]:
+    """The heads that do a job most strongly on this text when they look, whatever the catalogue says; at most six.
+
+    One head enters once, with the job in which it is strongest. Only those enter whose hits are no luck although all
+    heads of the model and all jobs were asked.
     """
-    excess = {key: scores.excess for key, scores in live.items() if scores.excess is not None and scores.n_rows}
-    if not excess:
+    keys = [key for key in looking_roles() if key in scored.roles and scored.roles[key].n_rows]
+    if not keys:
         return ()
-    keys, stacked = list(excess), np.stack(list(excess.values()))
-    best_role, best = stacked.argmax(axis=0), stacked.max(axis=0)
+    n_asked = len(keys) * scored.roles[keys[0]].score.size
+    decisions = [decide_role(scored, key, None, n_asked) for key in keys]
+    excess = np.stack(
+        [_excess_where_active(scored.roles[key], each) for key, each in zip(keys, decisions, strict=True)]
+    )
+    best_role, best = excess.argmax(axis=0), excess.max(axis=0)
 
     def standing_out(head: HeadId) -> StandingOut:
         role = keys[best_role[head]]
+        looking = scored.roles[role].looking
+        assert looking is not None
         is_catalogued = catalogue is not None and role in catalogue.roles_of(head)
-        return StandingOut(head, role, float(live[role].score[head]), float(best[head]), is_catalogued)
+        score, steps = float(looking.score[head]), fixed_look_back(scored, role, head)
+        return StandingOut(head, role, score, float(best[head]), is_catalogued, steps)
 
-    return tuple(standing_out(head) for head in Shape(*best.shape).ranked(best)[:MAX_RIGHT_NOW])
+    ranked = Shape(*best.shape).ranked(best)[:MAX_RIGHT_NOW]
+    return tuple(standing_out(head) for head in ranked if best[head] > 0)
+
+
+def _excess_where_active(scores: RoleScores, decision: Decision) -> np.ndarray:
+    assert scores.looking is not None
+    return np.where(decision.is_active, scores.looking.excess, 0.0)
+
+
+def fixed_look_back(scored: ScoredText, role: str, head: HeadId) -> int | None:
+    """How many tokens back a head looks wherever it stands, where that alone explains its score for a role that is
+    about earlier copies; None where it does not.
+
+    On a text said twice, the place that an earlier copy points to is the same number of steps back for every token. A
+    head that always looks so far back is right there and knows nothing of copies: it looks as far back where nothing
+    is repeated, too.
+    """
+    if ROLES[role].measure.copy_offset is None:
+        return None
+    evidence, pattern = scored.evidence_of(role, head), scored.reading.patterns[head]
+    queries, keys = np.nonzero(evidence.targets)
+    distances = queries - keys
+    mass = np.bincount(distances, weights=pattern[queries, keys])
+    steps = int(mass.argmax())
+    elsewhere = np.setdiff1d(np.arange(steps + 1, len(pattern)), evidence.rows)
+    if len(elsewhere) < LEAST_ELSEWHERE:
+        return None
+    there = float(pattern[elsewhere, elsewhere - steps].sum() / max(1e-6, (1 - pattern[elsewhere, 0]).sum()))
+    looking = scored.roles[role].looking
+    assert looking is not None
+    return steps if there >= float(looking.score[head]) / 2 else None
 
 
 def _unexplained(scored: ScoredText) -> tuple[Unexplained, ...]:

@@ -40,7 +40,7 @@ class ForwardPass:
     predictions: the most likely next tokens, likeliest first. notices: what was changed about the text, and what the
     model cannot read of it.
     head_values: what each head hands on, [layer, head, position, d_head], float32; None unless some role needs it.
-    n_vocabulary: how many different tokens the model knows.
+    n_vocabulary: how many different tokens the model knows. windows: as `Reading` has them.
     """
 
     model_name: str
@@ -51,6 +51,7 @@ class ForwardPass:
     notices: tuple[Notice, ...]
     head_values: np.ndarray | None = None
     n_vocabulary: int = 0
+    windows: tuple[int | None, ...] = ()
 
     @property
     def token_ids(self) -> tuple[int, ...]:
@@ -60,7 +61,7 @@ class ForwardPass:
     def reading(self) -> Reading:
         """What the roles' measures see of it."""
         ids = np.array(self.token_ids, dtype=np.int64)
-        return Reading(ids, self.patterns, self.head_values, places_left_out(self.tokens))
+        return Reading(ids, self.patterns, self.head_values, places_left_out(self.tokens), self.windows)
 
     @property
     def has_start_mark(self) -> bool:
@@ -115,8 +116,17 @@ def run_forward_pass(loaded: LoadedModel, prompt: str, max_tokens: int) -> Forwa
     values = None if capture.head_values is None else capture.head_values[0].numpy()
     predictions = _most_likely(loaded, capture.logits[0, -1])
     notices = (*encoded.notices, *notices_about(tokens))
-    size = len(loaded.tokenizer)
-    return ForwardPass(loaded.name, encoded.text, tokens, patterns, predictions, notices, values, size)
+    return ForwardPass(
+        loaded.name,
+        encoded.text,
+        tokens,
+        patterns,
+        predictions,
+        notices,
+        values,
+        n_vocabulary=len(loaded.tokenizer),
+        windows=loaded.windows,
+    )
 
 
 def tokens_of(loaded: LoadedModel, encoded: EncodedPrompt) -> tuple[Token, ...]:

@@ -18,7 +18,7 @@ from utils.catalogue.store import known_catalogues
 from utils.heads import HeadId, value_at
 from utils.measures.measure import Decision, HeadFigures, Reading
 from utils.reasons import NOT_ANALYZED, ONLY_UNREAD, few_rows_caution, no_heads_reason, number_word, too_short_reason
-from utils.roles import OTHER, ROLES, Role
+from utils.roles import JOBS, OTHER, ROLES, Role
 from utils.scoring import ScoredText, as_ids, check_patterns, evidence_for, score_text
 from utils.settings import Settings
 from utils.summary import HeadEntry, OtherHead, OtherSummary, RoleSummary, Status, strongest_entry
@@ -108,7 +108,7 @@ def summarise_other(catalogue: ModelCatalogue | None, scored: ScoredText | None)
     heads = catalogue.shape.all() if catalogue is not None else []
     return OtherSummary(
         display_name="Other",
-        sentence=f"None of the {number_word(len(ROLES)).lower()} jobs fits these heads.",
+        sentence=f"None of the {number_word(len(JOBS)).lower()} jobs fits these heads.",
         heads=tuple(_nearest_role(head, scored) for head in heads if catalogue and not catalogue.roles_of(head)),
     )
 
@@ -136,6 +136,7 @@ def _summarise_role(
         n_evidence=n_rows,
         suggested_prompt=catalogue.categories[role.key].suggested_prompt if catalogue else None,
         n_holding=catalogue.categories[role.key].n_heads_holding if catalogue else 0,
+        n_having=len(catalogue.holders_of(role.key)) if catalogue else 0,
         heads=heads,
     )
 
@@ -147,7 +148,10 @@ def _status(heads: Sequence[HeadEntry], is_applicable: bool, is_too_short: bool)
         return "no_heads"
     if not is_applicable:
         return "not_applicable"
-    return "active" if any(head.is_active for head in heads) else "below_usual"
+    strongest = strongest_entry(heads)
+    assert strongest is not None
+    assert strongest.state is not None, "a text with evidence gives every head a state"
+    return strongest.state.value
 
 
 def _head_entries(
@@ -168,20 +172,28 @@ def _dark_entry(role: Role, head: CataloguedHead, catalogue: ModelCatalogue) -> 
 def _lit_entry(role: Role, dark: HeadEntry, scored: ScoredText, decision: Decision) -> HeadEntry:
     """The same head with its score on this text, its yardsticks, the decision and the proof."""
     head, live = dark.id, scored.roles[role.key]
+    looking, counts, evidence = live.looking, decision.counts, scored.evidence_of(role.key, dark.id)
     return HeadEntry(
         id=head,
         role=role.key,
         score=dark.score,
         weak=dark.weak,
         held=dark.held,
-        activation_score=float(live.score[head]),
-        chance=live.chance,
+        activation_score=value_at(live.score, head) or 0.0,
+        chance=live.chance_of(head),
         excess=value_at(live.excess, head),
         threshold=float(decision.threshold[head]),
         usual=value_at(decision.usual, head),
         peak=value_at(live.peak, head),
-        is_active=bool(decision.is_active[head]),
-        evidence=role.measure.strongest_looks(scored.reading.of_head(head), scored.evidence[role.key], MAX_EVIDENCE),
+        looking_score=None if looking is None else float(looking.score[head]),
+        looking_chance=None if looking is None else float(looking.chance[head]),
+        look=None if looking is None else float(looking.look[head]),
+        rests=value_at(scored.rests, head),
+        chances=None if counts is None else int(counts.chances[head]),
+        hits=None if counts is None else int(counts.hits[head]),
+        luck=None if counts is None else float(counts.luck[head]),
+        state=decision.state[head],
+        evidence=role.measure.strongest_looks(scored.reading.of_head(head), evidence, MAX_EVIDENCE),
     )
 
 
@@ -205,27 +217,36 @@ def _reason(
     if status == "not_applicable":
         return role.measure.why_grey(role, [token for token in data.tokens if not token.is_template])
     strongest = strongest_entry(heads)
-    if status == "below_usual" and scored is not None and strongest is not None:
-        return _why_below(role, strongest, data, scored)
+    if status != "active" and scored is not None and strongest is not None:
+        return _why_below(role, strongest, data, scored, len(heads))
     return ""
 
 
-def _why_below(role: Role, strongest: HeadEntry, data: ActivationData, scored: ScoredText) -> str:
+def _why_below(role: Role, strongest: HeadEntry, data: ActivationData, scored: ScoredText, n_beside: int) -> str:
+    assert strongest.state is not None
     figures = HeadFigures(
-        str(strongest.id), strongest.activation_score, strongest.usual or 0.0, strongest.threshold or 0.0
+        name=str(strongest.id),
+        score=strongest.bar_score,
+        usual=strongest.usual or 0.0,
+        threshold=strongest.threshold or 0.0,
+        state=strongest.state,
+        chances=strongest.chances or 0,
+        hits=strongest.hits or 0,
+        luck=1.0 if strongest.luck is None else strongest.luck,
+        n_beside=n_beside,
     )
-    reading = scored.reading.of_head(strongest.id)
-    return role.measure.why_below(role, figures, reading, scored.evidence[role.key], data.tokens[0].is_start)
+    reading, evidence = scored.reading.of_head(strongest.id), scored.evidence_of(role.key, strongest.id)
+    return role.measure.why_below(role, figures, reading, evidence, data.tokens[0].is_start)
 
 
 def _nearest_role(head: HeadId, scored: ScoredText | None) -> OtherHead:
-    """A head of no role, with the role in which its excess is largest on this text."""
-    excess = {
-        key: float(scores.excess[head])
+    """A head of no role, with the role in which its excess when it looks is largest on this text; resting is none."""
+    found = {
+        key: scores.looking
         for key, scores in (scored.roles if scored is not None else {}).items()
-        if scores.excess is not None and scores.n_rows
+        if scores.looking is not None
     }
-    if scored is None or not excess:
+    if not found:
         return OtherHead(head)
-    best = max(excess, key=lambda key: excess[key])
-    return OtherHead(head, best, float(scored.roles[best].score[head]))
+    best = max(found, key=lambda key: float(found[key].excess[head]))
+    return OtherHead(head, best, float(found[best].score[head]))

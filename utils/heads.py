@@ -97,8 +97,9 @@ class Shape:
 
 
 def value_at(matrix: np.ndarray | None, head: HeadId) -> float | None:
-    """One head's number of a matrix [layer, head]; None where there is no matrix."""
-    return None if matrix is None else float(matrix[head])
+    """One head's number of a matrix [layer, head]; None where there is no matrix, or no number in it (NaN)."""
+    number = None if matrix is None else float(matrix[head])
+    return None if number is None or number != number else number
 
 
 def _clamp(number: int, count: int) -> int:

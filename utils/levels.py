@@ -17,16 +17,17 @@ if TYPE_CHECKING:
     from utils.analysis import Analysis
     from utils.catalogue.schema import ModelCatalogue
 
-LevelStatus = Literal["active", "below_usual", "not_applicable"]
+LevelStatus = Literal["active", "here_and_there", "cannot_tell", "below_usual", "not_seen", "not_applicable"]
 
 
 @dataclass(frozen=True)
 class RoleLevel:
-    """One head's figures for one role, all on the score axis, 0 to 1.
+    """One head's figures for one role, 0 to 1, on the axis of its bar: when it looks, where the role is about looks.
 
     score: on this text; None without a text or without evidence in it. usual: from the catalogue, on this text's axis
-    (as measured where there is no text). chance, threshold: None where there is nothing to judge by. is_job: the
-    catalogue lists the role for this head. status: of a job, None for any other role.
+    (as measured where there is no text). chance, threshold: None where there is nothing to judge by. look: the share of
+    attention that is looking, None where there is no such thing. plain_score: what other tools would say, resting
+    included. is_job: the catalogue lists the role for this head. status: of a job, None for any other role.
     """
 
     role: str
@@ -35,6 +36,8 @@ class RoleLevel:
     usual: float | None = None
     chance: float | None = None
     threshold: float | None = None
+    look: float | None = None
+    plain_score: float | None = None
     status: LevelStatus | None = None
 
     @property
@@ -44,11 +47,15 @@ class RoleLevel:
 
 @dataclass(frozen=True)
 class HeadLevels:
-    """One head: its jobs, main one first, and its level for each role."""
+    """One head: its roles, main one first, and its level for each role.
+
+    rests: whether it rests on this text, or usually where there is no text.
+    """
 
     id: HeadId
     jobs: tuple[str, ...]
     levels: dict[str, RoleLevel]
+    rests: bool = False
 
     @property
     def main_job(self) -> str:
@@ -71,13 +78,8 @@ class HeadLevels:
         return tuple(role for role in self.jobs if not ROLES[role].is_rest)
 
     @property
-    def rests(self) -> bool:
-        """Whether resting is one of its jobs."""
-        return len(self.work) < len(self.jobs)
-
-    @property
     def only_rests(self) -> bool:
-        """Whether it rests and has no other job."""
+        """Whether it rests and has no job."""
         return self.rests and not self.work
 
     def has_job(self, role: str) -> bool:
@@ -94,7 +96,8 @@ def head_levels(analysis: Analysis | None, catalogue: ModelCatalogue | None) -> 
     known = analysis.forward if analysis is not None else catalogue
     heads = known.shape.all() if known is not None else []
     figures = {role: _figures(role, analysis, catalogue) for role in ROLES}
-    return [_head_levels(head, figures, catalogue) for head in heads]
+    rests = _resting(analysis, catalogue)
+    return [_head_levels(head, figures, catalogue, rests) for head in heads]
 
 
 @dataclass(frozen=True)
@@ -104,28 +107,54 @@ class _Figures:
     score: np.ndarray | None = None
     usual: np.ndarray | None = None
     threshold: np.ndarray | None = None
-    is_active: np.ndarray | None = None
-    chance: float | None = None
+    state: np.ndarray | None = None
+    chance: np.ndarray | None = None
+    look: np.ndarray | None = None
+    plain_score: np.ndarray | None = None
 
 
 def _figures(role: str, analysis: Analysis | None, catalogue: ModelCatalogue | None) -> _Figures:
     if analysis is None:
-        return _Figures(usual=catalogue.usual(role).score if catalogue is not None else None)
+        return _usual_figures(role, catalogue) if catalogue is not None else _Figures()
     if role not in analysis.decisions:
         return _Figures()
     live, decision = analysis.live[role], analysis.decisions[role]
-    return _Figures(live.score, decision.usual, decision.threshold, decision.is_active, live.chance)
+    looking, chance = live.looking, live.chance
+    return _Figures(
+        score=live.score if looking is None else looking.score,
+        usual=decision.usual,
+        threshold=decision.threshold,
+        state=decision.state,
+        chance=looking.chance if looking else None if chance is None else np.broadcast_to(chance, live.score.shape),
+        look=None if looking is None else looking.look,
+        plain_score=live.score,
+    )
 
 
-def _head_levels(head: HeadId, figures: dict[str, _Figures], catalogue: ModelCatalogue | None) -> HeadLevels:
+def _usual_figures(role: str, catalogue: ModelCatalogue) -> _Figures:
+    usual = catalogue.usual(role)
+    return _Figures(usual=usual.score if usual.looking is None else usual.looking.score)
+
+
+def _head_levels(
+    head: HeadId, figures: dict[str, _Figures], catalogue: ModelCatalogue | None, rests: np.ndarray | None
+) -> HeadLevels:
     jobs = catalogue.roles_of(head) if catalogue is not None else ()
-    return HeadLevels(head, jobs, {role: _level(role, head, role in jobs, figures[role]) for role in ROLES})
+    levels = {role: _level(role, head, role in jobs, figures[role]) for role in ROLES}
+    return HeadLevels(head, jobs, levels, rests=rests is not None and bool(rests[head]))
+
+
+def _resting(analysis: Analysis | None, catalogue: ModelCatalogue | None) -> np.ndarray | None:
+    """Which heads rest, bool [layer, head]: on the text, or usually where there is none."""
+    if analysis is not None:
+        return analysis.resting
+    return None if catalogue is None else catalogue.resting
 
 
 def _level(role: str, head: HeadId, is_job: bool, figures: _Figures) -> RoleLevel:
     status: LevelStatus | None = None
-    if is_job and figures.is_active is not None:
-        status = "active" if figures.is_active[head] else "below_usual"
+    if is_job and figures.state is not None:
+        status = figures.state[head].value
     elif is_job and figures.usual is None:  # there is a text, and nothing in it to judge this role by
         status = "not_applicable"
     return RoleLevel(
@@ -133,7 +162,9 @@ def _level(role: str, head: HeadId, is_job: bool, figures: _Figures) -> RoleLeve
         is_job=is_job,
         score=value_at(figures.score, head),
         usual=value_at(figures.usual, head),
-        chance=figures.chance,
+        chance=value_at(figures.chance, head),
         threshold=value_at(figures.threshold, head),
+        look=value_at(figures.look, head),
+        plain_score=value_at(figures.plain_score, head),
         status=status,
     )

@@ -129,9 +129,27 @@ class Family:
         own = getattr(config, self.n_kv_heads_attr, None) if self.n_kv_heads_attr else None
         return self.n_heads(config) if own is None else int(own)
 
+    def windows(self, config: PreTrainedConfig) -> tuple[int | None, ...]:
+        """How many positions back the heads of each layer see, their own among them, None for a layer that sees all;
+        empty where every layer does."""
+        found = tuple(_window(config, layer) for layer in range(self.n_layers(config)))
+        return found if any(found) else ()
+
     def max_positions(self, config: PreTrainedConfig) -> int | None:
         """The longest text, in positions, that the model was built for; None where there is no such limit."""
         return int(getattr(config, self.max_positions_attr)) if self.max_positions_attr else None
+
+
+def _window(config: PreTrainedConfig, layer: int) -> int | None:
+    """The window of one layer, as transformers reads it: a list that names each layer's kind (Gemma 3, Qwen), GPT-Neo's
+    list, or one window for all (Mistral)."""
+    local = getattr(config, "attention_layers", None)
+    if local is not None:
+        return int(config.window_size) if local[layer] == "local" else None
+    size, kinds = getattr(config, "sliding_window", None), getattr(config, "layer_types", None)
+    if size is None or (kinds is not None and kinds[layer] != "sliding_attention"):
+        return None
+    return int(size) if kinds is not None or getattr(config, "use_sliding_window", True) else None
 
 
 def _llama_like(key: str, display_name: str, start_mark: StartMark, model_types: tuple[str, ...] = ()) -> Family:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from utils.measures.copies import after_earlier_copies, earlier_copies
+from utils.measures.luck import luck_limit
 from utils.measures.measure import MIN_TOKENS, HeadFigures
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 _NUMBER_WORDS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten")
 FEW_ROWS = 2
-RESTS_FROM = 0.3  # of a head's attention, from which it is said to go to one place
+MOSTLY_FROM = 0.3  # of a head's attention, from which it is said to go to one place
+MOSTLY_LUCK = 2 / 3
 TOO_SHORT_TO_TELL = "This text is too short to tell. Add a few words."
 AMBIGUOUS_REPEATS = "Tokens come again here, but in no place that could tell this job from another one."
 ONLY_UNREAD = "Every place that could tell holds parts of a character, and what heads do there tells nothing."
@@ -131,18 +133,55 @@ def no_heads_reason(role: Role, n_heads: int) -> str:
     return f"None of this model’s {n_heads} heads {habit}. That is normal: not every model grows every kind."
 
 
-def below_usual(figures: HeadFigures) -> str:
-    """Today's score of a head beside its usual level."""
+def here_and_there(figures: HeadFigures) -> str:
+    """More hits than luck explains, and less in sum than usual."""
+    places = "place" if figures.chances == 1 else "places"
     return (
-        f"{figures.name} scores {figures.score:.2f} here and {figures.usual:.2f} usually; it counts as active from "
-        f"{figures.threshold:.2f}."
+        f"{figures.name} does it at {figures.hits} of {figures.chances} {places}, more than a blind look would. Over "
+        f"all places it scores {figures.score:.2f} when it looks, usually {figures.usual:.2f}, and counts as active "
+        f"from {figures.threshold:.2f}."
     )
 
 
-def could_be_luck(n_rows: int) -> str:
-    """Why a score at its usual level is still not called active."""
-    places = "one place" if n_rows == 1 else f"{number_word(n_rows).lower()} places"
-    return f"With only {places} to judge by, less could be luck."
+def could_be_luck(figures: HeadFigures) -> str:
+    """Hits that a blind look might have made as well, and what would have to be rarer.
+
+    Example: "One chance in this text; a blind look lands there 1 time in 12."
+    """
+    once = f"1 time in {one_in(figures.luck)}"
+    if figures.chances == 1:
+        sentence = f"One chance in this text, and {figures.name} took it; a blind look lands there {once}."
+    elif figures.luck >= MOSTLY_LUCK:
+        sentence = f"{figures.name} hits {_of_places(figures)}; a blind look mostly does as well."
+    else:
+        sentence = f"{figures.name} hits {_of_places(figures)}; a blind look does as well {once}."
+    if figures.luck <= luck_limit(1):
+        limit = one_in(luck_limit(figures.n_beside))
+        return f"{sentence} With {figures.n_beside} heads side by side only 1 time in {limit} is no luck."
+    return f"{sentence} A longer text gives it more chances."
+
+
+def one_in(luck: float) -> str:
+    """How rare something is: "12" for .08; at least 2."""
+    return f"{max(2, round(1 / max(luck, 1e-6))):,}"
+
+
+def _of_places(figures: HeadFigures) -> str:
+    return f"{figures.hits} of {figures.chances} places"
+
+
+def in_no_place(figures: HeadFigures) -> str:
+    """A score above chance to which no single place contributes most of its looking."""
+    return (
+        f"{figures.name} scores {figures.score:.2f} when it looks, usually {figures.usual:.2f}, and in no place does "
+        "more than half of its looking go there."
+    )
+
+
+def not_seen(figures: HeadFigures, n_rows: int) -> str:
+    """No hit at all."""
+    places = "the one place" if n_rows == 1 else f"any of {number_word(n_rows).lower()} places"
+    return f"None of these heads does it at {places} that could show it; {figures.name} comes nearest."
 
 
 def what_it_does_instead(pattern: np.ndarray, rows: np.ndarray, has_start: bool) -> str:
@@ -154,6 +193,6 @@ def what_it_does_instead(pattern: np.ndarray, rows: np.ndarray, has_start: bool)
         "on the token itself": pattern[rows, rows].mean(),
     }
     place, mass = max(masses.items(), key=lambda item: item[1])
-    if mass < RESTS_FROM:
+    if mass < MOSTLY_FROM:
         return "On these tokens it spreads its attention over several others."
     return f"On these tokens it puts {mass:.0%} of its attention {place} instead.".replace("%", " %")

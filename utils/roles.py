@@ -21,6 +21,7 @@ from utils.measures.attention_to import AttentionTo, Prediction
 from utils.measures.copies import after_earlier_copies, earlier_copies
 from utils.measures.evenness import Evenness
 from utils.measures.measure import Measure, Need
+from utils.measures.resting import Resting
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,10 @@ class Role:
     start_sentence, start_habit: in place of `sentence` and `habit` in a model whose texts begin with a start mark;
     empty where that makes no difference. note: what a head with this role leaves for later heads, as in "this head …";
     empty where that follows from its habit. yields: 0, or its order among the roles that are a head's main one only
-    where it holds no other in full. tells_depth: the map says in which layers its heads sit. when_common: a question
+    where it holds no other. tells_depth: the map says in which layers its heads sit. when_common: a question
     and its answer for a map on which a third of all heads hold it. detector: the name that TransformerLens'
-    `detect_head` has for it, empty for none. is_rest: what a head does that finds nothing to do; pages of deep
-    models, where most heads do it, keep it quiet.
+    `detect_head` has for it, empty for none. is_rest: a state and no job, what a head does that finds nothing to do:
+    no page counts it among the jobs, and it is a head's main role only where that holds nothing else.
     """
 
     key: str
@@ -58,6 +59,11 @@ class Role:
     when_common: tuple[str, str] | None = None
     detector: str = ""
     is_rest: bool = False
+
+    @property
+    def is_informative(self) -> bool:
+        """Whether it says what a head looks for; rest and even spread, which heads do beside, say no such thing."""
+        return self.yields == 0
 
     def sentence_for(self, has_start: bool) -> str:
         """What the role does, in a model with or without a start mark."""
@@ -179,29 +185,6 @@ _ALL = (
         detector="duplicate_token_head",
     ),
     Role(
-        key="positional",
-        display_name="First token",
-        sentence="Rests its gaze on the very first token.",
-        habit="looks at the first token",
-        definition="At every token, this head puts its attention on the very first position of the text. "
-        "Heads that find nothing to do tend to rest there.",
-        formula="T(q) = {0}, for q ≥ 1",
-        source="Xiao et al. 2023, Efficient Streaming Language Models with Attention Sinks",
-        trigger="Any text of a few words.",
-        sign="anchor",
-        requires_repetition=False,
-        measure=AttentionTo(predict_first_token, drawn_as="column"),
-        start_sentence="Rests its gaze on the start mark, which stands before the first word.",
-        start_habit="looks at the start mark",
-        note="rests on the first token and notes what stands there",
-        yields=1,
-        is_rest=True,
-        when_common=(
-            "Why so many anchors?",
-            "The first token is a resting place. A head that finds nothing to do on a text tends to look there.",
-        ),
-    ),
-    Role(
         key="current_token",
         display_name="Current token",
         sentence="Looks at the token it is standing on.",
@@ -228,11 +211,35 @@ _ALL = (
         requires_repetition=False,
         measure=Evenness(),
         note="notes a blend of everything so far",
+        yields=1,
+    ),
+    Role(
+        key="positional",
+        display_name="Resting",
+        sentence="Leaves its attention on the very first token while it has nothing to do.",
+        habit="rests on the first token",
+        definition="At most tokens, this head leaves its attention on the very first position of the text. "
+        "That is a state and no job: heads that find nothing to look at wait there.",
+        formula="T(q) = {0}, for q ≥ 1",
+        source="Xiao et al. 2023, Efficient Streaming Language Models with Attention Sinks",
+        trigger="Any text of a few words.",
+        sign="anchor",
+        requires_repetition=False,
+        measure=Resting(predict_first_token, drawn_as="column"),
+        start_sentence="Leaves its attention on the start mark, before the first word, while it has nothing to do.",
+        start_habit="rests on the start mark",
+        note="rests on the first token and notes what stands there",
         yields=2,
+        is_rest=True,
+        when_common=(
+            "Why so many anchors?",
+            "The first token is a resting place. A head that finds nothing to do on a text tends to look there.",
+        ),
     ),
 )
 
 ROLES: dict[str, Role] = {role.key: role for role in _ALL}
+JOBS: dict[str, Role] = {role.key: role for role in _ALL if not role.is_rest}  # what a page counts
 OTHER = "other"  # not a role: the heads that hold none
 
 
@@ -255,6 +262,16 @@ SHOWCASE = INDUCTION_CIRCUIT.reader  # the role that the pages open on, and expl
 def compared_roles() -> dict[str, Role]:
     """The roles with a chance level, by key: their excess can be compared."""
     return {key: role for key, role in ROLES.items() if role.measure.has_chance}
+
+
+def looking_roles() -> dict[str, Role]:
+    """The roles that are about looks, by key: what a head does when it looks decides."""
+    return {key: role for key, role in ROLES.items() if role.measure.has_looking}
+
+
+def steady_roles() -> dict[str, Role]:
+    """Those of them that show on any text, by key: they are measured on sentences, and once more on random tokens."""
+    return {key: role for key, role in looking_roles().items() if not role.requires_repetition}
 
 
 def needs_of_roles() -> frozenset[Need]:

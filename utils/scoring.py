@@ -9,12 +9,16 @@ Shapes: a pattern is [query_pos, key_pos], causal, rows sum to 1; `patterns` may
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from utils.measures.measure import MIN_TOKENS, Evidence, Measure, Reading, RoleScores, RowSums
+from utils.measures.measure import MIN_TOKENS, Evidence, Looking, Measure, Reading, RoleScores, RowSums
 from utils.roles import ROLES
+
+if TYPE_CHECKING:
+    from utils.heads import HeadId
 
 ROW_SUM_TOLERANCE = 1e-3
 
@@ -27,14 +31,18 @@ def as_ids(tokens: Sequence[Hashable] | np.ndarray) -> np.ndarray:
     return np.array([numbers.setdefault(token, len(numbers)) for token in tokens], dtype=np.int64)
 
 
-def evidence_for(role_key: str, tokens: Sequence[Hashable] | np.ndarray) -> Evidence:
-    """The evidence rows of a role on one text. Raises: KeyError for a key that is not a role."""
-    return ROLES[role_key].measure.evidence(as_ids(tokens))
+def evidence_for(role_key: str, tokens: Sequence[Hashable] | np.ndarray, window: int | None = None) -> Evidence:
+    """The evidence rows of a role on one text. Args: window: how many keys back heads see, None without a limit.
+
+    Raises: KeyError for a key that is not a role.
+    """
+    return ROLES[role_key].measure.evidence(as_ids(tokens), window)
 
 
 def evidence_in(role_key: str, reading: Reading) -> Evidence:
-    """The same for a text that was read: without the rows at places that are no evidence."""
-    evidence = evidence_for(role_key, reading.token_ids)
+    """The same for a text that was read by heads that see equally far: without the rows at places that are no
+    evidence."""
+    evidence = evidence_for(role_key, reading.token_ids, reading.window)
     return evidence if reading.left_out is None else evidence.without(reading.left_out)
 
 
@@ -55,12 +63,39 @@ def check_patterns(patterns: np.ndarray, n_tokens: int) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class ScoredText:
-    """One text judged for every role that it could be read for: its evidence rows, and all heads' scores."""
+class Part:
+    """What layers that see equally far make of one text. layers: their indexes. reading: of those layers alone."""
 
+    layers: np.ndarray
     reading: Reading
     evidence: Mapping[str, Evidence]
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredText:
+    """One text judged for every role that it could be read for: its evidence rows, and all heads' scores.
+
+    parts: one, but where layers see differently far; the first has the layers that see furthest.
+    """
+
+    reading: Reading
+    parts: tuple[Part, ...]
     roles: Mapping[str, RoleScores]
+
+    @property
+    def evidence(self) -> Mapping[str, Evidence]:
+        """The evidence rows of every role for the layers that see furthest, which is all layers in most models."""
+        return self.parts[0].evidence
+
+    def evidence_of(self, role: str, head: HeadId) -> Evidence:
+        """The evidence rows of a role in the layer of one head."""
+        return next(part for part in self.parts if head.layer in part.layers).evidence[role]
+
+    @property
+    def rests(self) -> np.ndarray:
+        """Of every head the share of attention that it leaves on the first token, [layer, head]; NaN where no row
+        can tell."""
+        return next(self.roles[key].score for key, role in ROLES.items() if role.is_rest)
 
 
 def score_text(reading: Reading) -> ScoredText:
@@ -69,10 +104,16 @@ def score_text(reading: Reading) -> ScoredText:
     Roles that need more than the reading has are left out.
     """
     keys = [key for key, role in ROLES.items() if role.measure.needs <= reading.has]
-    evidence = {key: evidence_in(key, reading) for key in keys}
-    pool = ScorePool(keys)
-    pool.add_judged(reading, evidence)
-    return ScoredText(reading, evidence, pool.result())
+    parts, pool = parts_of(reading, keys), ScorePool(keys)
+    pool.add_judged(reading.axes, parts)
+    return ScoredText(reading, parts, pool.result())
+
+
+def parts_of(reading: Reading, roles: Iterable[str]) -> tuple[Part, ...]:
+    """The evidence rows of some roles on one text, for all layers or for each kind of sight."""
+    roles = tuple(roles)
+    parts = [Part(layers, part, {key: evidence_in(key, part) for key in roles}) for layers, part in reading.sights()]
+    return tuple(sorted(parts, key=lambda part: part.reading.window is not None))
 
 
 @dataclass
@@ -85,14 +126,15 @@ class _Total:
 
     def scores(self) -> RoleScores:
         """Sums over all rows, divided by their number; NaN scores without a row."""
-        sums = self.sums
-        if sums is None or sums.n_rows == 0:
+        sums, most = self.sums, 0 if self.sums is None else int(np.max(self.sums.n_rows))
+        if sums is None or most == 0:
             nothing = np.full(self.axes, np.nan)
             return RoleScores(0, nothing, excess=nothing if self.measure.has_chance else None)
-        score = np.clip(sums.shares / sums.n_rows, 0.0, 1.0)
-        peak = None if sums.peaks is None else np.clip(sums.peaks / sums.n_rows, 0.0, 1.0)
-        chance = float(sums.chance / sums.n_rows) if self.measure.has_chance else None
-        return RoleScores.of(sums.n_rows, score, chance, peak)
+        n_rows = sums.n_rows if np.ndim(sums.n_rows) == 0 else np.where(sums.n_rows > 0, sums.n_rows, np.nan)
+        score = np.clip(sums.shares / n_rows, 0.0, 1.0)
+        peak = None if sums.peaks is None else np.clip(sums.peaks / n_rows, 0.0, 1.0)
+        chance = sums.chance / n_rows if self.measure.has_chance else None
+        return RoleScores.of(most, score, chance, peak, Looking.of(sums))
 
 
 class ScorePool:
@@ -104,23 +146,44 @@ class ScorePool:
     def add(self, reading: Reading, roles: Sequence[str] | None = None) -> None:
         """Add what all heads [layer, head] do on one text for some roles (all of the pool by default)."""
         check_patterns(reading.patterns, len(reading.token_ids))
-        keys = self._totals if roles is None else roles
-        self.add_judged(reading, {key: evidence_in(key, reading) for key in keys})
+        self.add_judged(reading.axes, parts_of(reading, self._totals if roles is None else roles))
 
-    def add_judged(self, reading: Reading, evidence: Mapping[str, Evidence]) -> None:
-        """The same for checked patterns and evidence at hand, for the roles that `evidence` names."""
+    def add_judged(self, axes: tuple[int, ...], parts: Sequence[Part]) -> None:
+        """The same for checked patterns and evidence at hand, for the roles that the parts name."""
         for total in self._totals.values():
-            total.axes = reading.axes
-        for kind in dict.fromkeys(type(self._totals[key].measure) for key in evidence):
-            asked = {
-                key: (self._totals[key].measure, found)
-                for key, found in evidence.items()
-                if type(self._totals[key].measure) is kind
-            }
-            for key, sums in kind.sum_rows(reading, asked).items():
-                total = self._totals[key]
-                total.sums = sums if total.sums is None else total.sums.plus(sums)
+            total.axes = axes
+        sums = [self._sums_of(part) for part in parts]
+        for key in sums[0]:
+            whole = sums[0][key] if len(parts) == 1 else _joined(axes, parts, [each[key] for each in sums])
+            total = self._totals[key]
+            total.sums = whole if total.sums is None else total.sums.plus(whole)
+
+    def _sums_of(self, part: Part) -> dict[str, RowSums]:
+        """Sums of one part, measured together by roles of the same kind of measure."""
+        found: dict[str, RowSums] = {}
+        measures = {key: self._totals[key].measure for key in part.evidence}
+        kinds: dict[type[Measure], None] = dict.fromkeys(type(measure) for measure in measures.values())
+        for kind in kinds:
+            asked = {key: (measure, part.evidence[key]) for key, measure in measures.items() if type(measure) is kind}
+            found.update(kind.sum_rows(part.reading, asked))
+        return found
 
     def result(self) -> dict[str, RoleScores]:
         """Pooled scores per role; NaN scores for a role without an evidence row."""
         return {key: total.scores() for key, total in self._totals.items()}
+
+
+def _joined(axes: tuple[int, ...], parts: Sequence[Part], sums: Sequence[RowSums]) -> RowSums:
+    """The sums of layers that see differently far as those of the whole model; [layer, 1] where one number holds for a
+    layer."""
+
+    def joined(name: str) -> np.ndarray | None:
+        values = [getattr(each, name) for each in sums]
+        if values[0] is None:
+            return None
+        whole = np.zeros(axes if np.ndim(values[0]) else (axes[0], 1))
+        for part, value in zip(parts, values, strict=True):
+            whole[part.layers] = value
+        return whole
+
+    return RowSums(**{field.name: joined(field.name) for field in fields(RowSums)})  # type: ignore[arg-type]

@@ -10,22 +10,27 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from utils.heads import HeadId
-from utils.measures.measure import Look
+from utils.measures.measure import Look, State
 
 if TYPE_CHECKING:
     from utils.catalogue.schema import SuggestedPrompt
 
-Status = Literal["active", "below_usual", "not_applicable", "no_heads"]
+Status = Literal[
+    "active", "here_and_there", "cannot_tell", "below_usual", "not_seen", "not_applicable", "no_heads"
+]  # those of `State`, and two for a text or a model that cannot show the role
 
 
 @dataclass(frozen=True)
 class HeadEntry:
     """A catalogued head of a role on one text.
 
-    score: catalogued, on the catalogue's texts. activation_score: on this text, 0.0 where it cannot show the role;
-    then all other figures are None. chance, excess, threshold, usual: the yardsticks on this text; chance and excess
-    are None for a measure without chance, peak for one without. held: every role that the head holds, main one first.
-    evidence: what proves it, strongest first.
+    score: catalogued, on the catalogue's texts. activation_score: the plain score on this text, 0.0 where it cannot
+    show the role; then all other figures are None. chance, excess: of the plain score, None for a measure without
+    chance. looking_score, looking_chance, look: the score when it looks, what a blind look would get, and the share of
+    attention that is looking, all over evidence rows; None for a measure that is not about looks. threshold, usual: on
+    the axis of the bar. peak: None for a measure without one. rests: the share of attention that is left on the first
+    token, over the whole text. chances, hits, luck: counted places, as `Counts`. held: every role that the head holds,
+    main one first. evidence: what proves it, strongest first.
     """
 
     id: HeadId
@@ -39,8 +44,29 @@ class HeadEntry:
     threshold: float | None = None
     usual: float | None = None
     peak: float | None = None
-    is_active: bool = False
+    looking_score: float | None = None
+    looking_chance: float | None = None
+    look: float | None = None
+    rests: float | None = None
+    chances: int | None = None
+    hits: int | None = None
+    luck: float | None = None
+    state: State | None = None
     evidence: tuple[Look, ...] = ()
+
+    @property
+    def is_active(self) -> bool:
+        return self.state is State.ACTIVE
+
+    @property
+    def bar_score(self) -> float:
+        """What its bar shows: the score when it looks, where it has one."""
+        return self.activation_score if self.looking_score is None else self.looking_score
+
+    @property
+    def bar_chance(self) -> float | None:
+        """Chance on the axis of its bar."""
+        return self.chance if self.looking_score is None else self.looking_chance
 
     @property
     def main_role(self) -> str:
@@ -70,6 +96,14 @@ class HeadEntry:
             "threshold": self.threshold,
             "usual": self.usual,
             "peak": self.peak,
+            "looking_score": self.looking_score,
+            "looking_chance": self.looking_chance,
+            "look": self.look,
+            "rests": self.rests,
+            "chances": self.chances,
+            "hits": self.hits,
+            "luck": self.luck,
+            "state": self.state,
             "is_active": self.is_active,
             "evidence": [
                 {"query_pos": look.query_pos, "key_pos": look.key_pos, "weight": look.weight} for look in self.evidence
@@ -81,9 +115,10 @@ class HeadEntry:
 class RoleSummary:
     """One role on one text: what its card says.
 
-    is_applicable: the text has evidence rows; is_catalogued: the model's heads were analysed. reason: why the card is
-    grey or weaker than usual, else empty. caution: where one or two rows decide. n_holding: heads of the model that
-    hold the role; `heads` has the strongest of them, at most eight.
+    is_applicable: the text has evidence rows; is_catalogued: the model's heads were analysed. status: that of the head
+    that does most. reason: why the card is grey or not active, else empty. caution: where one or two rows decide.
+    n_holding: heads of the model that hold the role in full; n_having: in full or weakly; `heads` has the strongest of
+    those, at most eight.
     """
 
     role: str
@@ -97,15 +132,20 @@ class RoleSummary:
     n_evidence: int
     suggested_prompt: SuggestedPrompt | None
     n_holding: int
+    n_having: int
     heads: tuple[HeadEntry, ...]
 
     @property
     def n_active(self) -> int:
         return sum(head.is_active for head in self.heads)
 
+    def count(self, state: State) -> int:
+        """How many of its heads are in this state on this text."""
+        return sum(head.state is state for head in self.heads)
+
     @property
     def strongest(self) -> HeadEntry | None:
-        """The active head with the highest score on this text, else the head with the highest score."""
+        """Of the heads that do most on this text the one with the highest score."""
         return strongest_entry(self.heads)
 
     def as_json(self) -> dict[str, Any]:
@@ -163,13 +203,18 @@ class OtherSummary:
 
 @dataclass(frozen=True)
 class StandingOut:
-    """A head that does a role strongly on this text, catalogued for it or not."""
+    """A head that does a role strongly on this text, catalogued for it or not.
+
+    score, excess: when it looks. looks_back: how many tokens back it looks wherever it stands, where that alone
+    explains what it does on this text; None where it does not.
+    """
 
     id: HeadId
     role: str
     score: float
     excess: float
     is_catalogued: bool
+    looks_back: int | None = None
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -179,7 +224,19 @@ class StandingOut:
             "score": self.score,
             "excess": self.excess,
             "catalogued": self.is_catalogued,
+            "looks_back": self.looks_back,
         }
+
+
+@dataclass(frozen=True)
+class RestingHeads:
+    """How many heads of a model rest on one text."""
+
+    n_heads: int
+    of: int
+
+    def as_json(self) -> dict[str, Any]:
+        return {"n_heads": self.n_heads, "of": self.of}
 
 
 @dataclass(frozen=True)
@@ -200,5 +257,9 @@ class Unexplained:
 
 
 def strongest_entry(heads: Sequence[HeadEntry]) -> HeadEntry | None:
-    """The active head with the highest score on this text, else the head with the highest score; None of none."""
-    return max(heads, key=lambda head: (head.is_active, head.activation_score), default=None)
+    """Of the heads that do most on this text the one with the highest score; None of none."""
+    return max(heads, key=_order, default=None)
+
+
+def _order(head: HeadEntry) -> tuple[int, float]:
+    return -1 if head.state is None else head.state.rank, head.bar_score

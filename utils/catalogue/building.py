@@ -4,9 +4,13 @@ Pure: it knows no engine and no model, only readings, so every engine's results 
 
 Which heads **hold** a role, in full or weakly, is for its measure to say (`utils/measures/`). The card lists at most 8
 of them, strongest first; every head keeps all its scores, on a card or not. A head's **main role** is the one it holds
-with the largest excess, but for roles that yield (first-token, and then diffuse): these are main only when no other
-role is held in full, because resting on the first token or spreading out is what a head does where it finds nothing to
-look at. Roles held weakly come last. Heads without a role are `other`.
+with the largest excess when it looks. Even spread is main only when no other job is held in full, since it is what a
+head does that looks for nothing; then come jobs held weakly. Resting is a state and main only where a head holds
+nothing else. Heads without a role are `other`.
+
+Three kinds of text are read: random repeated sequences for roles that need repetition, sentences for those that do not,
+and passages of 60 tokens or more for even spread. Jobs that show on any text are measured on random tokens once more:
+what a head does there it does because of the place and not because of what sentences are like.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ from utils.catalogue.schema import CataloguedHead, Category, ModelCatalogue, Pro
 from utils.heads import HeadId, Shape
 from utils.measures.measure import Reading, RoleScores
 from utils.reasons import number_word
-from utils.roles import OTHER, ROLES, Role, compared_roles
+from utils.roles import JOBS, OTHER, ROLES, Role, compared_roles, looking_roles, steady_roles
 from utils.scoring import ScorePool
 
 MAX_HEADS_ON_CARD = 8
@@ -38,20 +42,39 @@ class RoleHolders:
         return self.full | self.weak
 
 
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What heads do on the catalogue's texts. scores: of all roles; on_random: of those that show on any text, on
+    random tokens."""
+
+    scores: Mapping[str, RoleScores]
+    on_random: Mapping[str, RoleScores]
+
+
 def measure_roles(
     repeated: Iterable[Reading],
     sentences: Iterable[Reading],
+    passages: Iterable[Reading],
     after_each: Callable[[ScorePool, Reading], object] = lambda _pool, _reading: None,
-) -> dict[str, RoleScores]:
-    """Every head's scores per role, pooled over all evidence rows: roles that need repetition on the random repeated
-    sequences, the others on the sentences. `after_each` sees the pool after each sequence, with what was read."""
-    pool = ScorePool()
-    for needs_repetition, readings in ((True, repeated), (False, sentences)):
-        roles = [key for key, role in ROLES.items() if role.requires_repetition is needs_repetition]
+) -> Measured:
+    """Every head's scores per role, pooled over all evidence rows of the texts that the role is measured on.
+    `after_each` sees the pool after each text, with what was read."""
+    pool, on_random = ScorePool(), ScorePool(steady_roles())
+    for roles, readings in (
+        ([key for key, role in ROLES.items() if role.requires_repetition], repeated),
+        ([key for key, role in ROLES.items() if not _needs_passages(role) and not role.requires_repetition], sentences),
+        ([key for key, role in ROLES.items() if _needs_passages(role)], passages),
+    ):
         for reading in readings:
             pool.add(reading, roles)
+            if readings is repeated:
+                on_random.add(reading)
             after_each(pool, reading)
-    return pool.result()
+    return Measured(pool.result(), on_random.result())
+
+
+def _needs_passages(role: Role) -> bool:
+    return role.measure.is_about_rows and not role.requires_repetition
 
 
 def holders_of(role: str, scores: RoleScores) -> RoleHolders:
@@ -63,15 +86,16 @@ def holders_of(role: str, scores: RoleScores) -> RoleHolders:
 def roles_of_heads(scores: Mapping[str, RoleScores]) -> list[list[list[str]]]:
     """For every [layer][head] the roles it has, main one first; an empty list means `other`."""
     holders = {role: holders_of(role, role_scores) for role, role_scores in scores.items()}
-    weakest = 1 + max(role.yields for role in ROLES.values())
+    weakest = 1 + max(role.yields for role in JOBS.values())
 
     def rank(role: str, head: HeadId) -> tuple[int, float]:
-        yields, excess = ROLES[role].yields, scores[role].excess
+        if ROLES[role].is_rest:
+            return weakest + 1, 0.0
         if not holders[role].full[head]:
-            yields = weakest
-        elif yields:
-            return yields, 0.0
-        return yields, 0.0 if excess is None else -float(excess[head])
+            return weakest, -float(ROLES[role].measure.strength(scores[role])[head])
+        if ROLES[role].yields:
+            return ROLES[role].yields, 0.0
+        return 0, -float(ROLES[role].measure.strength(scores[role])[head])
 
     def roles(head: HeadId) -> list[str]:
         held = [role for role in scores if holders[role].all[head]]
@@ -94,8 +118,11 @@ def _card_head(scores: RoleScores, head: HeadId, weak: bool, best_role: str | No
         layer=head.layer,
         head=head.head,
         score=float(scores.score[head]),
-        chance=scores.chance,
+        chance=scores.chance_of(head),
         excess=None if scores.excess is None else float(scores.excess[head]),
+        looking_score=None if scores.looking is None else float(scores.looking.score[head]),
+        looking_excess=None if scores.looking is None else float(scores.looking.excess[head]),
+        look=None if scores.looking is None else float(scores.looking.look[head]),
         peak=None if scores.peak is None else float(scores.peak[head]),
         weak=weak,
         best_role=best_role,
@@ -103,21 +130,25 @@ def _card_head(scores: RoleScores, head: HeadId, weak: bool, best_role: str | No
 
 
 def other_heads(scores: Mapping[str, RoleScores], head_roles: list[list[list[str]]]) -> list[CataloguedHead]:
-    """All heads without a role, in order, each with the role that it comes nearest to, of those with a chance level."""
-    compared = {role: scores[role].excess for role in compared_roles()}
+    """All heads without a role, in order, each with the role that it comes nearest to when it looks."""
+    compared = {role: ROLES[role].measure.strength(scores[role]) for role in looking_roles()}
     entries = []
     for layer, row in enumerate(head_roles):
         for head in (HeadId(layer, head) for head, roles in enumerate(row) if not roles):
-            best_role = max(compared, key=lambda role: compared[role][head])  # type: ignore[index]
+            best_role = max(compared, key=lambda role: float(compared[role][head]))
             entries.append(_card_head(scores[best_role], head, weak=False, best_role=best_role))
     return entries
 
 
-def build_catalogue(model_name: str, scores: Mapping[str, RoleScores], provenance: Provenance) -> ModelCatalogue:
+def build_catalogue(
+    model_name: str, measured: Measured, provenance: Provenance, rests_by_output: np.ndarray | None = None
+) -> ModelCatalogue:
     """The catalogue of one model, without suggested prompts: those are measured against it afterwards.
 
-    Args: scores: of all roles, [layer, head]. Raises: ValueError naming a role that had no evidence row.
+    Args: measured: every head's scores, [layer, head]. rests_by_output: [layer, head], None where it is not known.
+    Raises: ValueError naming a role that had no evidence row.
     """
+    scores = measured.scores
     for role, role_scores in scores.items():
         if role_scores.n_rows == 0:
             raise ValueError(f"The test inputs hold no evidence for {role}.")
@@ -125,6 +156,7 @@ def build_catalogue(model_name: str, scores: Mapping[str, RoleScores], provenanc
     categories = {key: _category(role, scores[key]) for key, role in ROLES.items()}
     categories[OTHER] = _other_category(other_heads(scores, head_roles))
     n_layers, n_heads = next(iter(scores.values())).score.shape
+    looking = {key: found for key in looking_roles() if (found := scores[key].looking) is not None}
     return ModelCatalogue(
         model_name=model_name,
         num_layers=n_layers,
@@ -135,6 +167,11 @@ def build_catalogue(model_name: str, scores: Mapping[str, RoleScores], provenanc
         all_scores={key: scores[key].score.tolist() for key in ROLES},
         all_excess={key: scores[key].excess.tolist() for key in compared_roles()},  # type: ignore[union-attr]
         all_peaks={key: each.peak.tolist() for key, each in scores.items() if each.peak is not None},
+        all_looking_scores={key: each.score.tolist() for key, each in looking.items()},
+        all_looking_excess={key: each.excess.tolist() for key, each in looking.items()},
+        all_look={key: each.look.tolist() for key, each in looking.items()},
+        on_random={key: ROLES[key].measure.strength(measured.on_random[key]).tolist() for key in steady_roles()},
+        rests_by_output=None if rests_by_output is None else rests_by_output.tolist(),
         provenance=provenance,
     )
 
@@ -157,7 +194,11 @@ def describe_inputs(scores: Mapping[str, RoleScores]) -> dict[str, dict]:
     """What the provenance says about the inputs: evidence rows of every role, and chance of the roles that have one."""
     return {
         "evidence_rows": {role: role_scores.n_rows for role, role_scores in scores.items()},
-        "chance": {role: role_scores.chance for role, role_scores in scores.items() if role_scores.chance is not None},
+        "chance": {
+            role: float(np.mean(role_scores.chance))
+            for role, role_scores in scores.items()
+            if role_scores.chance is not None
+        },
     }
 
 
@@ -167,7 +208,7 @@ def _category(role: Role, scores: RoleScores) -> Category:
         description=role.sentence,
         icon=role.sign,
         requires_repetition=role.requires_repetition,
-        n_heads_holding=int(holders_of(role.key, scores).all.sum()),
+        n_heads_holding=int(holders_of(role.key, scores).full.sum()),
         suggested_prompt=None,
         suggested_prompts=[],
         top_heads=card_heads(role.key, scores),
@@ -177,7 +218,7 @@ def _category(role: Role, scores: RoleScores) -> Category:
 def _other_category(heads: list[CataloguedHead]) -> Category:
     return Category(
         display_name="Other",
-        description=f"Does none of the {number_word(len(ROLES)).lower()} known jobs well enough to be named for it.",
+        description=f"Does none of the {number_word(len(JOBS)).lower()} known jobs well enough to be named for it.",
         icon="dots",
         requires_repetition=False,
         n_heads_holding=len(heads),

@@ -82,7 +82,7 @@ def read_sequences(
         for row, token_ids in enumerate(batch):
             n = len(token_ids)
             values = None if read.head_values is None else read.head_values[row, :, :, :n]
-            yield Reading(token_ids, read.patterns[row, :, :, :n, :n], values)
+            yield Reading(token_ids, read.patterns[row, :, :, :n, :n], values, windows=engine.loaded.windows)
 
 
 def _batch_size(ordered: Sequence[np.ndarray], n_heads: int, batch_bytes: int) -> int:

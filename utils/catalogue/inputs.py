@@ -5,6 +5,8 @@
   lean on (Olsson et al. 2022). Periods vary from 20 to 60 tokens and prefixes in length, so that a head that looks
   back by a fixed distance is right on few of them: with one fixed period it would pass for induction.
 - **Sentences** for the other roles: `sentences.txt`, varied English in which few tokens return.
+- **Passages** for even spread: the same sentences, so many after one another that they make 60 tokens. A head that
+  prefers what is near spreads its attention evenly over a short sentence and not over these.
 - **Detector texts** for the cross-check with TransformerLens, whose `detect_head` takes text and not ids.
 
 All sequences are arrays of token ids that begin with the model's start mark, if its rule has one.
@@ -30,6 +32,7 @@ N_DETECTOR_TEXTS = 12
 SHORTEST_PERIOD = 20
 LONGEST_PERIOD = 60
 LONGEST_PREFIX = 40
+PASSAGE_TOKENS = 60
 DETECTOR_PERIODS = (6, 15)
 WORD_STARTS = ("Ġ", "▁")  # how byte-level and SentencePiece tokenizers write the space before a word
 
@@ -41,11 +44,17 @@ class CatalogueInputs:
     seed: int
     repeated: tuple[np.ndarray, ...]
     sentences: tuple[np.ndarray, ...]
+    passages: tuple[np.ndarray, ...]
+
+    @property
+    def all(self) -> tuple[np.ndarray, ...]:
+        return (*self.repeated, *self.sentences, *self.passages)
 
     @property
     def hash(self) -> str:
         """`sha256:…` of the ids, in order, and of which kind they are."""
-        ids = {kind: [sequence.tolist() for sequence in getattr(self, kind)] for kind in ("repeated", "sentences")}
+        kinds = ("repeated", "sentences", "passages")
+        ids = {kind: [sequence.tolist() for sequence in getattr(self, kind)] for kind in kinds}
         return "sha256:" + hashlib.sha256(json.dumps(ids, separators=(",", ":")).encode()).hexdigest()
 
 
@@ -66,7 +75,23 @@ def make_inputs(
     repeated = repeated_sequences(plain_token_ids(tokenizer), start_ids, context, seed)
     encoded = (tokenizer.encode(text, add_special_tokens=False) for text in texts or read_sentences())
     sentences = tuple(np.array([*start_ids, *ids], dtype=np.int64)[:context] for ids in encoded)
-    return CatalogueInputs(seed, repeated, sentences)
+    return CatalogueInputs(seed, repeated, sentences, passages_of(sentences, start_ids, context))
+
+
+def passages_of(sentences: Sequence[np.ndarray], start_ids: Sequence[int], context: int) -> tuple[np.ndarray, ...]:
+    """Sentences after one another until 60 tokens are there, again and again; the start mark stands once, in front.
+
+    What is left over at the end makes no passage, unless it is all there is. Args: context: where a passage is cut.
+    """
+    bodies = [sentence[len(start_ids) :] for sentence in sentences]
+    passages: list[np.ndarray] = []
+    current: list[int] = []
+    for body in bodies:
+        current += body.tolist()
+        if len(start_ids) + len(current) >= min(PASSAGE_TOKENS, context):
+            passages.append(np.array([*start_ids, *current], dtype=np.int64)[:context])
+            current = []
+    return tuple(passages) or (np.array([*start_ids, *current], dtype=np.int64)[:context],)
 
 
 def varied_texts(adapter: Adapter | None) -> Sequence[str]:

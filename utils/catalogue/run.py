@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import datetime
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -21,6 +21,7 @@ import numpy as np
 from utils.activity import decide
 from utils.byte_pieces import places_left_out
 from utils.catalogue.building import (
+    Measured,
     build_catalogue,
     describe_inputs,
     holders_of,
@@ -68,7 +69,7 @@ class CatalogueTexts:
 
     @property
     def n_texts(self) -> int:
-        return len(self.inputs.repeated) + len(self.inputs.sentences) + len(self.prompts)
+        return len(self.inputs.all) + len(self.prompts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,8 +93,9 @@ def texts_for(loaded: LoadedModel, seed: int) -> CatalogueTexts:
 
 def count_tokens(loaded: LoadedModel, texts: CatalogueTexts, max_tokens: int) -> int:
     """All tokens that the job will read, which is what its time goes by."""
-    sequences = (*texts.inputs.repeated, *texts.inputs.sentences)
-    return sum(map(len, sequences)) + sum(len(encode_prompt(loaded, text, max_tokens).ids) for text in texts.prompts)
+    return sum(map(len, texts.inputs.all)) + sum(
+        len(encode_prompt(loaded, text, max_tokens).ids) for text in texts.prompts
+    )
 
 
 def measure_catalogue(
@@ -110,9 +112,9 @@ def measure_catalogue(
     Args: weights: what names them, `models.weights.name_weights`. max_tokens: the longest prompt of the running app.
     max_difference: to TransformerLens' `detect_head`, where that was measured. batch_bytes: as `read_sequences`.
     """
-    scores = score_model(engine, texts.inputs, progress, batch_bytes)
-    provenance = describe_run(engine, weights, texts.inputs, scores, max_difference)
-    catalogue = build_catalogue(engine.loaded.name, scores, provenance)
+    measured = score_model(engine, texts.inputs, progress, batch_bytes)
+    provenance = describe_run(engine, weights, texts.inputs, measured.scores, max_difference)
+    catalogue = build_catalogue(engine.loaded.name, measured, provenance)
     measure = partial(count_active, engine, catalogue, max_tokens, progress)
     is_whole = partial(reads_whole_words, engine.loaded, max_tokens)
     return with_suggestions(catalogue, choose_suggestions(measure, list(ROLES), texts.candidates, is_whole))
@@ -120,15 +122,18 @@ def measure_catalogue(
 
 def score_model(
     engine: PatternEngine, inputs: CatalogueInputs, progress: Progress, batch_bytes: int | None = None
-) -> dict[str, RoleScores]:
+) -> Measured:
     """Every head's scores for every role on the catalogue's inputs; sentences are judged as any other text."""
-    repeated = read_sequences(engine, inputs.repeated, batch_bytes)
-    sentences = (
-        as_text(reading, tokens_from_ids(engine.loaded.tokenizer, reading.token_ids.tolist()))
-        for reading in read_sequences(engine, inputs.sentences, batch_bytes)
-    )
+
+    def as_texts(sequences: Sequence[np.ndarray]) -> Iterator[Reading]:
+        for reading in read_sequences(engine, sequences, batch_bytes):
+            yield as_text(reading, tokens_from_ids(engine.loaded.tokenizer, reading.token_ids.tolist()))
+
     return measure_roles(
-        repeated, sentences, lambda pool, read: progress(TextRead(len(read.token_ids), roles_found(pool)))
+        read_sequences(engine, inputs.repeated, batch_bytes),
+        as_texts(inputs.sentences),
+        as_texts(inputs.passages),
+        lambda pool, read: progress(TextRead(len(read.token_ids), roles_found(pool))),
     )
 
 
@@ -173,12 +178,12 @@ def describe_run(
     engine: PatternEngine,
     weights: str,
     inputs: CatalogueInputs,
-    scores: dict[str, RoleScores],
+    scores: Mapping[str, RoleScores],
     max_difference: float | None,
 ) -> Provenance:
     """How the numbers were made, as of now."""
     return Provenance(
-        schema_version=1,
+        schema_version=2,
         weights=weights,
         bos_rule=bos_rule(engine.loaded),
         start_mark_id=engine.loaded.start_mark_id,
@@ -186,6 +191,7 @@ def describe_run(
         inputs_hash=inputs.hash,
         n_random_sequences=len(inputs.repeated),
         n_sentences=len(inputs.sentences),
+        n_passages=len(inputs.passages),
         engine=engine.name,
         versions={"python": platform.python_version(), **library_versions(engine)},
         date=datetime.datetime.now(datetime.UTC).replace(microsecond=0),

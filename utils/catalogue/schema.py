@@ -14,8 +14,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, model_validator
 
 from utils.heads import HeadId, Shape
-from utils.measures.measure import RoleScores
-from utils.roles import OTHER, ROLES, compared_roles
+from utils.measures.measure import Looking, RoleScores
+from utils.measures.resting import rests
+from utils.roles import OTHER, ROLES, compared_roles, looking_roles, steady_roles
 
 Index = Annotated[int, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
@@ -25,6 +26,15 @@ Share = Annotated[float, Field(ge=0, le=1), FourDecimals]
 Excess = Annotated[float, Field(le=1), FourDecimals]
 ScoreMatrix = list[list[Share]]
 ExcessMatrix = list[list[Excess]]
+MATRICES = (
+    "all_scores",
+    "all_excess",
+    "all_peaks",
+    "all_looking_scores",
+    "all_looking_excess",
+    "all_look",
+    "on_random",
+)
 
 
 class FieldError(ValueError):
@@ -44,9 +54,10 @@ class CataloguedHead(_Strict):
     """One head on a role's card.
 
     score: in [0, 1], on the catalogue's inputs. chance: the score of an even head there, excess: how far above it;
-    both null for a measure without chance. peak: null for a measure without one. weak: its layer has no head that
-    holds the role in full. best_role: under `other` only, the role that the head comes nearest to; the figures are
-    then of that role.
+    both null for a measure without chance. looking_score, looking_excess, look: the same when it looks, and the share
+    of attention that is looking; null for a measure that is not about looks. peak: null for a measure without one.
+    weak: its layer has no head that holds the role in full. best_role: under `other` only, the role that the head comes
+    nearest to; the figures are then of that role.
     """
 
     layer: Index
@@ -54,6 +65,9 @@ class CataloguedHead(_Strict):
     score: Share
     chance: Share | None = None
     excess: Excess | None = None
+    looking_score: Share | None = None
+    looking_excess: Excess | None = None
+    look: Share | None = None
     peak: Share | None = None
     weak: bool = False
     best_role: str | None = None
@@ -72,7 +86,10 @@ class SuggestedPrompt(_Strict):
 
 
 class Category(_Strict):
-    """One role's card: its words, its heads (strongest first), and prompts that light it (best first)."""
+    """One role's card: its words, its heads (strongest first), and prompts that light it (best first).
+
+    n_heads_holding: in full.
+    """
 
     display_name: str
     description: str
@@ -92,7 +109,7 @@ class Provenance(_Strict):
     TransformerLens. chance: per role, the score of an even head on these inputs.
     """
 
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     weights: Annotated[str, Field(min_length=8)]
     bos_rule: Annotated[str, Field(min_length=1)]
     start_mark_id: Index | None
@@ -100,6 +117,7 @@ class Provenance(_Strict):
     inputs_hash: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
     n_random_sequences: Count
     n_sentences: Count
+    n_passages: Count
     evidence_rows: dict[str, Index]
     chance: dict[str, Share]
     engine: Literal["transformer_lens", "pyvene"]
@@ -111,7 +129,10 @@ class Provenance(_Strict):
 class ModelCatalogue(_Strict):
     """Every head of one model with all its scores, and the cards that are made from them.
 
-    all_excess has the roles whose measure has a chance level, all_peaks those whose measure has a peak.
+    all_excess has the roles whose measure has a chance level, all_peaks those whose measure has a peak. The three of
+    looking have the roles that are about looks (`measures.measure.Looking`); on_random the excess when they look on
+    random tokens, for those that are measured on sentences. rests_by_output: the share of what each head writes that
+    comes from the first token, null in a catalogue whose engine could not tell.
     head_roles[layer][head] lists the roles that the head has, main one first; an empty list means `other`.
     """
 
@@ -124,6 +145,11 @@ class ModelCatalogue(_Strict):
     all_scores: dict[str, ScoreMatrix]
     all_excess: dict[str, ExcessMatrix]
     all_peaks: dict[str, ScoreMatrix]
+    all_looking_scores: dict[str, ScoreMatrix]
+    all_looking_excess: dict[str, ExcessMatrix]
+    all_look: dict[str, ScoreMatrix]
+    on_random: dict[str, ExcessMatrix]
+    rests_by_output: ScoreMatrix | None = None
     provenance: Provenance
 
     @property
@@ -138,7 +164,19 @@ class ModelCatalogue(_Strict):
             chance=self.provenance.chance.get(role),
             excess=np.array(self.all_excess[role]) if role in self.all_excess else None,
             peak=np.array(self.all_peaks[role]) if role in self.all_peaks else None,
+            looking=self._looking(role) if role in self.all_looking_scores else None,
         )
+
+    def _looking(self, role: str) -> Looking:
+        score, excess = np.array(self.all_looking_scores[role]), np.array(self.all_looking_excess[role])
+        chance = np.divide(score - excess, 1 - excess, out=np.zeros_like(score), where=excess < 1)
+        return Looking(score, np.clip(chance, 0.0, 1.0), excess, np.array(self.all_look[role]))
+
+    @property
+    def resting(self) -> np.ndarray:
+        """Which heads rest on the catalogue's sentences, bool [layer, head]."""
+        role = next(key for key, role in ROLES.items() if role.is_rest)
+        return rests(np.array(self.all_scores[role]))
 
     def heads_of(self, role: str) -> list[CataloguedHead]:
         """The heads on a role's card, strongest first; empty where the model has none."""
@@ -171,6 +209,10 @@ def _contradictions(catalogue: ModelCatalogue) -> Iterator[tuple[str, str]]:
         ("all_scores", catalogue.all_scores, set(ROLES)),
         ("all_excess", catalogue.all_excess, set(compared_roles())),
         ("all_peaks", catalogue.all_peaks, {key for key, role in ROLES.items() if role.measure.has_peak}),
+        ("all_looking_scores", catalogue.all_looking_scores, set(looking_roles())),
+        ("all_looking_excess", catalogue.all_looking_excess, set(looking_roles())),
+        ("all_look", catalogue.all_look, set(looking_roles())),
+        ("on_random", catalogue.on_random, set(steady_roles())),
     ):
         if set(found) != wanted:
             differing = sorted(set(found) ^ wanted)
@@ -182,7 +224,9 @@ def _contradictions(catalogue: ModelCatalogue) -> Iterator[tuple[str, str]]:
 def _wrong_shapes(catalogue: ModelCatalogue) -> Iterator[tuple[str, str]]:
     shape = f"{catalogue.num_layers} layers of {catalogue.num_heads} heads"
     matrices: dict[str, list[list[Any]]] = {"head_roles": catalogue.head_roles}
-    for name in ("all_scores", "all_excess", "all_peaks"):
+    if catalogue.rests_by_output is not None:
+        matrices["rests_by_output"] = catalogue.rests_by_output
+    for name in MATRICES:
         matrices |= {f"{name}.{role}": matrix for role, matrix in getattr(catalogue, name).items()}
     for path, matrix in matrices.items():
         if len(matrix) != catalogue.num_layers:

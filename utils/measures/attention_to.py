@@ -5,28 +5,35 @@ role would look there too. Ambiguous rows are left out as a whole: dropping only
 that looks at the latest copy.
 
 **Score**: the mean over evidence rows of the attention mass on T(q), summed over the copies. **Chance**: |T(q)| /
-(q + 1), what an even head puts there.
+(q + 1), what an even head puts there. These are plain figures, as other tools give them. They decide nothing, because a
+head that rests on the first token between two uses would look idle:
 
-**Held** when the catalogued excess is over 0.4; a layer in which no head does may enter its best one when that is over
-0.25, **weakly**. **Active** on a text when the excess there reaches E, the largest of
+**When it looks** (`Looking`): look(q) = 1 - A[q, 0] is the attention that is not rest. Score = sum of mass / sum of
+look, over evidence rows; chance = sum of look |T(q)|/q / sum of look; excess x = (score - chance) / (1 - chance).
 
-- `MIN_EXCESS`, 0.2: less is too little to call a job;
-- half of the head's own catalogued excess: a head is compared with itself;
-- L, the luck limit (`luck.py`).
+**Held** when the catalogued x is over 0.4 and the head looks with a tenth of its attention or more; a layer in which no
+head does may enter its best one when that is over 0.25, **weakly**. On a text a head is
+
+- **active** when its hits are no luck (`luck.py`) and x reaches E, the larger of `MIN_EXCESS`, 0.2 (less is too little
+  to call a job), and half of the head's own catalogued x (a head is compared with itself);
+- **here and there** when its hits are no luck and x stays below E;
+- **cannot tell** when it hit something and a blind look might have done as well;
+- **below usual** when it hit nothing, although x is 0.2 or more; **not seen** when it hit nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from utils import reasons
-from utils.measures.luck import luck_limit
+from utils.measures import luck
 from utils.measures.measure import (
     ROUNDING,
+    Counts,
     Decision,
     Evidence,
     EvidenceRow,
@@ -36,6 +43,8 @@ from utils.measures.measure import (
     Reading,
     RoleScores,
     RowSums,
+    State,
+    n_visible,
     to_score,
 )
 
@@ -75,50 +84,68 @@ class AttentionTo(Measure):
     why_ambiguous: Callable[[np.ndarray], str] | None = None
 
     has_chance: ClassVar[bool] = True
+    has_looking: ClassVar[bool] = True
     score_means: ClassVar[str] = "the share of attention that goes there"
 
-    def evidence(self, token_ids: np.ndarray) -> Evidence:
-        prediction = self.predicts(token_ids)
-        n_targets = prediction.targets.sum(axis=1)
-        visible = np.arange(1, len(token_ids) + 1)
+    def evidence(self, token_ids: np.ndarray, window: int | None = None) -> Evidence:
+        prediction, places = self.predicts(token_ids), np.arange(len(token_ids))
+        visible = n_visible(places, window)
+        targets = prediction.targets & (places > (places - visible)[:, None])
+        n_targets = targets.sum(axis=1)
         is_evidence = (n_targets > 0) & (n_targets < visible) & ~prediction.ambiguous
         rows = np.flatnonzero(is_evidence)
         n_left_out = int((n_targets > 0).sum()) - len(rows)
-        return Evidence(
-            prediction.targets & is_evidence[:, None], rows, n_targets[rows] / visible[rows], max(0, n_left_out)
-        )
+        chance = n_targets[rows] / visible[rows]
+        return Evidence(targets & is_evidence[:, None], rows, chance, max(0, n_left_out), window=window)
 
     def row_shares(self, reading: Reading, evidence: Evidence) -> np.ndarray:
         return np.where(evidence.targets[evidence.rows], reading.patterns[..., evidence.rows, :], 0).sum(axis=-1)
 
     @classmethod
     def sum_rows(cls, reading: Reading, asked: Mapping[str, tuple[Measure, Evidence]]) -> Mapping[str, RowSums]:
-        """All roles' target sums in one matrix product: [heads, n * n] @ [n * n, roles]."""
+        """All roles' target sums in one matrix product, [heads, n * n] @ [n * n, roles], and all sums of rest in
+        another, of the first column: [heads, n] @ [n, 2 * roles]."""
         patterns, evidence = reading.patterns, {key: found for key, (_measure, found) in asked.items()}
+        n = patterns.shape[-1]
         masks = np.stack([found.targets.ravel() for found in evidence.values()], axis=1).astype(patterns.dtype)
-        sums = (patterns.reshape(-1, masks.shape[0]) @ masks).reshape(*reading.axes, len(evidence))
+        sums = (patterns.reshape(-1, n * n) @ masks).reshape(*reading.axes, len(evidence)).astype(np.float64)
+        weights = np.concatenate([_rest_weights(found, n) for found in evidence.values()], axis=1)
+        rest = (patterns[..., 0].reshape(-1, n).astype(np.float64) @ weights).reshape(*reading.axes, -1, 2)
         return {
-            key: RowSums(len(found.rows), sums[..., index].astype(np.float64), float(found.chance.sum()))
+            key: RowSums(
+                len(found.rows),
+                sums[..., index],
+                float(found.chance.sum()),
+                look=np.maximum(0.0, len(found.rows) - rest[..., index, 0]) if cls.has_looking else None,
+                looking_chance=np.maximum(0.0, found.looking_chance.sum() - rest[..., index, 1]),
+            )
             for index, (key, found) in enumerate(evidence.items())
         }
 
     def holds(self, scores: RoleScores) -> np.ndarray:
-        return self.strength(scores) > HOLD_EXCESS
+        return (self.strength(scores) > HOLD_EXCESS) & _looks_enough(scores)
 
     def holds_weakly(self, scores: RoleScores) -> np.ndarray:
-        excess, full = self.strength(scores), self.holds(scores)
+        excess = np.where(_looks_enough(scores), self.strength(scores), 0.0)
+        full = self.holds(scores)
         is_best = np.arange(full.shape[1]) == excess.argmax(axis=1)[:, None]
         layer_has_none = ~full.any(axis=1, keepdims=True)
         return is_best & layer_has_none & (excess > WEAK_EXCESS)
 
-    def decide(self, live: RoleScores, evidence: Evidence, usual: RoleScores | None) -> Decision:
-        chance = live.chance or 0.0
-        excess = np.zeros_like(live.score) if usual is None else self.strength(usual)
-        threshold = to_score(active_from(evidence, excess), chance)
+    def decide(
+        self, live: RoleScores, reading: Reading, evidence: Evidence, usual: RoleScores | None, n_beside: int
+    ) -> Decision:
+        assert live.looking is not None, "a text that was read has figures for looking"
+        excess, chance = live.looking.excess, live.looking.chance
+        catalogued = np.zeros_like(excess) if usual is None else self.strength(usual)
+        needed = active_from(catalogued)
+        counts, limit = luck.count(reading, evidence), luck.luck_limit(n_beside)
         return Decision(
-            threshold=threshold,
-            usual=None if usual is None else to_score(excess, chance),
-            is_active=live.score >= threshold - ROUNDING,
+            threshold=to_score(needed, chance),
+            usual=None if usual is None else to_score(catalogued, chance),
+            state=_states(excess, needed, counts, limit),
+            counts=counts,
+            luck_limit=limit,
         )
 
     def strongest_looks(self, reading: Reading, evidence: Evidence, most: int) -> tuple[Look, ...]:
@@ -140,15 +167,15 @@ class AttentionTo(Measure):
         return at_end[0] if at_end else max(nearly, key=lambda look: look.query_pos)
 
     def evidence_rows(self, reading: Reading, evidence: Evidence) -> list[EvidenceRow]:
-        targets = evidence.targets[evidence.rows]
-        shares = self.row_shares(reading, evidence)
-        keys = np.where(targets, reading.patterns[evidence.rows], -1).argmax(axis=-1)
-        more = targets.sum(axis=-1) - 1
-        rows = zip(evidence.rows.tolist(), shares.tolist(), keys.tolist(), more.tolist(), strict=True)
-        return [EvidenceRow(*row) for row in rows]
+        mass, look = luck.masses(reading, evidence)
+        is_chance, is_hit = luck.chances_and_hits(mass, look, evidence)
+        keys = np.where(evidence.targets[evidence.rows], reading.patterns[evidence.rows], -1).argmax(axis=-1)
+        columns = (evidence.rows, mass, keys, evidence.n_targets - 1, look, is_chance, is_hit)
+        rows = [EvidenceRow(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+        return rows if self.has_looking else [replace(row, look=None, is_chance=False, is_hit=False) for row in rows]
 
     def yardsticks(self, reading: Reading, chance: float | None) -> tuple[tuple[str, float | None], ...]:
-        return (("Chance, for an evenly spread head", chance),)
+        return (("Chance, for a blind look", chance),)
 
     def why_grey(self, role: Role, tokens: Sequence[Token]) -> str:
         if not role.requires_repetition:
@@ -159,16 +186,43 @@ class AttentionTo(Measure):
         return reasons.nothing_repeats(tokens, role.lacks)
 
     def why_below(self, role: Role, figures: HeadFigures, reading: Reading, evidence: Evidence, has_start: bool) -> str:
-        sentence = reasons.below_usual(figures)
-        if figures.score >= figures.usual:
-            return f"{sentence} {reasons.could_be_luck(len(evidence.rows))}"
-        return f"{sentence} {reasons.what_it_does_instead(reading.patterns, evidence.rows, has_start)}"
+        if figures.state is State.HERE_AND_THERE:
+            return reasons.here_and_there(figures)
+        if figures.state is State.CANNOT_TELL:
+            return reasons.could_be_luck(figures)
+        instead = reasons.what_it_does_instead(reading.patterns, evidence.rows, has_start)
+        if figures.state is State.BELOW_USUAL:
+            return f"{reasons.in_no_place(figures)} {instead}"
+        return f"{reasons.not_seen(figures, len(evidence.rows))} {instead}"
 
 
-def active_from(evidence: Evidence, catalogued_excess: np.ndarray | float) -> np.ndarray:
-    """E, the excess from which a head counts as active on these evidence rows; in (0, 1].
+def active_from(catalogued_excess: np.ndarray | float) -> np.ndarray:
+    """E, the excess when it looks from which a head counts as active, where its hits are no luck; in (0, 1].
 
     Args: catalogued_excess: of one head, or an array of any shape.
     """
-    floor = max(MIN_EXCESS, luck_limit(evidence))
-    return np.maximum(floor, USUAL_SHARE * np.asarray(catalogued_excess))
+    return np.maximum(MIN_EXCESS, USUAL_SHARE * np.asarray(catalogued_excess))
+
+
+def _looks_enough(scores: RoleScores) -> np.ndarray | bool:
+    """Whether a head's figures stand on more than the little that it looks."""
+    return True if scores.looking is None else scores.looking.look >= luck.LEAST_LOOK - ROUNDING
+
+
+def _rest_weights(evidence: Evidence, n_tokens: int) -> np.ndarray:
+    """What one row's attention on the first token takes from the sums of look, and of look times chance: [n, 2]."""
+    weights = np.zeros((n_tokens, 2))
+    weights[evidence.rows, 0] = evidence.can_rest
+    weights[evidence.rows, 1] = evidence.can_rest * evidence.looking_chance
+    return weights
+
+
+def _states(excess: np.ndarray, needed: np.ndarray, counts: Counts, limit: float) -> np.ndarray:
+    """Object [layer, head]; at a limit a head passes."""
+    is_counted = counts.luck <= limit + ROUNDING * limit
+    state = np.full(excess.shape, State.NOT_SEEN, dtype=object)
+    state[(counts.hits == 0) & (excess >= MIN_EXCESS)] = State.BELOW_USUAL
+    state[counts.hits > 0] = State.CANNOT_TELL
+    state[is_counted] = State.HERE_AND_THERE
+    state[is_counted & (excess >= needed - ROUNDING)] = State.ACTIVE
+    return state

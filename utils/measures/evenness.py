@@ -1,11 +1,13 @@
 """Evenness: how evenly a head spreads its attention over all that it can see.
 
-**Score**: the mean over rows of entropy / log(q + 1), which is 1 for an even head at every length. **Peak**: the mean
-over rows of (largest weight - 1/(q+1)) / (1 - 1/(q+1)), 0 for an even row and 1 when one key has all.
+**Score**: the mean over rows of entropy / log(n), n the keys that the row sees (q + 1 without a window), which is 1 for
+an even head at every length. **Peak**: the mean over rows of (largest weight - 1/n) / (1 - 1/n), 0 for an even row and
+1 when one key has all.
 
 Held, and active on a text, when the score is at least 0.85 and the peak at most 0.35: a head with standard-normal
-logits has .80 to .85, and a peak of .37 at 6 tokens, .20 at 40. There is no chance level, since an even head is what is
-looked for, and no luck limit: a head with weak random logits honestly is diffuse.
+logits has .80 to .85, and a peak of .37 at 6 tokens, .20 at 40. A head that prefers what is near (as with ALiBi) is
+even on a short text and not on a long one, so the catalogue judges passages of 60 tokens or more. There is no chance
+level, since an even head is what is looked for, and no luck limit: a head with weak random logits honestly is diffuse.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ from utils.measures.measure import (
     Reading,
     RoleScores,
     RowSums,
+    as_states,
     looks_of_row,
+    n_visible,
 )
 
 if TYPE_CHECKING:
@@ -48,16 +52,17 @@ class Evenness(Measure):
     shows_percent: ClassVar[bool] = False
     score_means: ClassVar[str] = "how even its attention is"
 
-    def evidence(self, token_ids: np.ndarray) -> Evidence:
-        return Evidence.every_row(len(token_ids))
+    def evidence(self, token_ids: np.ndarray, window: int | None = None) -> Evidence:
+        return Evidence.every_row(len(token_ids), window)
 
     def row_shares(self, reading: Reading, evidence: Evidence) -> np.ndarray:
-        return np.take(normalised_entropy(reading.patterns), evidence.rows - 1, axis=-1)
+        return np.take(normalised_entropy(reading.patterns, reading.window), evidence.rows - 1, axis=-1)
 
     @classmethod
     def sum_rows(cls, reading: Reading, asked: Mapping[str, tuple[Measure, Evidence]]) -> Mapping[str, RowSums]:
         """Score and peak of every evidence row."""
-        entropy, peaks = normalised_entropy(reading.patterns), row_peaks(reading.patterns)
+        entropy = normalised_entropy(reading.patterns, reading.window)
+        peaks = row_peaks(reading.patterns, reading.window)
 
         def summed(shares: np.ndarray, evidence: Evidence) -> np.ndarray:
             return np.take(shares, evidence.rows - 1, axis=-1).sum(axis=-1, dtype=np.float64)
@@ -70,21 +75,23 @@ class Evenness(Measure):
     def holds(self, scores: RoleScores) -> np.ndarray:
         return is_even(scores.score, scores.peak)
 
-    def decide(self, live: RoleScores, evidence: Evidence, usual: RoleScores | None) -> Decision:
+    def decide(
+        self, live: RoleScores, reading: Reading, evidence: Evidence, usual: RoleScores | None, n_beside: int
+    ) -> Decision:
         return Decision(
             threshold=np.full(live.score.shape, MIN_SCORE),
             usual=None if usual is None else usual.score,
-            is_active=is_even(live.score, live.peak),
+            state=as_states(is_even(live.score, live.peak)),
         )
 
     def strongest_looks(self, reading: Reading, evidence: Evidence, most: int) -> tuple[Look, ...]:
         """The most even row, with its largest weight."""
-        return (_most_even(reading.patterns, evidence.rows),)
+        return (_most_even(reading, evidence.rows),)
 
     def focus(self, reading: Reading, evidence: Evidence, looks: Sequence[Look]) -> Look:
         """The most even row in the second half of the text: the later, the more there was to choose."""
         late = evidence.rows[evidence.rows >= len(reading.token_ids) // 2]
-        return _most_even(reading.patterns, late if len(late) else evidence.rows)
+        return _most_even(reading, late if len(late) else evidence.rows)
 
     def arcs(self, reading: Reading, focus: Look, looks: Sequence[Look], most: int) -> tuple[Look, ...]:
         """All that the focused row sees."""
@@ -100,7 +107,7 @@ class Evenness(Measure):
         return [EvidenceRow(*row) for row in zip(evidence.rows.tolist(), shares.tolist(), strict=True)]
 
     def yardsticks(self, reading: Reading, chance: float | None) -> tuple[tuple[str, float | None], ...]:
-        peaks = row_peaks(reading.patterns)
+        peaks = row_peaks(reading.patterns, reading.window)
         peak = float((peaks if reading.left_out is None else peaks[~reading.left_out.queries[1:]]).mean())
         return (
             (f"An even head has 1.00; diffuse from {MIN_SCORE:.2f}", None),
@@ -126,24 +133,30 @@ def is_even(score: np.ndarray, peak: np.ndarray | None) -> np.ndarray:
     return is_spread if peak is None else is_spread & (np.asarray(peak) <= MAX_PEAK + ROUNDING)
 
 
-def normalised_entropy(patterns: np.ndarray) -> np.ndarray:
-    """Entropy of each row divided by log(q + 1), what row q can see: [..., query_pos - 1], without row 0.
+def normalised_entropy(patterns: np.ndarray, window: int | None = None) -> np.ndarray:
+    """Entropy of each row divided by the log of how many keys it sees: [..., query_pos - 1], without row 0.
 
-    Not divided by log(n): an even head scores 1 at every length.
+    Not divided by the log of the text's length: an even head scores 1 at every length.
     """
     rows = patterns[..., 1:, :]
     entropy = -(rows * np.log(np.maximum(rows, np.finfo(rows.dtype).tiny))).sum(axis=-1)
-    return entropy / np.log(np.arange(2, patterns.shape[-1] + 1)).astype(rows.dtype)
+    return entropy / np.log(_seen(patterns, window)).astype(rows.dtype)
 
 
-def row_peaks(patterns: np.ndarray) -> np.ndarray:
+def row_peaks(patterns: np.ndarray, window: int | None = None) -> np.ndarray:
     """How far each row's largest weight stands above even: 0 for an even row, 1 when one key has all; without row 0."""
-    even = (1 / np.arange(2, patterns.shape[-1] + 1)).astype(patterns.dtype)
+    even = (1 / _seen(patterns, window)).astype(patterns.dtype)
     return (patterns[..., 1:, :].max(axis=-1) - even) / (1 - even)
 
 
-def _most_even(pattern: np.ndarray, rows: np.ndarray) -> Look:
+def _seen(patterns: np.ndarray, window: int | None) -> np.ndarray:
+    """How many keys each row but the first sees."""
+    return n_visible(np.arange(1, patterns.shape[-1]), window)
+
+
+def _most_even(reading: Reading, rows: np.ndarray) -> Look:
     """The most even of some rows of one head, at the key it gives most. Args: rows: 1 or later, at least one."""
-    query_pos = int(rows[normalised_entropy(pattern)[rows - 1].argmax()])
+    pattern = reading.patterns
+    query_pos = int(rows[normalised_entropy(pattern, reading.window)[rows - 1].argmax()])
     key_pos = int(pattern[query_pos].argmax())
     return Look(query_pos, key_pos, float(pattern[query_pos, key_pos]))

@@ -1,73 +1,90 @@
-"""What a head with random logits exceeds in at most 5 % of cases on given evidence rows: the luck limit L.
+"""Luck, counted: how likely blind looking hits as many places as a head did.
 
-One row of a short text proves little, many rows prove much, and L says how much. It comes from `N_DRAWS` heads with
-random logits of standard deviation 3 (spikier than most heads, so L is careful), with a fixed seed. Because draws only
-estimate a 95th percentile, the upper end of its 99.8 % confidence interval is taken (Hahn & Meeker 1991, order
-statistics), here the 95.7th. The logits of one row are exchangeable, so L depends only on how many keys each row sees
-and how many of them are targets.
+A row is a **chance** when the head looks there at all (look >= .1) and at most half of what it could look at is
+predicted. The head **hits** it when more than half of its looking goes to the predicted keys T(q). Blind looking, which
+picks a key without knowing the text, hits with chance at most p(q) = |T(q)| / q: it can give no more than one key over
+half, and that key is a target as often as any other.
+
+Counted are *different target keys* (of every hit row the heaviest target), because a head that looks at one key from
+many rows made one choice and not many. The probability of so many hits by blind looks on all chances is the tail of a
+Poisson-binomial distribution (one term per row, each with its own p); the counted number is at most the number of rows
+hit, so the tail is no less than the truth.
+
+With m heads shown together, one of them passes a limit of .05 by luck m times as often, so a count is no luck from
+.05 / m down (Bonferroni).
 """
 
 from __future__ import annotations
 
-import math
-from functools import lru_cache
-
 import numpy as np
 
-from utils.measures.measure import Evidence, excess_over_chance
+from utils.measures.measure import ROUNDING, Counts, Evidence, Reading
 
-N_DRAWS = 10_000
-LOGIT_STD = 3.0
+LEAST_LOOK = 0.1
+HIT_SHARE = 0.5
 LUCK_RATE = 0.05
-SEED = 20260
 
 
-def luck_limit(evidence: Evidence) -> float:
-    """L: the excess that a random-logit head exceeds in at most 5 % of cases on these rows.
+def luck_limit(n_beside: int) -> float:
+    """How likely luck may be at most for one of so many heads that are shown together."""
+    return LUCK_RATE / max(1, n_beside)
 
-    About .87 for one row of 6 tokens and .36 for one of 20; near 0 for many rows. 1.0 without a row.
+
+def count(reading: Reading, evidence: Evidence) -> Counts:
+    """Chances, hits and luck of every head on the evidence rows of one text. Args: reading: of heads that see equally
+    far."""
+    is_chance, is_hit = chances_and_hits(*masses(reading, evidence), evidence)
+    hits = _n_different_keys(reading, evidence, is_hit)
+    return Counts(is_chance.sum(axis=-1), hits, tail(np.where(is_chance, evidence.looking_chance, 0.0), hits))
+
+
+def masses(reading: Reading, evidence: Evidence) -> tuple[np.ndarray, np.ndarray]:
+    """On every evidence row the attention on T(q), and look(q), the attention that is not rest: [..., n_rows] each.
+
+    look(q) is 1 - A[q, 0], and 1 where the first token is no resting place.
     """
-    n_targets = evidence.targets[evidence.rows].sum(axis=1)
-    return _luck_limit(tuple(zip(evidence.rows.tolist(), n_targets.tolist(), strict=True)))
+    queries, keys, begins = _cells(evidence)
+    mass = np.add.reduceat(reading.patterns[..., queries, keys], begins, axis=-1)
+    resting = np.where(evidence.can_rest, reading.patterns[..., evidence.rows, 0].astype(np.float64), 0.0)
+    return mass, np.clip(1.0 - resting, 0.0, 1.0)
 
 
-@lru_cache(maxsize=1024)
-def _luck_limit(rows: tuple[tuple[int, int], ...]) -> float:
-    """The same from (query_pos, number of targets) of each evidence row."""
-    if not rows:
-        return 1.0
-    scores = sum(random_head_mass(query_pos, n_targets) for query_pos, n_targets in rows) / len(rows)
-    chance = sum(n_targets / (query_pos + 1) for query_pos, n_targets in rows) / len(rows)
-    rank = _careful_rank()
-    limit = float(np.partition(np.asarray(scores), rank)[rank])
-    return min(1.0, excess_over_chance(limit, chance))
+def chances_and_hits(mass: np.ndarray, look: np.ndarray, evidence: Evidence) -> tuple[np.ndarray, np.ndarray]:
+    """Which evidence rows count, and which of those are hit: bool [..., n_rows] each. Args: by `masses`."""
+    is_chance = (look >= LEAST_LOOK - ROUNDING) & (evidence.looking_chance <= HIT_SHARE)
+    return is_chance, is_chance & (mass > HIT_SHARE * look)
 
 
-def _careful_rank() -> int:
-    """Index among the sorted draws of the upper confidence limit for their 95th percentile."""
-    spread = 3.09 * math.sqrt(LUCK_RATE * (1 - LUCK_RATE) / N_DRAWS)
-    return math.ceil(N_DRAWS * (1 - LUCK_RATE + spread))
+def _cells(evidence: Evidence) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Query and key of every predicted cell, row by row, and where in that list each evidence row begins."""
+    places, keys = np.nonzero(evidence.targets[evidence.rows])
+    return evidence.rows[places], keys, np.searchsorted(places, np.arange(len(evidence.rows)))
 
 
-@lru_cache(maxsize=1024)
-def random_head_mass(query_pos: int, n_targets: int) -> np.ndarray:
-    """Attention mass that random-logit heads put on `n_targets` of the `query_pos` + 1 keys in sight: [N_DRAWS].
+def _n_different_keys(reading: Reading, evidence: Evidence, is_hit: np.ndarray) -> np.ndarray:
+    """How many different keys the hit rows of each head have, of each row the target with most attention: int [...]."""
+    is_seen = np.zeros((*is_hit.shape[:-1], evidence.targets.shape[1]), dtype=bool)
+    *head, place = np.nonzero(is_hit)
+    rows = evidence.rows[place]
+    keys = np.where(evidence.targets[rows], reading.patterns[*head, rows], -1).argmax(axis=-1)
+    is_seen[*head, keys] = True
+    return np.asarray(is_seen.sum(axis=-1))
 
-    The softmax of a row is weight / sum of weights. The targets' weights are drawn for this row; the rest of the sum
-    is read from one table of running sums, started at another draw for every row, so that rows are independent.
+
+def tail(chances: np.ndarray, hits: np.ndarray) -> np.ndarray:
+    """P(at least `hits` of the rows come out), when each does with its own chance and none knows of another.
+
+    Args: chances: [..., n_rows] in [0, 1]. hits: int [...]. Returns: [...]; 1.0 for no hits.
+
+    Example: two rows with chances 1/13 and 1/14, both hit: 1/182 = .00549.
     """
-    n_others = query_pos + 1 - n_targets
-    logits = np.random.default_rng((SEED, query_pos, n_targets)).standard_normal((n_targets, N_DRAWS), np.float32)
-    on_targets = np.exp(LOGIT_STD * logits).sum(axis=0)
-    table = _running_sums(max(128, 1 << (n_others - 1).bit_length()))
-    on_others = np.roll(table[n_others - 1], 997 * query_pos)
-    mass = on_targets / (on_targets + on_others)
-    mass.flags.writeable = False
-    return mass
-
-
-@lru_cache(maxsize=1)
-def _running_sums(n_keys: int) -> np.ndarray:
-    """Sums of the first 1 … n_keys random weights exp(3 z): [n_keys, N_DRAWS]; a longer table begins with a shorter."""
-    logits = np.random.default_rng(SEED).standard_normal((n_keys, N_DRAWS), np.float32)
-    return np.cumsum(np.exp(LOGIT_STD * logits), axis=0, dtype=np.float32)
+    most = int(hits.max(initial=0))
+    n_so_far = np.zeros((*hits.shape, most + 1))  # how likely so many rows came out; the last entry: that many or more
+    n_so_far[..., 0] = 1.0
+    for chance in np.moveaxis(chances, -1, 0)[..., None]:
+        one_more = n_so_far[..., :-1] * chance
+        n_so_far[..., :-1] -= one_more
+        n_so_far[..., 1:] += one_more
+    at_least = np.flip(np.flip(n_so_far, axis=-1).cumsum(axis=-1), axis=-1)
+    found = np.take_along_axis(at_least, hits[..., None], axis=-1)[..., 0]
+    return np.asarray(np.clip(np.where(hits == 0, 1.0, found), 0.0, 1.0))

@@ -76,6 +76,11 @@ class LoadedModel:
     def max_positions(self) -> int | None:
         return self.family.max_positions(self.config)
 
+    @property
+    def windows(self) -> tuple[int | None, ...]:
+        """How many positions back the heads of each layer see; empty where every layer sees all."""
+        return self.family.windows(self.config)
+
 
 class ModelStore:
     """The models of one server. A model is loaded when it is first asked for; others can be used meanwhile."""

@@ -53,7 +53,7 @@ def _main_roles(held: Roles) -> list[str]:
 
 def _roles_at(dynamics: TrainingDynamics, catalogue: ModelCatalogue, step: int) -> Roles:
     place = dynamics.place_of(step)
-    chance = catalogue.provenance.chance
+    chance = catalogue.provenance.chance  # records of a training hold plain scores, so those decide here
     return roles_of_heads(
         {role: RoleScores.of(1, values[place], chance.get(role)) for role, values in dynamics.scores.items()}
     )
