@@ -7,6 +7,7 @@ and keeps the others, all or nothing.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import tempfile
 from collections.abc import Callable, Mapping
@@ -17,10 +18,11 @@ from typing import Any
 from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
 
-from utils.catalogue.schema import FieldError, ModelCatalogue
+from utils.catalogue.schema import SCHEMA_VERSION, FieldError, ModelCatalogue
 from utils.errors import UserError
 
 CATALOGUE_PATH = Path(__file__).parents[1] / "head_categories.json"
+LOG = logging.getLogger(__name__)
 LOCK_TIMEOUT_S = 30
 REBUILD_HINT = "Run scripts/analyze_heads.py for the model again, or restore the file that came with Headlight."
 
@@ -64,9 +66,11 @@ def _read_version(path: Path, _modified_ns: int, _size: int) -> dict[str, ModelC
 
 
 def parse_catalogues(text: str, file_name: str) -> dict[str, ModelCatalogue]:
-    """The catalogues in a JSON text. Raises CatalogueError with the path of the first bad field."""
+    """The catalogues in a JSON text; entries that an earlier Headlight measured are left out, as if those models had
+    not
+    been analysed yet. Raises CatalogueError with the path of the first bad field."""
     try:
-        catalogues = _FILE_SCHEMA.validate_json(text)
+        catalogues = _FILE_SCHEMA.validate_json(_without_earlier(text, file_name))
     except ValidationError as error:
         raise CatalogueError(f"The catalogue {file_name} is damaged: {_first_problem(error)}.") from error
     for name, catalogue in catalogues.items():
@@ -75,6 +79,36 @@ def parse_catalogues(text: str, file_name: str) -> dict[str, ModelCatalogue]:
                 f"The catalogue {file_name} is damaged: {name}.model_name: says {catalogue.model_name!r}."
             )
     return catalogues
+
+
+def _without_earlier(text: str, file_name: str) -> str:
+    """The same JSON without entries of an earlier schema: what they hold is not what decides today."""
+    entries = _parsed(text)
+    earlier = sorted(name for name, entry in entries.items() if _version(entry) < SCHEMA_VERSION)
+    if not earlier:
+        return text
+    LOG.warning(
+        "The catalogue %s has entries of an earlier version of Headlight (%s). Analyze these models again.",
+        file_name,
+        ", ".join(earlier),
+    )
+    return json.dumps({name: entry for name, entry in entries.items() if name not in earlier})
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    """The entries of a JSON text; empty for one that is no JSON object, of which the schema will say what is wrong."""
+    try:
+        entries = json.loads(text)
+    except ValueError:
+        return {}
+    return entries if isinstance(entries, dict) else {}
+
+
+def _version(entry: Any) -> int:
+    """The schema that an entry names; the newest for one that names none, since that is damage and not age."""
+    provenance = entry.get("provenance") if isinstance(entry, dict) else None
+    version = provenance.get("schema_version") if isinstance(provenance, dict) else None
+    return version if isinstance(version, int) else SCHEMA_VERSION
 
 
 def _first_problem(error: ValidationError) -> str:

@@ -30,7 +30,7 @@ from utils.catalogue.building import (
 )
 from utils.catalogue.engines import PatternEngine, library_versions, read_sequences
 from utils.catalogue.inputs import CatalogueInputs, make_inputs, varied_texts
-from utils.catalogue.schema import ModelCatalogue, Provenance
+from utils.catalogue.schema import SCHEMA_VERSION, ModelCatalogue, Provenance
 from utils.catalogue.suggestions import Candidate, candidates, choose_suggestions
 from utils.cut_words import cut_words
 from utils.forward_pass import encode_prompt
@@ -183,7 +183,7 @@ def describe_run(
 ) -> Provenance:
     """How the numbers were made, as of now."""
     return Provenance(
-        schema_version=2,
+        schema_version=SCHEMA_VERSION,
         weights=weights,
         bos_rule=bos_rule(engine.loaded),
         start_mark_id=engine.loaded.start_mark_id,

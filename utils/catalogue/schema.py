@@ -26,6 +26,7 @@ Share = Annotated[float, Field(ge=0, le=1), FourDecimals]
 Excess = Annotated[float, Field(le=1), FourDecimals]
 ScoreMatrix = list[list[Share]]
 ExcessMatrix = list[list[Excess]]
+SCHEMA_VERSION: Literal[2] = 2
 MATRICES = (
     "all_scores",
     "all_excess",
