@@ -38,7 +38,6 @@ ON_CARD = 8
 RESTS = (0.0, 0.5, 0.9)
 LIMIT = 0.05
 NATURAL = "natural"
-LIT = (State.ACTIVE, State.HERE_AND_THERE)
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 Draw = Callable[[np.random.Generator, int, int], np.ndarray]
 
@@ -116,7 +115,8 @@ def states(scored: ScoredText, role: str, catalogued_excess: float = 0.0, on_car
 
 def lit_cards(state: np.ndarray) -> float:
     """Share of cards, eight heads each, on which one is lit."""
-    return float(np.isin(state.astype(str), LIT).reshape(-1, ON_CARD).any(axis=1).mean())
+    is_lit = (state == State.ACTIVE) | (state == State.HERE_AND_THERE)
+    return float(is_lit.reshape(-1, ON_CARD).any(axis=1).mean())
 
 
 def false_lamps(n_texts: int, n_cards: int) -> dict[str, dict[str, dict[str, float]]]:

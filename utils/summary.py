@@ -103,7 +103,7 @@ class HeadEntry:
             "chances": self.chances,
             "hits": self.hits,
             "luck": self.luck,
-            "state": self.state,
+            "state": None if self.state is None else self.state.value,
             "is_active": self.is_active,
             "evidence": [
                 {"query_pos": look.query_pos, "key_pos": look.key_pos, "weight": look.weight} for look in self.evidence

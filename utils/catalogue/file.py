@@ -67,8 +67,7 @@ def _read_version(path: Path, _modified_ns: int, _size: int) -> dict[str, ModelC
 
 def parse_catalogues(text: str, file_name: str) -> dict[str, ModelCatalogue]:
     """The catalogues in a JSON text; entries that an earlier Headlight measured are left out, as if those models had
-    not
-    been analysed yet. Raises CatalogueError with the path of the first bad field."""
+    not been analysed yet. Raises CatalogueError with the path of the first bad field."""
     try:
         catalogues = _FILE_SCHEMA.validate_json(_without_earlier(text, file_name))
     except ValidationError as error:

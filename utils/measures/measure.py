@@ -15,7 +15,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum, StrEnum
+from enum import Enum
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
 
 import numpy as np
@@ -31,7 +31,7 @@ TokenPart = Literal["query", "key", "both", "evidence"]
 Figure = TypeVar("Figure", float, np.ndarray)
 
 
-class State(StrEnum):
+class State(Enum):
     """What one head does for one role on a text that can show it, the strongest first."""
 
     ACTIVE = "active"
