@@ -6,9 +6,10 @@ import datetime
 
 import numpy as np
 
-from utils.catalogue.building import build_catalogue, describe_inputs
-from utils.catalogue.schema import ModelCatalogue, Provenance
+from utils.catalogue.building import Measured, build_catalogue, describe_inputs
+from utils.catalogue.schema import SCHEMA_VERSION, ModelCatalogue, Provenance
 from utils.measures.measure import Reading, RoleScores
+from utils.roles import steady_roles
 from utils.scoring import as_ids, score_text
 
 
@@ -21,7 +22,7 @@ def catalogue_of(
 
 def catalogue_from_scores(scores: dict[str, RoleScores], name: str = "hand-made") -> ModelCatalogue:
     provenance = Provenance(
-        schema_version=1,
+        schema_version=SCHEMA_VERSION,
         weights="hand-made-patterns",
         bos_rule="none",
         start_mark_id=None,
@@ -29,10 +30,11 @@ def catalogue_from_scores(scores: dict[str, RoleScores], name: str = "hand-made"
         inputs_hash="sha256:" + "0" * 64,
         n_random_sequences=1,
         n_sentences=1,
+        n_passages=1,
         engine="pyvene",
         versions={},
         date=datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC),
         max_difference_to_detect_head=None,
         **describe_inputs(scores),
     )
-    return build_catalogue(name, scores, provenance)
+    return build_catalogue(name, Measured(scores, {key: scores[key] for key in steady_roles()}), provenance)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from scripts.calibrate import causal_pattern
+from scripts.calibrate import causal_pattern, independent
 from utils.measures.attention_to import AttentionTo
 from utils.measures.measure import Reading, RoleScores
 from utils.roles import ROLES
@@ -18,6 +18,11 @@ def score_heads(patterns: np.ndarray, tokens) -> Mapping[str, RoleScores]:
     """The scores of every head on one text for every role that patterns can tell, the patterns checked first."""
     check_patterns(patterns, len(tokens))
     return score_text(Reading(as_ids(tokens), patterns)).roles
+
+
+def random_patterns(n_heads: int, n: int, std: float, seed: int) -> np.ndarray:
+    """Heads with independent normal random logits: [n_heads, n, n]."""
+    return independent(std)(np.random.default_rng(seed), n_heads, n)
 
 
 def even_pattern(n: int) -> np.ndarray:

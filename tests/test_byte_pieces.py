@@ -187,8 +187,8 @@ def test_sentences_of_a_catalogue_are_judged_as_texts_and_its_random_tokens_are_
     rows = {
         name: score_model(PyVeneEngine(classroom_model()), inputs, lambda _read: None)
         for name, inputs in {
-            "sentence": CatalogueInputs(0, (plain,), (sentence,)),
-            "random": CatalogueInputs(0, (sentence,), (plain,)),
+            "sentence": CatalogueInputs(0, (plain,), (sentence,), (sentence,)),
+            "random": CatalogueInputs(0, (sentence,), (plain,), (plain,)),
         }.items()
     }
     assert rows["sentence"]["positional"].n_rows == len(sentence) - 4 - 1

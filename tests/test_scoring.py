@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts.calibrate import causal_pattern, random_patterns
-from tests.patterns import even_pattern, ideal_pattern, score_heads
+from scripts.calibrate import causal_pattern
+from tests.patterns import even_pattern, ideal_pattern, random_patterns, score_heads
 from utils.measures.attention_to import AttentionTo, Prediction
 from utils.measures.evenness import normalised_entropy
 from utils.measures.measure import Reading
