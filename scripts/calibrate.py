@@ -65,11 +65,13 @@ def key_driven(std: float) -> Draw:
 
 
 def resting(patterns: np.ndarray, share: float) -> np.ndarray:
-    """The same looks, in the same proportions, with this share of every row but the first left on the first token."""
+    """The same looks, in the same proportions, with this share of every row left on the first token; a row that looks
+    nowhere else leaves all there."""
     looks = patterns.copy()
-    looks[..., 1:, 0] = 0
-    looks[..., 1:, :] *= (1 - share) / np.maximum(looks[..., 1:, :].sum(axis=-1, keepdims=True), np.finfo(float).tiny)
-    looks[..., 1:, 0] = share
+    looks[..., 0] = 0
+    total = looks.sum(axis=-1, keepdims=True)
+    looks = np.divide((1 - share) * looks, total, out=looks, where=total > 0)
+    looks[..., 0] = 1 - looks.sum(axis=-1)
     return looks
 
 

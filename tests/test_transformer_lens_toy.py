@@ -114,7 +114,9 @@ def arena() -> LoadedModel:
 
 
 def scores_on_random_tokens(loaded: LoadedModel, role: str) -> np.ndarray:
-    return score_model(PyVeneEngine(loaded), texts_for(loaded, 0).inputs, progress=lambda _read: None).scores[role].score
+    return (
+        score_model(PyVeneEngine(loaded), texts_for(loaded, 0).inputs, progress=lambda _read: None).scores[role].score
+    )
 
 
 @pytest.mark.parametrize(
