@@ -122,7 +122,7 @@ def test_the_file_reads_again_only_when_it_has_changed(saved, catalogue):
         (("head_roles", 0, 1), ["poet"], "made.head_roles[0][1]"),
         (("provenance", "seed"), ..., "made.provenance.seed"),
         (("provenance", "inputs_hash"), "sha256:x", "made.provenance.inputs_hash"),
-        (("provenance", "schema_version"), 2, "made.provenance.schema_version"),
+        (("provenance", "schema_version"), 3, "made.provenance.schema_version"),
         (("model_name",), "other", "made.model_name"),
         (("surprise",), 1, "made.surprise"),
     ],
@@ -185,3 +185,12 @@ def test_the_catalogue_that_ships_fits_its_schema_and_its_own_text():
     catalogues = load_catalogues(SHIPPED)
     assert catalogues
     assert catalogues_as_json(catalogues) == SHIPPED.read_text(encoding="utf-8")
+
+
+def test_an_entry_of_an_earlier_version_is_left_out_and_the_others_are_read(saved, catalogue, caplog):
+    save_catalogue(saved, renamed(catalogue, "older"))
+    damage(saved, "older", "provenance", "schema_version", value=1)
+    assert list(load_catalogues(saved)) == ["made"]
+    assert "earlier version of Headlight (older)" in caplog.text
+    save_catalogue(saved, renamed(catalogue, "newer"))
+    assert sorted(load_catalogues(saved)) == ["made", "newer"]

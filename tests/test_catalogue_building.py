@@ -10,6 +10,7 @@ import pytest
 
 from tests.patterns import causal_pattern, even_pattern, ideal_pattern
 from utils.catalogue.building import (
+    Measured,
     build_catalogue,
     card_heads,
     describe_inputs,
@@ -19,10 +20,11 @@ from utils.catalogue.building import (
     with_suggestions,
 )
 from utils.catalogue.inputs import repeated_sequences
-from utils.catalogue.schema import ModelCatalogue, Provenance, SuggestedPrompt
+from utils.catalogue.schema import SCHEMA_VERSION, ModelCatalogue, Provenance, SuggestedPrompt
 from utils.heads import HeadId
 from utils.measures.measure import Reading, RoleScores
 from utils.roles import OTHER, ROLES, compared_roles
+from utils.scoring import score_text
 
 VOCABULARY = np.arange(1, 2000)
 START_ID = 0
@@ -67,7 +69,7 @@ def random_head(seed: int) -> MadeHead:
 
 def provenance() -> Provenance:
     return Provenance(
-        schema_version=1,
+        schema_version=SCHEMA_VERSION,
         weights="sha256:0123456789",
         bos_rule="one start mark",
         start_mark_id=START_ID,
@@ -75,6 +77,7 @@ def provenance() -> Provenance:
         inputs_hash="sha256:" + "0" * 64,
         n_random_sequences=50,
         n_sentences=24,
+        n_passages=6,
         evidence_rows={},
         chance={},
         engine="pyvene",
@@ -84,8 +87,8 @@ def provenance() -> Provenance:
     )
 
 
-def measured(layers: Sequence[Sequence[MadeHead]]) -> dict[str, RoleScores]:
-    """The role scores of a model of hand-made heads, on inputs like the catalogue's."""
+def measured(layers: Sequence[Sequence[MadeHead]]) -> Measured:
+    """What a model of hand-made heads does on inputs like the catalogue's."""
     rng = np.random.default_rng(5)
     repeated = repeated_sequences(VOCABULARY, [START_ID], context=200, seed=0)
     lengths = range(15, 39)
@@ -94,7 +97,8 @@ def measured(layers: Sequence[Sequence[MadeHead]]) -> dict[str, RoleScores]:
     def read(ids: np.ndarray) -> Reading:
         return Reading(ids, np.stack([np.stack([head(ids) for head in layer]) for layer in layers]).astype(np.float32))
 
-    return measure_roles(map(read, repeated), map(read, sentences))
+    passages = [np.concatenate([[START_ID], rng.choice(VOCABULARY, 70, replace=False)]) for _ in range(6)]
+    return measure_roles(map(read, repeated), map(read, sentences), map(read, passages))
 
 
 def catalogue_of(layers: Sequence[Sequence[MadeHead]]) -> ModelCatalogue:
@@ -124,7 +128,7 @@ def test_with_one_fixed_period_that_head_would_have_passed():
         segment = rng.choice(VOCABULARY, 25, replace=False)
         sequences.append(np.concatenate([[START_ID], segment, segment]))
     head = fixed_offset_head(24)
-    scores = measure_roles([Reading(ids, head(ids)[None, None]) for ids in sequences], [])
+    scores = measure_roles([Reading(ids, head(ids)[None, None]) for ids in sequences], [], []).scores
     assert scores["induction"].score[0, 0] > 0.95
 
 
@@ -149,7 +153,7 @@ def test_a_head_may_hold_two_roles_and_the_stronger_is_the_main_one():
     def both(ids: np.ndarray) -> np.ndarray:
         return 0.45 * ideal_head("previous_token")(ids) + 0.55 * ideal_head("positional")(ids)
 
-    assert catalogue_of([[both]]).roles_of(HeadId(0, 0)) == ("positional", "previous_token")
+    assert catalogue_of([[both]]).roles_of(HeadId(0, 0)) == ("previous_token", "positional")
 
 
 def test_diffuse_is_main_only_without_a_set_role_held_in_full():
@@ -201,7 +205,7 @@ def test_diffuse_needs_an_even_row_and_no_peak(score, peak, held):
 def test_a_role_without_evidence_is_refused_by_name():
     ids = np.arange(1, 30)
     reading = Reading(ids, even_head(ids)[None, None])
-    scores = measure_roles([reading], [reading])
+    scores = measure_roles([reading], [reading], [reading])
     with pytest.raises(ValueError, match="no evidence for induction"):
         build_catalogue("made", scores, provenance())
 
@@ -210,7 +214,7 @@ def test_the_order_of_heads_makes_no_difference():
     heads = [ideal_head("induction"), even_head, random_head(1)]
     forward, backward = measured([heads]), measured([heads[::-1]])
     for role in ROLES:
-        assert np.allclose(forward[role].score, backward[role].score[:, ::-1])
+        assert np.allclose(forward.scores[role].score, backward.scores[role].score[:, ::-1])
 
 
 def test_suggestions_go_to_their_cards_best_first():
@@ -222,7 +226,57 @@ def test_suggestions_go_to_their_cards_best_first():
 
 
 def test_provenance_can_say_how_many_rows_there_were_and_what_chance_was():
-    facts = describe_inputs(measured([[even_head]]))
+    facts = describe_inputs(measured([[even_head]]).scores)
     assert set(facts["chance"]) == set(compared_roles())
     assert set(facts["evidence_rows"]) == set(ROLES)
-    assert min(facts["evidence_rows"].values()) > 500
+    assert min(facts["evidence_rows"].values()) > 400
+
+
+def decaying_head(slope: float) -> MadeHead:
+    """Prefers what is near, as a head with ALiBi and no other preference does."""
+
+    def pattern(ids: np.ndarray) -> np.ndarray:
+        places = np.arange(len(ids))
+        return causal_pattern(-slope * (places[:, None] - places))
+
+    return pattern
+
+
+def test_a_head_that_prefers_what_is_near_is_even_on_a_short_text_and_no_diffuse_head():
+    short = np.arange(1, 23)
+    scores = score_text(Reading(short, decaying_head(0.25)(short)[None, None])).roles["diffuse"]
+    assert holders_of("diffuse", scores).full[0, 0]
+    assert "diffuse" not in catalogue_of([[decaying_head(0.25)]]).roles_of(HeadId(0, 0))
+
+
+def test_what_shows_on_any_text_is_measured_on_random_tokens_once_more():
+    """A previous-token head that needs sentences: on the random sequences, which repeat, it looks elsewhere."""
+
+    def of_sentences_alone(ids: np.ndarray) -> np.ndarray:
+        repeats = len(set(ids.tolist())) < len(ids)
+        return ideal_pattern("induction" if repeats else "previous_token", ids)
+
+    catalogue = catalogue_of([[ideal_head("previous_token"), of_sentences_alone]])
+    assert [head.id for head in catalogue.heads_of("previous_token")] == [HeadId(0, 0), HeadId(0, 1)]
+    everywhere, there = catalogue.on_random["previous_token"][0]
+    assert everywhere == pytest.approx(1.0)
+    assert there < 0.6
+    assert set(catalogue.on_random) == {"previous_token", "current_token"}
+
+
+def test_the_catalogue_gives_back_what_heads_do_when_they_look():
+    heads = [mixed_head(0.3, "induction", rest=ideal_head("positional")), random_head(2)]
+    scores, catalogue = measured([heads]).scores, catalogue_of([heads])
+    looking, usual = scores["induction"].looking, catalogue.usual("induction").looking
+    for name in ("score", "excess", "look"):
+        assert np.allclose(getattr(usual, name), getattr(looking, name), atol=1e-9)
+    assert usual.chance[0, 1] == pytest.approx(looking.chance[0, 1], abs=1e-9)
+    assert usual.look[0, 0] == pytest.approx(0.3, abs=0.02)
+    assert usual.score[0, 0] == pytest.approx(1.0)
+
+
+def test_holders_are_counted_in_full():
+    strong, weak = mixed_head(0.9, "current_token"), mixed_head(0.35, "current_token")
+    catalogue = catalogue_of([[strong], [weak]])
+    assert catalogue.categories["current_token"].n_heads_holding == 1
+    assert len(catalogue.holders_of("current_token")) == 2

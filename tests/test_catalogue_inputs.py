@@ -12,6 +12,7 @@ from transformers import AutoTokenizer
 from utils.catalogue.inputs import (
     detector_sequences,
     make_inputs,
+    passages_of,
     plain_token_ids,
     read_sentences,
     repeated_sequences,
@@ -123,3 +124,18 @@ def test_detector_texts_hold_repeats_of_several_lengths(tokenizer):
         assert len(ids) - len(set(ids)) >= 5
         lengths.add(len(ids))
     assert len(lengths) > 5
+
+
+def test_passages_are_sentences_one_after_another_until_sixty_tokens_are_there():
+    sentences = [np.array([0, *range(start, start + 25)]) for start in (100, 200, 300, 400, 500, 600, 700)]
+    passages = passages_of(sentences, [0], context=200)
+    assert [len(passage) for passage in passages] == [76, 76]  # the seventh sentence is left over
+    assert passages[0].tolist() == [0, *range(100, 125), *range(200, 225), *range(300, 325)]
+    assert all((passage == 0).sum() == 1 for passage in passages)
+
+
+@pytest.mark.parametrize(("context", "lengths"), [(40, [40, 40]), (300, [51])])
+def test_a_passage_is_cut_at_what_the_model_reads_and_may_be_all_there_is(context, lengths):
+    sentences = [np.array([0, *range(start, start + 25)]) for start in (100, 200)]
+    found = passages_of(sentences if context == 300 else sentences * 2, [0], context)
+    assert [len(passage) for passage in found] == lengths

@@ -18,7 +18,7 @@ from utils.head_detection import (
 )
 from utils.heads import HeadId
 from utils.measures.attention_to import AttentionTo, Prediction
-from utils.measures.measure import Look, Reading
+from utils.measures.measure import Look, Reading, State
 from utils.roles import ROLES
 from utils.scoring import evidence_for
 from utils.tokens import Token
@@ -86,8 +86,8 @@ def test_a_catalogued_head_that_does_something_else_today_is_below_its_usual_lev
     tokens = text_tokens(*TEXT)
     idle = np.stack([ideal_pattern("positional", TEXT)] * 6)[None]
     summary = summarised(Seen(idle, tokens), CATALOGUE)
-    assert summary["induction"].status == "below_usual"
-    assert "0.00 here and 1.00 usually" in summary["induction"].reason
+    assert summary["induction"].status == "not_seen"
+    assert "None of these heads does it" in summary["induction"].reason
     assert "on the first token instead" in summary["induction"].reason
 
 
@@ -96,8 +96,12 @@ def test_numbers_on_a_card_belong_together():
         for head in summary_of(TEXT)[role].heads:
             chance, score = head.chance, head.activation_score
             assert head.excess == pytest.approx((score - chance) / (1 - chance))
-            assert chance < head.threshold < 1
-            assert head.is_active == (score >= head.threshold)
+            assert head.bar_chance < head.threshold < 1
+            assert head.is_active == (head.bar_score >= head.threshold)
+            assert head.is_active == (head.state is State.ACTIVE)
+            if head.looking_score is not None:
+                assert 0 < head.hits <= head.chances
+                assert head.luck <= 0.05 / len(summary_of(TEXT)[role].heads)
 
 
 def test_evidence_is_what_the_job_predicts_strongest_first():
@@ -146,7 +150,7 @@ def test_a_head_with_two_jobs_says_which_is_the_main_one():
 
 def test_other_lists_every_head_that_holds_no_job():
     patterns = np.stack([ideal_pattern("previous_token", TEXT), ideal_pattern("previous_token", TEXT)])[None]
-    patterns[0, 1] = np.eye(len(TEXT), k=-3)  # three steps back: none of the six jobs
+    patterns[0, 1] = np.eye(len(TEXT), k=-3)  # three steps back: none of the five jobs
     patterns[0, 1, :3] = np.eye(3, len(TEXT))
     catalogue = catalogue_of(patterns, TEXT)
     other = summarise_other(catalogue, score_of(Seen(patterns, text_tokens(*TEXT))))
@@ -219,7 +223,7 @@ def test_a_head_without_a_job_is_told_with_the_role_that_it_comes_nearest_to_her
     (other,) = summarise_other(catalogue, score_of(seen)).heads
     assert other.id == HeadId(0, 0)
     assert other.best_role == "duplicate_token"
-    assert other.best_score == pytest.approx(0.8, abs=0.02)
+    assert other.best_score == pytest.approx(1.0, abs=0.02)  # when it looks
     assert summarise_other(catalogue, None).heads[0].best_role is None
 
 
@@ -240,8 +244,12 @@ def test_the_summary_as_json_has_the_fields_of_the_api_with_the_values_of_the_ty
             assert head.pop("evidence") == [
                 {"query_pos": look.query_pos, "key_pos": look.key_pos, "weight": look.weight} for look in entry.evidence
             ]
+            assert head.pop("state") == entry.state.value
             assert head == {name: getattr(entry, name) for name in head}
-            assert len(head) == 11
+            assert set(head) == {
+                "score", "weak", "is_main", "main_role", "activation_score", "chance", "excess", "threshold", "usual",
+                "peak", "looking_score", "looking_chance", "look", "rests", "chances", "hits", "luck", "is_active",
+            }  # fmt: skip
     other = summarise_other(CATALOGUE, scored).as_json()
     assert set(other) == {
         "display_name", "sentence", "status", "is_applicable", "reason", "suggested_prompt", "heads"

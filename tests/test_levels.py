@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from tests.catalogues import catalogue_of
 from tests.fake_service import MODEL, REPEATING, FakeHeadlight
@@ -36,7 +37,9 @@ def test_a_head_that_does_something_else_today_is_below_its_usual_level():
     idle = np.broadcast_to(ideal_pattern("positional", np.arange(n)), forward.patterns.shape).astype(np.float32)
     today = analyze(type(forward)(**{**vars(forward), "patterns": idle}), known)
     entry = next(entry for entry in head_levels(today, known) if entry.id == HeadId(2, 3))
-    assert entry.levels["induction"].status == "below_usual"
+    assert entry.levels["induction"].status == "not_seen"
+    assert entry.levels["induction"].look == pytest.approx(0, abs=1e-6)
+    assert entry.rests
     assert not entry.levels["induction"].is_active
 
 
@@ -49,5 +52,21 @@ def test_without_a_text_usual_levels_are_the_catalogued_scores():
     catalogue = catalogue_of(patterns, TEXT)
     for entry in head_levels(None, catalogue):
         for role in ROLES:
-            assert entry.levels[role].usual == catalogue.usual(role).score[entry.id]
+            usual = catalogue.usual(role)
+            wanted = usual.score if usual.looking is None else usual.looking.score
+            assert entry.levels[role].usual == wanted[entry.id]
             assert entry.levels[role].status is None
+
+
+def test_a_level_stands_on_the_axis_of_its_bar_and_keeps_the_plain_score():
+    service = FakeHeadlight()
+    analysis, catalogue = service.analyze(MODEL, REPEATING), service.catalogue(MODEL)
+    for entry in head_levels(analysis, catalogue):
+        for role, level in entry.levels.items():
+            live = analysis.live[role]
+            assert level.plain_score == live.score[entry.id]
+            if live.looking is None:
+                assert (level.score, level.look) == (live.score[entry.id], None)
+            else:
+                assert (level.score, level.look) == (live.looking.score[entry.id], live.looking.look[entry.id])
+                assert level.chance == live.looking.chance[entry.id]

@@ -96,7 +96,8 @@ class TestEvidenceRows:
         pattern = induction_head(r5=0.8, r6=0.5)
         pattern[8, [0, 2, 6]] = [0.1, 0.3, 0.6]
         rows = INDUCTION.evidence_rows(reading(pattern), INDUCTION.evidence(as_ids(TEXT)))
-        assert rows[:2] == [EvidenceRow(5, 0.8, 2, 0), EvidenceRow(6, 0.5, 3, 0)]
+        assert rows[0] == EvidenceRow(5, 0.8, 2, 0, look=pytest.approx(0.8), is_chance=True, is_hit=True)
+        assert rows[1] == EvidenceRow(6, 0.5, 3, 0, look=pytest.approx(0.5), is_chance=True, is_hit=True)
         assert (rows[2].query_pos, rows[2].key_pos, rows[2].n_more_keys) == (8, 6, 1)
         assert rows[2].share == pytest.approx(0.9)
 
@@ -120,7 +121,7 @@ def test_a_look_at_the_query_itself_is_one_at_itself():
 
 def test_yardsticks_are_chance_or_what_evenness_asks_for():
     ((words, chance),) = INDUCTION.yardsticks(reading(even_pattern(10)), 0.25)
-    assert (words, chance) == ("Chance, for an evenly spread head", 0.25)
+    assert (words, chance) == ("Chance, for a blind look", 0.25)
     (first, none), (second, peak) = EVENNESS.yardsticks(reading(np.eye(10)), None)
     assert first == "An even head has 1.00; diffuse from 0.85"
     assert none is None

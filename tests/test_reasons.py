@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.patterns import even_pattern, ideal_pattern, text_tokens
-from utils.measures.measure import HeadFigures, Reading
+from utils.measures.measure import HeadFigures, Reading, State
 from utils.reasons import few_rows_caution, too_short_reason
 from utils.roles import ROLES
 from utils.scoring import as_ids
@@ -82,29 +82,64 @@ def test_few_rows_are_said_to_be_few():
     assert few_rows_caution(0) == ""
 
 
-def head(score, usual, threshold):
-    return HeadFigures("L2H3", score, usual, threshold)
+def head(score, usual, threshold, state=State.NOT_SEEN, **counted):
+    return HeadFigures("L2H3", score, usual, threshold, state, **counted)
 
 
-def test_below_usual_gives_both_numbers_and_where_the_attention_went():
+def test_not_seen_says_where_the_attention_went():
     tokens = list("xabcyzabc")
     pattern = ideal_pattern("positional", tokens)
     reason = why_below("induction", head(0.1, 0.9, 0.5), pattern, tokens, has_start=True)
     assert reason == (
-        "L2H3 scores 0.10 here and 0.90 usually; it counts as active from 0.50. "
+        "None of these heads does it at any of three places that could show it; L2H3 comes nearest. "
         "On these tokens it puts 100 % of its attention on the start mark instead."
     )
 
 
-def test_below_usual_says_when_the_attention_is_spread():
+def test_below_usual_says_that_no_place_has_most_of_the_looking():
+    figures = head(0.4, 0.9, 0.5, State.BELOW_USUAL)
+    reason = why_below("induction", figures, even_pattern(9), list("xabcyzabc"), has_start=False)
+    assert reason.startswith(
+        "L2H3 scores 0.40 when it looks, usually 0.90, and in no place does more than half of its looking go there."
+    )
+
+
+def test_here_and_there_says_how_often_and_how_much_in_all():
+    figures = head(0.3, 0.9, 0.46, State.HERE_AND_THERE, chances=12, hits=3, luck=0.001, n_beside=8)
+    assert why_below("induction", figures, even_pattern(9), list("xabcyzabc"), has_start=False) == (
+        "L2H3 does it at 3 of 12 places, more than a blind look would. Over all places it scores 0.30 when it looks, "
+        "usually 0.90, and counts as active from 0.46."
+    )
+
+
+@pytest.mark.parametrize(
+    ("counted", "sentence"),
+    [
+        (
+            {"chances": 1, "hits": 1, "luck": 1 / 12},
+            "One chance in this text, and L2H3 took it; a blind look lands there 1 time in 12. "
+            "A longer text gives it more chances.",
+        ),
+        (
+            {"chances": 4, "hits": 2, "luck": 0.041, "n_beside": 8},
+            "L2H3 hits 2 of 4 places; a blind look does as well 1 time in 24. "
+            "With 8 heads side by side only 1 time in 160 is no luck.",
+        ),
+        (
+            {"chances": 20, "hits": 1, "luck": 0.9, "n_beside": 8},
+            "L2H3 hits 1 of 20 places; a blind look mostly does as well. A longer text gives it more chances.",
+        ),
+    ],
+)
+def test_what_could_be_luck_is_said_with_its_odds(counted, sentence):
+    figures = head(0.6, 0.6, 0.8, State.CANNOT_TELL, **counted)
+    assert why_below("induction", figures, np.eye(6), list("abcxya"), has_start=False) == sentence
+
+
+def test_not_seen_says_when_the_attention_is_spread():
     tokens = list("xabcyzabc")
     reason = why_below("induction", head(0.1, 0.9, 0.5), even_pattern(9), tokens, has_start=False)
     assert "spreads its attention" in reason
-
-
-def test_a_usual_score_on_one_row_is_called_possible_luck():
-    reason = why_below("induction", head(0.6, 0.6, 0.8), np.eye(6), list("abcxya"), has_start=False)
-    assert "one place to judge by, less could be luck" in reason
 
 
 @pytest.mark.parametrize(
@@ -120,7 +155,7 @@ def test_what_a_head_does_instead_is_where_most_of_its_attention_goes(steps_back
 
 def test_spread_attention_is_said_in_a_sentence():
     said = why_below("induction", head(0.1, 0.9, 0.5), even_pattern(9), list("xabcyzabc"), has_start=False)
-    assert said.endswith("from 0.50. On these tokens it spreads its attention over several others.")
+    assert said.endswith("nearest. On these tokens it spreads its attention over several others.")
 
 
 def test_copies_that_follow_copies_are_told_apart_from_neighbours():
