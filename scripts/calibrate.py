@@ -71,7 +71,7 @@ def resting(patterns: np.ndarray, share: float) -> np.ndarray:
     looks[..., 0] = 0
     total = looks.sum(axis=-1, keepdims=True)
     looks = np.divide((1 - share) * looks, total, out=looks, where=total > 0)
-    looks[..., 0] = 1 - looks.sum(axis=-1)
+    looks[..., 0] = np.maximum(0.0, 1 - looks.sum(axis=-1))
     return looks
 
 

@@ -93,7 +93,7 @@ class Reading:
     def of_head(self, head: HeadId) -> Reading:
         """What one head of all does."""
         values = None if self.head_values is None else self.head_values[head]
-        windows = self.windows[head.layer : head.layer + 1]
+        windows = self.windows[head[0] : head[0] + 1]
         return Reading(self.token_ids, self.patterns[head], values, self.left_out, windows)
 
     @property
