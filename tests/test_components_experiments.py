@@ -388,7 +388,10 @@ class TestResult:
         view, result = off(service)
         shown = text_of(switch_off_result.content(view, result))
         assert result.verdict.sentence in shown
-        assert "6 random heads off, one at a time, the probability lies between 56 % and 60 %." in shown
+        assert (
+            "With 6 random heads from the same layer off, one at a time, the probability lies between 56 % and 60 %."
+            in shown
+        )
         assert "Off means: its output is replaced by its average over other texts." in shown
         assert f"All guesses together change by  {result.kl_nats:.2f}" in shown
         assert words.ONE_TEXT in shown

@@ -15,7 +15,7 @@ from utils.experiments.verdict import FEW_DRAWS, Kind
 from utils.roles import ROLES
 
 if TYPE_CHECKING:
-    from utils.experiments.controls import HeadSet
+    from utils.experiments.controls import ControlLayers, HeadSet
     from utils.experiments.second_copy import SecondCopy
     from utils.experiments.switch_off import SwitchOff
 
@@ -67,13 +67,13 @@ def new_first_words(result: SwitchOff) -> Quoting | None:
     return "Of the ten first guesses, ", first.token.word, f" is then the likeliest, with {percent(first.prob)}."
 
 
-def control_range(values: Sequence[float], n_heads: int) -> str:
-    """Between what the probabilities lie with control heads off; empty without controls."""
+def control_range(values: Sequence[float], n_heads: int, where: str = "") -> str:
+    """Between what the probabilities lie with control heads off; empty without controls. Args: as `random_draws`."""
     if not values:
         return ""
     low, high = (written_prob(value) for value in (min(values), max(values)))
-    where = about(low) if low == high else f"between {low} and {high}"
-    return f"With {random_draws(len(values), n_heads)} the probability lies {where}."
+    lies = about(low) if low == high else f"between {low} and {high}"
+    return f"With {random_draws(len(values), n_heads, where)} the probability lies {lies}."
 
 
 def about(written: str) -> str:
@@ -87,12 +87,22 @@ def off_means(method: Method, n_heads: int) -> str:
     return OFF_MEANS[method] if n_heads == 1 else OFF_MEANS_SEVERAL[method]
 
 
-def random_draws(n_draws: int, n_heads: int) -> str:
-    """ "12 random heads off, one at a time," """
+def random_draws(n_draws: int, n_heads: int, where: str = "") -> str:
+    """ "12 random heads from the same layer off, one at a time," Args: where: as `ControlLayers.words` says it."""
+    off = f"{where} off".lstrip()
     if n_heads == 1:
-        return "1 random head off," if n_draws == 1 else f"{n_draws} random heads off, one at a time,"
+        return f"1 random head {off}," if n_draws == 1 else f"{n_draws} random heads {off}, one at a time,"
     sets = plural(n_draws, "random set")
-    return f"{sets} of {n_heads} heads off,{' one set at a time,' if n_draws > 1 else ''}"
+    return f"{sets} of {n_heads} heads {off},{' one set at a time,' if n_draws > 1 else ''}"
+
+
+def control_words(n_draws: int, n_heads: int, layers: ControlLayers) -> str:
+    """What the control is: "12 random heads from layers 16 to 20 off, one at a time, since layer 18 alone has too few".
+
+    Why other layers were drawn from is said only where they were.
+    """
+    draws = random_draws(n_draws, n_heads, layers.words).rstrip(",")
+    return f"{draws}, since {layers.reason}" if layers.reason else draws
 
 
 def outlier_words(result: SwitchOff) -> str:

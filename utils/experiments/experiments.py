@@ -17,7 +17,7 @@ from utils.byte_pieces import places_left_out
 from utils.catalogue.schema import ModelCatalogue
 from utils.circuits.composition import Composition
 from utils.errors import Notice, UserError
-from utils.experiments.controls import HeadSet, draw_controls, role_holders
+from utils.experiments.controls import Controls, HeadSet, draw_controls, role_holders
 from utils.experiments.direct_logits import DirectLogits, head_direct_logits
 from utils.experiments.later_patterns import LaterPatterns, measure_later_patterns
 from utils.experiments.logit_lens import LogitLens, read_lens
@@ -43,6 +43,7 @@ MEANS_SHARE = 0.7  # of the time of switching off, where the means have to be me
 AskedHeads = Iterable[tuple[int, int]]
 Value = TypeVar("Value")
 Result = TypeVar("Result", SwitchOff, SecondCopy, LaterPatterns, Scan, DirectLogits, LogitLens, TokenAttribution)
+Compared = TypeVar("Compared", SwitchOff, SecondCopy, LaterPatterns)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,19 +103,21 @@ class Experiments:
     ) -> SwitchOff:
         """The next token after a position, with some heads off and with as many others off.
 
-        Args: role: the role that control heads must not hold; without one, none of the roles of the chosen heads.
+        Args: role: the role that control heads must not hold; without one, none of the roles of the chosen heads. Only
+        informative roles count.
         progress: as `scan` has it, with parts of a thousand.
         Raises: UserError for a prompt with nothing to read, and for heads, method, position or role that are not there.
         """
         question, way = self._ask(model, prompt), read_method(method)
         chosen, ids = question.heads(heads), question.up_to(position)
-        draws, notices = self._controls(question, chosen, role)
+        controls, notices = self._controls(question, chosen, role)
 
         def run() -> SwitchOff:
             values, rest = self._values_first(question, way, len(ids), progress)
-            return switch_off(question.loaded, ids, chosen, draws, way, values, rest)
+            return switch_off(question.loaded, ids, chosen, controls.draws, way, values, rest)
 
-        return self._told(self._once(question, ("switch_off", tuple(ids), chosen, tuple(draws), way), run), notices)
+        key = ("switch_off", tuple(ids), chosen, controls.draws, way)
+        return self._compared(self._once(question, key, run), controls, notices)
 
     def second_copy(
         self,
@@ -132,17 +135,17 @@ class Experiments:
         """
         question, way = self._ask(model, prompt), read_method(method)
         chosen = question.heads(heads)
-        draws, notices = self._controls(question, chosen, role)
+        controls, notices = self._controls(question, chosen, role)
         segment, cut = self._segment(question)
 
         def run() -> SecondCopy:
             loaded = question.loaded
             n_positions = len(loaded.start_ids) + 2 * len(segment)
             values, rest = self._values_first(question, way, n_positions, progress)
-            return measure_second_copy(loaded, np.array([segment]), chosen, draws, way, values, rest)
+            return measure_second_copy(loaded, np.array([segment]), chosen, controls.draws, way, values, rest)
 
-        key = ("second_copy", tuple(segment), chosen, tuple(draws), way)
-        return self._told(self._once(question, key, run), notices + cut)
+        key = ("second_copy", tuple(segment), chosen, controls.draws, way)
+        return self._compared(self._once(question, key, run), controls, notices + cut)
 
     def later_patterns(
         self,
@@ -159,16 +162,16 @@ class Experiments:
         """
         question, way = self._ask(model, prompt), read_method(method)
         chosen = question.heads(heads)
-        draws, notices = self._controls(question, chosen, role)
+        controls, notices = self._controls(question, chosen, role)
 
         def run() -> LaterPatterns:
             loaded, ids = question.loaded, question.ids
             values, rest = self._values_first(question, way, len(ids), progress)
             left_out = places_left_out(tokens_of(loaded, question.read))
-            return measure_later_patterns(loaded, ids, chosen, draws, way, values, left_out, rest)
+            return measure_later_patterns(loaded, ids, chosen, controls.draws, way, values, left_out, rest)
 
-        key = ("later_patterns", tuple(question.ids), chosen, tuple(draws), way)
-        return self._told(self._once(question, key, run), notices)
+        key = ("later_patterns", tuple(question.ids), chosen, controls.draws, way)
+        return self._compared(self._once(question, key, run), controls, notices)
 
     def scan(
         self,
@@ -253,10 +256,11 @@ class Experiments:
     def _told(result: Result, notices: tuple[Notice, ...]) -> Result:
         return replace(result, notices=notices)
 
-    def _controls(
-        self, question: _Question, chosen: HeadSet, role: str | None
-    ) -> tuple[list[HeadSet], tuple[Notice, ...]]:
-        """The draws, and what to tell about text and control."""
+    def _compared(self, result: Compared, controls: Controls, notices: tuple[Notice, ...]) -> Compared:
+        return replace(self._told(result, notices), control_layers=controls.layers)
+
+    def _controls(self, question: _Question, chosen: HeadSet, role: str | None) -> tuple[Controls, tuple[Notice, ...]]:
+        """The draws with their layers, and what to tell about text and control."""
         if role is not None and role not in ROLES:
             raise UserError(f'There is no role "{role[:40]}".', f"The roles are {', '.join(ROLES)}.")
         loaded, notices = question.loaded, question.read.notices
