@@ -81,12 +81,13 @@ class TestSeveralHeads:
         assert control.layers.words == "from layers 3 and 17 to 19"
         assert control.layers.reason == "layer 18 alone has too few"
 
-    def test_neighbours_that_meet_are_drawn_from_together(self):
-        """Layer 2 has four others for four tested heads: one way to take them, so layers 1 and 3 share theirs."""
+    def test_layers_that_are_large_enough_keep_their_share_beside_one_that_is_not(self):
+        """Layer 2 has four others for four tested heads: one way to take them, so layers 1 and 3 lend it some."""
         chosen = (*of_layer(1, 1, 2, 5), *of_layer(2, 2, 3, 5, 7), *of_layer(3, 5, 7))
         control = draw_controls(SHAPE, chosen, chosen, 20)
         assert len(set(control.draws)) == 20
         assert all(len(draw) == 9 and set(layers_of(draw)) <= {1, 2, 3} for draw in control.draws)
+        assert all(layers_of(draw)[1] >= 3 and layers_of(draw)[3] >= 2 for draw in control.draws)
         assert control.layers == ControlLayers((1, 2, 3), (1, 2, 3), (2,))
         assert (control.layers.words, control.layers.reason) == ("from the same layers", "")
 
@@ -102,6 +103,12 @@ class TestSeveralHeads:
         assert control.draws == ()
         assert (control.layers.words, control.layers.reason) == ("", "")
         assert draw_controls(Shape(1, 2), of_layer(0, 0), of_layer(0, 1)).draws == ()
+        assert draw_controls(DEEP, tuple(DEEP.all()[:181])).draws == ()
+
+    def test_half_of_all_heads_are_compared_with_the_other_half(self):
+        chosen = tuple(head for head in Shape(20, 2).all() if head.head == 0)
+        assert draw_controls(Shape(20, 2), chosen).draws == (tuple(HeadId(layer, 1) for layer in range(20)),)
+        assert len(draw_controls(DEEP, tuple(DEEP.all()[:120])).draws) == 12
 
     def test_a_question_has_the_same_draws_whenever_it_is_asked(self):
         chosen = (HeadId(3, 0), *of_layer(18, 0, 1))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,6 +23,7 @@ HeadSet = tuple[HeadId, ...]
 
 N_DRAWS = 12
 FEWEST = 5  # heads, and different draws, below which neighbouring layers are drawn from too
+MOST_TRIED = 5000  # ways to take heads one layer after the other, of which many may be the same draw
 SEED = 0
 
 
@@ -66,20 +67,19 @@ class Controls:
 
 @dataclass(frozen=True)
 class _Zone:
-    """Neighbouring layers, first to last, of which `n_tested` heads are tested and as many are drawn from `pool`."""
+    """A tested layer, `n_tested` of whose heads are tested, and the neighbours up to `reach` layers away from it."""
 
-    first: int
-    last: int
+    layer: int
     n_tested: int
-    pool: HeadSet
+    reach: int
+    pool: frozenset[HeadId]
 
-    @property
-    def n_ways(self) -> int:
-        return math.comb(len(self.pool), self.n_tested)
-
-    @property
-    def is_enough(self) -> bool:
-        return len(self.pool) >= FEWEST and self.n_ways >= FEWEST
+    def is_enough(self, before: Sequence[_Zone]) -> bool:
+        """Whether enough heads are left here, and enough ways to take them. Args: before: zones that take theirs
+        first."""
+        n_taken = sum(min(zone.n_tested, len(zone.pool & self.pool)) for zone in before)
+        n_free = max(0, len(self.pool) - n_taken)
+        return n_free >= FEWEST and math.comb(n_free, self.n_tested) >= FEWEST
 
 
 def draw_controls(
@@ -90,13 +90,12 @@ def draw_controls(
     Args: excluded: heads that may not be drawn, because they hold a role of the chosen ones.
     """
     zones, too_small = _zones(shape, chosen, frozenset(chosen) | frozenset(excluded))
-    n_ways = math.prod(zone.n_ways for zone in zones)
-    tested = tuple(sorted({head.layer for head in chosen}))
-    if not n_ways:
-        return Controls(layers=ControlLayers(tested, (), too_small))
-    draws = _all_draws(zones) if n_ways <= n_draws else _random_draws(zones, n_draws)
-    drawn = tuple(sorted({head.layer for zone in zones for head in zone.pool}))
-    return Controls(tuple(draws), ControlLayers(tested, drawn, too_small))
+    draws = _first_draws(zones, n_draws + 1) if len(_all_heads(zones)) >= len(chosen) else {}
+    if len(draws) > n_draws:
+        draws = _random_draws(zones, n_draws)
+    drawn = {head.layer for head in _all_heads(zones)} if draws else ()
+    tested = {head.layer for head in chosen}
+    return Controls(tuple(draws), ControlLayers(tuple(sorted(tested)), tuple(sorted(drawn)), too_small))
 
 
 def role_holders(catalogue: ModelCatalogue | None, chosen: HeadSet, role: str | None = None) -> frozenset[HeadId]:
@@ -124,45 +123,62 @@ def layers_name(layers: Sequence[int]) -> str:
 
 
 def _zones(shape: Shape, chosen: HeadSet, forbidden: frozenset[HeadId]) -> tuple[list[_Zone], tuple[int, ...]]:
-    """The layers to draw from, with none in two zones; and the layers that alone have too few heads.
+    """One for each tested layer, narrow ones first, for they take their heads first; and the layers too small alone.
 
-    A zone that is too small grows by a layer on each side, and is joined to the zones that it meets.
+    A zone that is too small grows by a layer on each side.
     """
 
-    def zone(first: int, last: int, n_tested: int) -> _Zone:
-        pool = tuple(head for head in shape.all() if first <= head.layer <= last and head not in forbidden)
-        return _Zone(first, last, n_tested, pool)
+    def zone(layer: int, reach: int) -> _Zone:
+        layers = range(layer - reach, layer + reach + 1)
+        pool = frozenset(head for head in shape.all() if head.layer in layers and head not in forbidden)
+        return _Zone(layer, counts[layer], reach, pool)
 
     counts = Counter(head.layer for head in chosen)
-    zones = [zone(layer, layer, counts[layer]) for layer in sorted(counts)]
-    too_small = tuple(each.first for each in zones if not each.is_enough)
-    while not all(each.is_enough for each in zones):
-        if zones[0].first == 0 and zones[0].last == shape.n_layers - 1:
+    zones = [zone(layer, 0) for layer in sorted(counts)]
+    too_small = tuple(each.layer for each in zones if not each.is_enough([]))
+    while True:
+        zones.sort(key=lambda each: (each.reach, each.layer))
+        growing = [
+            not each.is_enough(zones[:place]) and each.reach < shape.n_layers for place, each in enumerate(zones)
+        ]
+        if not any(growing):
+            return zones, too_small
+        zones = [zone(each.layer, each.reach + grows) for each, grows in zip(zones, growing, strict=True)]
+
+
+def _all_heads(zones: Sequence[_Zone]) -> frozenset[HeadId]:
+    return frozenset().union(*(zone.pool for zone in zones))
+
+
+def _first_draws(zones: Sequence[_Zone], n_draws: int) -> dict[HeadSet, None]:
+    """Different ones, all there are if these are fewer. There must be one."""
+    draws: dict[HeadSet, None] = {}
+    for draw in itertools.islice(_every_draw(zones), MOST_TRIED):
+        draws[draw] = None
+        if len(draws) == n_draws:
             break
-        grown: list[_Zone] = []
-        for each in zones:
-            by = 0 if each.is_enough else 1
-            first, last, n_tested = max(0, each.first - by), min(shape.n_layers - 1, each.last + by), each.n_tested
-            while grown and grown[-1].last >= first:
-                met = grown.pop()
-                first, last, n_tested = min(first, met.first), max(last, met.last), n_tested + met.n_tested
-            grown.append(zone(first, last, n_tested))
-        zones = grown
-    return zones, too_small
+    return draws
 
 
-def _all_draws(zones: Sequence[_Zone]) -> list[HeadSet]:
-    ways = itertools.product(*(itertools.combinations(zone.pool, zone.n_tested) for zone in zones))
-    return [tuple(itertools.chain(*parts)) for parts in ways]
+def _every_draw(zones: Sequence[_Zone], taken: HeadSet = ()) -> Iterator[HeadSet]:
+    """All of them in order; one may come more than once where zones overlap."""
+    if not zones:
+        yield tuple(sorted(taken))
+        return
+    free = sorted(zones[0].pool.difference(taken))
+    for part in itertools.combinations(free, zones[0].n_tested):
+        yield from _every_draw(zones[1:], taken + part)
 
 
-def _random_draws(zones: Sequence[_Zone], n_draws: int) -> list[HeadSet]:
+def _random_draws(zones: Sequence[_Zone], n_draws: int) -> dict[HeadSet, None]:
+    """Different ones, of which there must be as many. The dict keeps their order."""
     rng = np.random.default_rng(SEED)
-    draws: dict[HeadSet, None] = {}  # keeps the order and each set once
+    draws: dict[HeadSet, None] = {}
     while len(draws) < n_draws:
-        draw: list[HeadId] = []
+        taken: list[HeadId] = []
         for zone in zones:
-            picked = rng.choice(len(zone.pool), size=zone.n_tested, replace=False)
-            draw += [zone.pool[index] for index in sorted(picked)]
-        draws[tuple(draw)] = None
-    return list(draws)
+            free = sorted(zone.pool.difference(taken))
+            picked = rng.choice(len(free), size=zone.n_tested, replace=False)
+            taken += [free[index] for index in picked]
+        draws[tuple(sorted(taken))] = None
+    return draws
