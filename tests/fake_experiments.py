@@ -53,6 +53,7 @@ class FakeExperiments:
         position: int = -1,
         role: str | None = None,
         progress: Any = None,
+        second: str = "",
     ) -> SwitchOff:
         forward, chosen, control = self._ask(model, prompt, heads, role)
         after = self._first_prob(model, chosen)
@@ -99,6 +100,7 @@ class FakeExperiments:
         method: str = Method.MEAN,
         role: str | None = None,
         progress: Any = None,
+        second: str = "",
     ) -> LaterPatterns:
         forward, chosen, control = self._ask(model, prompt, heads, role)
         scores = {key: np.array(live.score) for key, live in self._service.analyze(model, prompt).live.items()}
@@ -118,6 +120,7 @@ class FakeExperiments:
         method: str = Method.MEAN,
         position: int = -1,
         progress: Callable[[int, int], object] | None = None,
+        second: str = "",
     ) -> Scan:
         forward = self._service.forward(model, prompt)
         shape = forward.shape

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 LEAST_LOSS_SPAN = 0.5
 N_MOVED = 8
+NO_SECOND_TEXT = " Your second text is not said twice, so a text of Headlight’s own stands in here."
 NO_LATER_HEAD = "These heads are in the last layer, so there is no later head that could look elsewhere."
 
 
@@ -53,7 +54,7 @@ def layout(view: HeadView) -> html.Section:
     is_last = min(view.off).layer == view.analysis.forward.n_layers - 1
     later = html.Div(html.P(NO_LATER_HEAD, className="panel-note"))
     if not is_last:
-        later = _ask_later(_asked(Kind.LATER, view))
+        later = _ask_later(_asked(Kind.LATER, view, view.second))
     name = heads_name(view.off, head_set.chosen_role(view))
     title = html.H2(f"Two more questions, with {name} off", id="off-more-title")
     return html.Section(
@@ -102,7 +103,7 @@ def copy_content(view: HeadView, result: SecondCopy) -> list[Component]:
         html.P(
             f"{plural(result.n_tokens, 'token')}, said twice. The loss is high where the next token comes as a "
             f"surprise; on the first copy, where nothing can be copied, it goes from {result.before.first:.2f} to "
-            f"{result.after.first:.2f}.",
+            f"{result.after.first:.2f}.{NO_SECOND_TEXT if view.second else ''}",
             className="panel-note",
         ),
     ]
@@ -191,7 +192,7 @@ def _ask(button: str, result: str, words: tuple[str, str], line: html.Div) -> ht
     )
 
 
-def _asked(kind: Kind, view: HeadView) -> dict[str, Any]:
+def _asked(kind: Kind, view: HeadView, second: str = "") -> dict[str, Any]:
     """What a press asks, for the browser to keep."""
     return run_line.question(
         kind,
@@ -200,6 +201,7 @@ def _asked(kind: Kind, view: HeadView) -> dict[str, Any]:
         method=view.method.value,
         heads=tuple(map(tuple, view.off)),
         role=head_set.chosen_role(view),
+        second=second,
     )
 
 

@@ -91,7 +91,7 @@ def _range(result: SwitchOff) -> str:
 def _small_print(view: HeadView, result: SwitchOff) -> list[Any]:
     change = ["All guesses together change by ", nats(result.kl_nats).removesuffix("nats")]
     help_words = word_help("nats", "nats", view.question)
-    before = f"{_range(result)} {ONE_TEXT} {off_means(result.method, len(result.heads))} ".lstrip()
+    before = f"{_range(result)} {ONE_TEXT} {off_means(result.method, len(result.heads), bool(view.second))} ".lstrip()
     return [before, *change, *help_words, "."]
 
 

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from components.numbers import percent, plural
-from utils.experiments.questions import OFF_MEANS, Method
+from utils.experiments import questions
+from utils.experiments.questions import Method
 from utils.experiments.verdict import FEW_DRAWS, Kind
 from utils.roles import ROLES
 
@@ -30,6 +31,7 @@ OFF_MEANS_SEVERAL = {
     Method.MEAN: "Off means: their outputs are replaced by their averages over other texts.",
     Method.RESAMPLE: "Off means: their outputs are replaced by what they write on another text.",
 }
+ON_SECOND_TEXT_SEVERAL = "Off means: their outputs are replaced by what they write on your second text, place by place."
 ONE_TEXT = "It is one text, not a law."
 
 
@@ -82,9 +84,11 @@ def about(written: str) -> str:
     return f"{where}{written.lstrip('<>')}"
 
 
-def off_means(method: Method, n_heads: int) -> str:
-    """What stands in the place of what the heads hand on."""
-    return OFF_MEANS[method] if n_heads == 1 else OFF_MEANS_SEVERAL[method]
+def off_means(method: Method, n_heads: int, has_second_text: bool = False) -> str:
+    """What stands in the place of what the heads hand on. Args: has_second_text: as `questions.off_means`."""
+    if n_heads == 1:
+        return questions.off_means(method, has_second_text)
+    return ON_SECOND_TEXT_SEVERAL if has_second_text else OFF_MEANS_SEVERAL[method]
 
 
 def random_draws(n_draws: int, n_heads: int, where: str = "") -> str:
