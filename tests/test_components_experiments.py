@@ -691,6 +691,13 @@ class TestFurtherQuestions:
         assert "first token" in table
         assert "→" in table
 
+    def test_without_a_control_the_table_of_later_heads_says_so(self, service):
+        view = head_view_of(service, off="0.0")
+        result = replace(service.experiments.later_patterns(MODEL, REPEATING, [(0, 0)]), controls=())
+        shown = text_of(switch_off_more.later_content(view, result))
+        assert "There are too few other heads for a control." in shown
+        assert "random heads off." not in shown
+
     def test_a_later_head_whose_job_cannot_show_says_so(self, service):
         view = head_view_of(service, prompt="A lonely sailor watched dark clouds", off="0.0")
         result = service.experiments.later_patterns(MODEL, view.question.prompt, [(0, 0)])
