@@ -60,8 +60,7 @@ def _add_questions(server: Flask, service: Headlight) -> None:
     def ablate() -> Response:
         body = _body()
         model, prompt = read_question(body, service.settings.default_model)
-        heads, method, position = read_ablation(body)
-        return jsonify(service.ablate(model, prompt, heads, method, position).as_json())
+        return jsonify(service.ablate(model, prompt, *read_ablation(body)).as_json())
 
     @server.get("/api/analyze")
     @server.get("/api/ablate")
@@ -148,9 +147,11 @@ def read_question(body: Any, default_model: str) -> tuple[str, str]:
     return model, ChatTurn(prompt) if is_chat else prompt
 
 
-def read_ablation(body: dict[str, Any]) -> tuple[list[tuple[int, int]], str, int]:
-    """Heads, method and position of a request body. Raises UserError that names what is of the wrong kind."""
+def read_ablation(body: dict[str, Any]) -> tuple[list[tuple[int, int]], str, int, str]:
+    """Heads, method, position and second text of a request body. Raises UserError that names what is of the wrong
+    kind."""
     heads, method, position = body.get("heads"), body.get("method", "mean"), body.get("position", -1)
+    second = body.get("other", "")
     if not isinstance(heads, list) or not all(_is_pair(head) for head in heads):
         raise UserError(
             "The heads must be a list of pairs, layer and head.", 'Write "heads": [[1, 4], [2, 0]], counted from 0.'
@@ -159,7 +160,9 @@ def read_ablation(body: dict[str, Any]) -> tuple[list[tuple[int, int]], str, int
         raise UserError("The method must be a name in quotes.", "Choose zero, mean or resample.")
     if not _is_whole(position):
         raise UserError("The position must be a whole number.", "-1 is the last token.")
-    return [(layer, head) for layer, head in heads], method, position
+    if not isinstance(second, str):
+        raise UserError("The other text is not text.", 'Write "other": "…", or leave it out.')
+    return [(layer, head) for layer, head in heads], method, position, second
 
 
 def _body() -> Any:

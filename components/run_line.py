@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 
 from components.progress_bar import bar, spoken
+from utils.chat import ChatTurn
 from utils.errors import UserError
 from utils.experiments.runs import Kind, RunQuestion, RunStatus
 
@@ -84,7 +85,7 @@ def question(kind: Kind, asked: Question, search: str, **others: Any) -> dict[st
     """What a page asks, for the browser to keep: the question, its address, and who asks. Args: others: as
     `RunQuestion` has them."""
     wanted = RunQuestion(kind, asked.model, asked.prompt, **others)
-    return {"question": asdict(wanted), "search": search, "asker": uuid.uuid4().hex}
+    return {"question": asdict(wanted), "chat": asked.is_chat, "search": search, "asker": uuid.uuid4().hex}
 
 
 def begin(service: Headlight, asked: dict[str, Any], patience_s: float) -> RunStatus:
@@ -199,8 +200,8 @@ def _read(asked: dict[str, Any]) -> tuple[RunQuestion, str]:
     """The question that a browser sends, and who asks."""
     sent = asked["question"]
     heads = tuple((int(layer), int(head)) for layer, head in sent["heads"])
-    prompt = sent["prompt"]
-    if len(prompt) > LONGEST_PROMPT:
+    prompt = ChatTurn(sent["prompt"]) if asked["chat"] else sent["prompt"]
+    if max(len(prompt), len(sent["second"])) > LONGEST_PROMPT:
         raise UserError("This text is too long for an experiment.", "Choose a shorter one.")
     asker = str(asked["asker"])[:LONGEST_ASKER]
-    return RunQuestion(**{**sent, "kind": Kind(sent["kind"]), "heads": heads}), asker
+    return RunQuestion(**{**sent, "kind": Kind(sent["kind"]), "prompt": prompt, "heads": heads}), asker

@@ -180,7 +180,7 @@ def measure_experiments(loaded: LoadedModel, rounds: int) -> dict[str, float]:
     """Ratios by name: what an experiment takes, as a multiple of the bare passes that are named with it."""
     ids = [*loaded.start_ids, *loaded.tokenizer.encode(EXPERIMENT_TEXT, add_special_tokens=False)]
     text, head = torch.tensor([ids]), HeadId(loaded.n_layers // 2, 0)
-    draws = draw_controls(loaded.shape, (head,))
+    draws = draw_controls(loaded.shape, (head,)).draws
     values = torch.zeros(*loaded.shape.as_tuple, len(ids), loaded.family.d_head(loaded.config))
     product = joined_vocabulary(loaded)
 

@@ -41,7 +41,7 @@ def induction_heads(catalogue: ModelCatalogue) -> HeadSet:
 def measure_method(loaded: LoadedModel, catalogue: ModelCatalogue, method: Method) -> SecondCopy:
     """All induction heads off, on random segments that are said twice, beside 20 draws of other heads."""
     heads = induction_heads(catalogue)
-    draws = draw_controls(loaded.shape, heads, heads, N_DRAWS)
+    draws = draw_controls(loaded.shape, heads, heads, N_DRAWS).draws
     segments = random_segments(loaded, N_SEGMENTS, N_TOKENS, SEED)
     n_positions = said_twice(segments, loaded.start_mark_id).shape[1]
     values = replacement_values(loaded, method, n_positions, reference_texts(loaded))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from utils.errors import UserError
-from utils.experiments.controls import HeadSet, draw_controls, role_holders
+from utils.experiments.controls import Controls, HeadSet, draw_controls, role_holders
 from utils.experiments.direct_logits import DirectLogits, Push
 from utils.experiments.distribution import Guess
 from utils.experiments.experiments import Experiments
@@ -53,8 +53,9 @@ class FakeExperiments:
         position: int = -1,
         role: str | None = None,
         progress: Any = None,
+        second: str = "",
     ) -> SwitchOff:
-        forward, chosen, draws = self._ask(model, prompt, heads, role)
+        forward, chosen, control = self._ask(model, prompt, heads, role)
         after = self._first_prob(model, chosen)
         return SwitchOff(
             heads=chosen,
@@ -64,9 +65,11 @@ class FakeExperiments:
             after=self._guesses(after),
             kl_nats=kl_of(after),
             controls=tuple(
-                ControlDraw(draw, kl_of(self._first_prob(model, draw)), self._first_prob(model, draw)) for draw in draws
+                ControlDraw(draw, kl_of(self._first_prob(model, draw)), self._first_prob(model, draw))
+                for draw in control.draws
             ),
             direct_kl_nats=None,
+            control_layers=control.layers,
         )
 
     def second_copy(
@@ -78,15 +81,16 @@ class FakeExperiments:
         role: str | None = None,
         progress: Any = None,
     ) -> SecondCopy:
-        forward, chosen, draws = self._ask(model, prompt, heads, role)
+        forward, chosen, control = self._ask(model, prompt, heads, role)
         if len(forward.tokens) < 2:
             raise UserError("One token is too little to say twice.", "Add a few words.")
 
         def loss(off: HeadSet) -> CopyLoss:
             return CopyLoss(LOSS.first, LOSS.second + 10 * (FIRST_PROB - self._first_prob(model, off)))
 
-        controls = tuple(CopyDraw(draw, loss(draw)) for draw in draws)
-        return SecondCopy(chosen, read_method(method), 1, len(forward.tokens), LOSS, loss(chosen), controls)
+        controls = tuple(CopyDraw(draw, loss(draw)) for draw in control.draws)
+        way, n_tokens, layers = read_method(method), len(forward.tokens), control.layers
+        return SecondCopy(chosen, way, 1, n_tokens, LOSS, loss(chosen), controls, control_layers=layers)
 
     def later_patterns(
         self,
@@ -96,8 +100,9 @@ class FakeExperiments:
         method: str = Method.MEAN,
         role: str | None = None,
         progress: Any = None,
+        second: str = "",
     ) -> LaterPatterns:
-        forward, chosen, draws = self._ask(model, prompt, heads, role)
+        forward, chosen, control = self._ask(model, prompt, heads, role)
         scores = {key: np.array(live.score) for key, live in self._service.analyze(model, prompt).live.items()}
 
         def change(off: HeadSet, share: float) -> PatternChange:
@@ -105,9 +110,8 @@ class FakeExperiments:
             moved[min(off)[0] + 1 :] = share * (1 + np.arange(forward.n_heads)) / forward.n_heads
             return PatternChange(off, moved, {key: score * (1 - share) for key, score in scores.items()})
 
-        return LaterPatterns(
-            read_method(method), scores, change(chosen, 0.8), tuple(change(draw, 0.1) for draw in draws)
-        )
+        controls = tuple(change(draw, 0.1) for draw in control.draws)
+        return LaterPatterns(read_method(method), scores, change(chosen, 0.8), controls, control_layers=control.layers)
 
     def scan(
         self,
@@ -116,6 +120,7 @@ class FakeExperiments:
         method: str = Method.MEAN,
         position: int = -1,
         progress: Callable[[int, int], object] | None = None,
+        second: str = "",
     ) -> Scan:
         forward = self._service.forward(model, prompt)
         shape = forward.shape
@@ -163,7 +168,7 @@ class FakeExperiments:
 
     def _ask(
         self, model: str, prompt: str, heads: Iterable[tuple[int, int]], role: str | None
-    ) -> tuple[ForwardPass, HeadSet, list[HeadSet]]:
+    ) -> tuple[ForwardPass, HeadSet, Controls]:
         forward = self._service.forward(model, prompt)
         chosen = check_heads(heads, forward.shape)
         excluded = role_holders(self._service.catalogue(model), chosen, role)

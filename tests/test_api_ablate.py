@@ -42,6 +42,8 @@ def test_ablate_answers_in_the_fixed_shape(client, method):
         assert set(draw) == {"heads", "kl_nats"}
         assert len(draw["heads"]) == 2
         assert not {(2, 5), (1, 2)} & set(map(tuple, draw["heads"]))
+        assert {layer for layer, _head in draw["heads"]} <= {1, 2, 3}
+    assert body["controls_from"] == [1, 2, 3], "layer 2 alone has too few heads that are no induction heads"
 
 
 def test_before_is_what_analyze_predicts(client):
@@ -49,6 +51,20 @@ def test_before_is_what_analyze_predicts(client):
     before = ablate(client).get_json()["before"]
     assert [guess["token"] for guess in before] == [guess["token"] for guess in predictions]
     assert [guess["prob"] for guess in before] == pytest.approx([guess["prob"] for guess in predictions], abs=PROB)
+
+
+def test_the_other_text_may_be_the_callers_own(client):
+    own = ablate(client, method="resample", other="The dog sat on the rug. The dog sat on the floor").get_json()
+    ours = ablate(client, method="resample").get_json()
+    assert ablate(client, method="resample", other="").get_json() == ours
+    assert own["before"] == ours["before"]
+    assert own["kl_nats"] != pytest.approx(ours["kl_nats"], rel=0.01)
+
+
+def test_a_layer_with_too_few_other_heads_is_compared_with_its_neighbours_too(client):
+    body = ablate(client, heads=[[1, head] for head in range(4)]).get_json()
+    assert body["controls_from"] == [0, 1, 2]
+    assert "other heads from layers 0 to 2" in body["meaning"]
 
 
 def test_method_and_position_may_be_left_out(client):
@@ -89,6 +105,11 @@ def test_a_text_over_the_limit_is_cut_with_a_notice(client):
         ({"position": 1.0}, "whole number"),
         ({"position": True}, "whole number"),
         ({"position": None}, "whole number"),
+        ({"other": 3, "method": "resample"}, "other text is not text"),
+        ({"other": None, "method": "resample"}, "other text is not text"),
+        ({"other": "A dog"}, "only where another text’s values stand in"),
+        ({"other": "A dog", "method": "resample"}, "and the first has 14, so 11 are missing"),
+        ({"other": PROMPT, "method": "resample"}, "Both texts are the same"),
         ({"prompt": " "}, "Type something"),
         ({"prompt": None}, "prompt is missing"),
     ],

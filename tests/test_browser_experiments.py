@@ -214,3 +214,39 @@ def test_a_slow_experiment_says_that_it_runs_and_may_be_left(dash_duo, service, 
     may_go_on.set()
     time.sleep(1)
     assert slow.errors() == []
+
+
+def test_a_second_text_of_ones_own_is_typed_run_and_kept_in_the_link(real):
+    """The classic pair: with the names swapped inside one head the model says the other name."""
+    mary = "When Mary and John went to the shop, John gave the apple to"
+    john = "When John and Mary went to the shop, Mary gave the apple to"
+    real.open_head(HeadId(3, 7), prompt=mary)
+    field = real.find("#second-text")
+    assert not field.is_displayed()
+    real.driver.find_element("xpath", "//label[normalize-space()='another text’s']").click()
+    real.until(lambda: field.is_displayed())
+    field.send_keys("When John")
+    real.press(RUN)
+    real.until(lambda: "too short: it has 3 tokens" in real.find("#switch-off-result").text)
+    field = real.find("#second-text")
+    assert field.get_attribute("value") == "When John"
+    field.send_keys(Keys.CONTROL, "a")
+    field.send_keys(john)
+    real.press(RUN)
+    assert real.answer() == "Without L3H7, the probability of Mary falls from 95 % to 21 %."
+    assert "on your second text" in real.find("#switch-off-result").text
+    assert (real.parameter("method"), real.parameter("other")) == ("resample", john)
+    real.driver.refresh()
+    assert real.answer() == "Without L3H7, the probability of Mary falls from 95 % to 21 %."
+    real.find("#second-text").send_keys(" all")
+    real.keys(Keys.TAB)
+    real.until(lambda: "your second text’s. Run again." in real.find("#switch-off-old").text)
+    ring = "const s = getComputedStyle(document.activeElement); return [s.outlineStyle, s.outlineWidth]"
+    real.run("document.getElementById('head-position').focus()")
+    for _ in range(12):
+        real.keys(Keys.TAB)
+        if real.run("return document.activeElement.id") == "second-text":
+            break
+    assert real.run("return document.activeElement.id") == "second-text"
+    assert real.run(ring) == ["solid", "3px"]
+    assert real.errors() == []

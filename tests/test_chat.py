@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from components import token_strip
+from components import run_line, token_strip
 from components.address import Question, fix_href, head_href, heads_href, roles_href
 from components.chip import said_twice
 from components.head import pipeline_line
@@ -29,6 +30,7 @@ from utils.circuits.own_token import text_place
 from utils.cut_words import cut_words
 from utils.demonstration import Demonstration
 from utils.errors import Fix, UserError
+from utils.experiments.runs import Kind, RunQuestion
 from utils.forward_pass import encode_prompt, run_forward_pass, tokens_of
 from utils.heads import HeadId
 from utils.measures.measure import Reading
@@ -223,6 +225,18 @@ def test_every_address_keeps_the_chat_turn_and_a_way_out_leaves_it():
     way_out = fix_href(Fix("", prompt="hi there"), "m", question.prompt)
     assert not Question.from_search(way_out[way_out.index("?") :], MODEL).is_chat
     assert not Question.from_search("?prompt=hi&chat=0", MODEL).is_chat
+
+
+@pytest.mark.parametrize("prompt", [ChatTurn("hi"), "hi"])
+def test_an_experiment_that_a_page_asks_for_is_about_the_chat_turn_and_not_its_text(prompt):
+    """What a browser keeps has been JSON, in which a chat turn is a text like any other."""
+    asked = run_line.question(Kind.SCAN, Question(MODEL, prompt), "?", second="ho")
+    begun = []
+    runs = SimpleNamespace(start=lambda question, *_others: begun.append(question))
+    run_line.begin(SimpleNamespace(experiments=SimpleNamespace(runs=runs)), json.loads(json.dumps(asked)), 0)
+    (question,) = begun
+    assert question == RunQuestion(Kind.SCAN, MODEL, prompt, second="ho")
+    assert isinstance(question.prompt, ChatTurn) == isinstance(prompt, ChatTurn)
 
 
 @pytest.mark.parametrize("address", ["/api/analyze", "/api/ablate"])

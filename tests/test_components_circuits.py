@@ -368,7 +368,7 @@ class TestPathTest:
         answer = path_experiment.answer(view, service.experiments.later_patterns(MODEL, REPEATING, [view.writer]))
         words = text_of(answer)
         assert "lose most of their stripe; a random head changes little." in words
-        assert "one of 7 other heads of layer 1 off" in words
+        assert "one of 7 other heads from the same layer off" in words
         assert "Reader All heads on L1H4 off Another head off L2H3" in words
 
     def test_a_text_without_repetition_says_why_and_offers_one(self, service):

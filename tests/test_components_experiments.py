@@ -17,9 +17,11 @@ from components.address import Question
 from components.head import (
     head_page,
     head_position,
+    head_scan,
     head_set,
     head_switch_off,
     head_writes,
+    second_text,
     switch_off_more,
     switch_off_plot,
     switch_off_result,
@@ -42,6 +44,7 @@ from tests.test_components_heads import (
 )
 from utils.errors import Notice, UserError
 from utils.experiments import runs
+from utils.experiments.controls import ControlLayers
 from utils.experiments.questions import Method
 from utils.experiments.switch_off import ControlDraw
 from utils.experiments.verdict import Kind
@@ -94,6 +97,10 @@ def pressed_more(page: Dash, service, line, presses: int | None = 1, **others):
     return contextvars.copy_context().run(run)[0]
 
 
+def is_question(node) -> bool:
+    return node["type"] == "Store" and "question" in (node["props"].get("data") or {})
+
+
 def parts_of(href: str) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(urlsplit(href).query, keep_blank_values=True).items()}
 
@@ -125,6 +132,15 @@ class TestAddress:
         parts = parts_of(view.href(position=LAST, off=[NO_JOB_HEAD], method="resample"))
         assert "at" not in parts
         assert (parts["role"], parts["off"], parts["method"]) == ("positional", "2.2", "resample")
+
+    def test_a_second_text_stays_in_the_address_beside_the_method_that_reads_it(self, service):
+        view = head_view_of(service, off="2.3", method="resample", other=HOSTILE)
+        assert view.second == HOSTILE
+        assert parts_of(view.href(position=8))["other"] == HOSTILE
+        assert view_of_search(service, view.search).second == HOSTILE
+        assert "other" not in parts_of(view.href(method="zero"))
+        assert "other" not in parts_of(view.href(second=" "))
+        assert head_view_of(service, off="2.3", method="mean", other="A dog").second == ""
 
     def test_a_page_that_asks_for_nothing_has_a_short_address(self, service):
         assert set(parts_of(head_view_of(service).href())) == {"model", "prompt", "layer", "head"}
@@ -311,9 +327,9 @@ class TestWhichHeads:
 
 
 class TestPress:
-    def press(self, page, choice="this", picked=(), method="mean", **others):
+    def press(self, page, choice="this", picked=(), method="mean", second="", **others):
         return callback_of(page, head_switch_off.Ids.run)(
-            1, choice, list(picked), method, head_search(INDUCTION_HEAD, **others)
+            1, choice, list(picked), method, second, head_search(INDUCTION_HEAD, **others)
         )
 
     def test_a_press_writes_heads_and_method_into_the_address(self, page):
@@ -326,13 +342,44 @@ class TestPress:
         assert parts_of(self.press(page, "picked", ["3.0", "0.1"])[0])["off"] == "0.1,3.0"
         assert parts_of(self.press(page, "this", ["3.0", "0.1"])[0])["off"] == "2.3"
 
+    def test_a_press_writes_the_second_text_only_where_another_text_s_values_stand_in(self, page):
+        assert parts_of(self.press(page, method="resample", second="A dog")[0])["other"] == "A dog"
+        for method, second in (("zero", "A dog"), ("resample", "  "), ("resample", None)):
+            assert "other" not in parts_of(self.press(page, method=method, second=second)[0])
+        taken_away = self.press(page, method="resample", second="", off="2.3", other="A dog")[0]
+        assert "other" not in parts_of(taken_away)
+
+    def test_the_field_of_the_second_text_comes_with_its_method(self, service, page):
+        show = callback_of(page, head_switch_off.Ids.method, second_text.Ids.box)
+        assert [show(method) for method in Method] == [True, True, False]
+        for method, hidden in (("mean", True), ("resample", False)):
+            card = head_switch_off.layout(head_view_of(service, off="2.3", method=method, other="A dog"))
+            (box,) = [node["props"] for node in nodes(card) if node["props"].get("id") == second_text.Ids.box]
+            (field,) = [node["props"] for node in nodes(card) if node["props"].get("id") == second_text.Ids.text]
+            assert (box["hidden"], field["value"]) == (hidden, "" if hidden else "A dog")
+
+    def test_the_second_text_goes_with_every_question_that_reads_it(self, service):
+        view = head_view_of(service, off="2.3", method="resample", other="A dog")
+        parts = (head_switch_off.layout(view), switch_off_more.layout(view), head_scan.layout(view))
+        stores = [node["props"]["data"]["question"] for part in parts for node in nodes(part) if is_question(node)]
+        sent = {store["kind"]: store["second"] for store in stores}
+        assert sent == {"switch_off": "A dog", "later_patterns": "A dog", "scan": "A dog", "second_copy": ""}
+
+    def test_a_result_whose_second_text_changed_says_what_it_is_for(self, page):
+        note = callback_of(page, head_switch_off.Ids.method, head_switch_off.Ids.old)
+        search = head_search(INDUCTION_HEAD, off="2.3", method="resample", other="A dog")
+        assert note("this", [], "resample", "A dog", search) == ""
+        for second in ("A cat", "", None):
+            told = note("this", [], "resample", second, search)
+            assert told == "This is for L2H3, replaced by your second text’s. Run again."
+
     def test_a_press_that_changes_nothing_asks_again(self, page):
         href, again = self.press(page, off="2.3", method="mean")
         assert href is no_update
         assert again == 1
 
     def test_a_button_that_has_only_appeared_asks_nothing(self, page):
-        answer = callback_of(page, head_switch_off.Ids.run)(None, "this", [], "mean", head_search(INDUCTION_HEAD))
+        answer = callback_of(page, head_switch_off.Ids.run)(None, "this", [], "mean", "", head_search(INDUCTION_HEAD))
         assert answer == (no_update, no_update)
 
     def test_a_page_runs_on_load_only_what_its_address_asks_for(self, service, page):
@@ -358,8 +405,8 @@ class TestPress:
     )
     def test_a_result_whose_question_changed_says_what_it_is_for(self, page, choice, picked, method, words):
         note = callback_of(page, head_switch_off.Ids.method, head_switch_off.Ids.old)
-        assert note(choice, picked, method, head_search(INDUCTION_HEAD, off="2.3", method="zero")) == words
-        assert note(choice, picked, method, head_search(INDUCTION_HEAD)) == "", "no result, nothing to say"
+        assert note(choice, picked, method, "", head_search(INDUCTION_HEAD, off="2.3", method="zero")) == words
+        assert note(choice, picked, method, "", head_search(INDUCTION_HEAD)) == "", "no result, nothing to say"
 
     def test_the_button_says_what_a_press_will_do(self, service):
         for others, words_on_it in (({}, "Switch it off"), ({"method": "zero"}, "Run again")):
@@ -388,7 +435,10 @@ class TestResult:
         view, result = off(service)
         shown = text_of(switch_off_result.content(view, result))
         assert result.verdict.sentence in shown
-        assert "6 random heads off, one at a time, the probability lies between 56 % and 60 %." in shown
+        assert (
+            "With 6 random heads from the same layer off, one at a time, the probability lies between 56 % and 60 %."
+            in shown
+        )
         assert "Off means: its output is replaced by its average over other texts." in shown
         assert f"All guesses together change by  {result.kl_nats:.2f}" in shown
         assert words.ONE_TEXT in shown
@@ -409,6 +459,22 @@ class TestResult:
             switch_off_result.content(view, result)
         )
         assert set(words.OFF_MEANS_SEVERAL) == set(Method)
+
+    def test_a_second_text_is_named_in_what_off_means(self, service):
+        for heads, said in (([(2, 3)], "what it writes on"), ([(2, 3), (3, 1)], "what they write on")):
+            chosen = [HeadId(*head) for head in heads]
+            view, result = off(service, chosen, method="resample", other="A dog")
+            assert f"{said} your second text, place by place." in text_of(switch_off_result.content(view, result))
+            view, result = off(service, chosen, method="resample")
+            assert f"{said} another text." in text_of(switch_off_result.content(view, result))
+
+    def test_the_control_says_why_other_layers_are_in_it(self, service):
+        view, result = off(service)
+        layers = ControlLayers((18,), (17, 18, 19), (18,))
+        shown = text_of(switch_off_result.content(view, replace(result, control_layers=layers)))
+        control = "6 random heads from layers 17 to 19 off, one at a time, since layer 18 alone has too few"
+        assert shown.count(control) == 2, "below the plot and above its table"
+        assert "draws of other heads from layers 17 to 19." in shown
 
     def test_notices_are_told_once(self, service):
         view, result = off(service)
@@ -590,6 +656,10 @@ class TestFurtherQuestions:
         shown = text_of(pressed_more(page, service, switch_off_more.CopyLine))
         assert "Without L2H3, the loss on the second copy rises from 0.40 to 2.50 nats per token." in shown
         assert "With none of 6 random draws is it as high." in shown
+        assert "6 random heads from the same layer off, one at a time" in shown
+        assert "second text" not in shown
+        own = text_of(pressed_more(page, service, switch_off_more.CopyLine, method="resample", other="A dog"))
+        assert "Your second text is not said twice, so a text of Headlight’s own stands in here." in own
         assert "18 tokens, said twice." in shown
 
     def test_a_text_too_short_to_be_said_twice_is_refused_in_words(self, page, service):
@@ -617,8 +687,16 @@ class TestFurtherQuestions:
         table = text_of(shown)
         assert "80 %" in table
         assert "at most 10 %" in table
+        assert "moves with 6 random heads from the same layer off, one at a time." in table
         assert "first token" in table
         assert "→" in table
+
+    def test_without_a_control_the_table_of_later_heads_says_so(self, service):
+        view = head_view_of(service, off="0.0")
+        result = replace(service.experiments.later_patterns(MODEL, REPEATING, [(0, 0)]), controls=())
+        shown = text_of(switch_off_more.later_content(view, result))
+        assert "There are too few other heads for a control." in shown
+        assert "random heads off." not in shown
 
     def test_a_later_head_whose_job_cannot_show_says_so(self, service):
         view = head_view_of(service, prompt="A lonely sailor watched dark clouds", off="0.0")

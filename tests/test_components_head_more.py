@@ -395,6 +395,13 @@ class TestScanCard:
         assert (asked["layer"], asked["head"], asked["at"], asked["view"]) == ("0", "0", "3", "grid")
         assert "off" not in asked
 
+    def test_it_says_whose_values_stand_in(self, service):
+        scan = service.experiments.scan(MODEL, REPEATING, "resample")
+        for second, words in (("A dog", "on your second text, place by place."), ("", "on another text.")):
+            view = view_of(service, off="2.3", method="resample", other=second)
+            shown = head_scan.evidence(view, head_levels(view.analysis, view.catalogue), scan)
+            assert f"replaced by what it writes {words}" in text_of(shown)
+
     def test_the_table_has_every_head_strongest_first(self, evidence, scan):
         rows = [node for node in nodes(evidence) if node["type"] == "Th" and node["props"].get("scope") == "row"]
         assert len(rows) == 32

@@ -1,13 +1,12 @@
-"""What may be asked of an experiment, what it is compared with, and what its figures may be said to mean."""
+"""What may be asked of an experiment, and what its figures may be said to mean."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from tests.fake_service import MODEL, N_HEADS, N_LAYERS, fake_catalogue
+from tests.fake_service import N_HEADS, N_LAYERS
 from utils.errors import UserError
-from utils.experiments.controls import FEWEST, draw_controls, role_holders
 from utils.experiments.distribution import kl_nats
 from utils.experiments.questions import OFF_MEANS, Method, check_heads, check_position, read_method
 from utils.experiments.verdict import Kind, Measured, judge
@@ -64,49 +63,6 @@ def test_an_unknown_method_is_refused_with_those_there_are():
     assert "zero, mean or resample" in refusal.value.hint
 
 
-@pytest.mark.parametrize("role", ["induction", "positional", "previous_token", None])
-def test_the_control_never_holds_the_role_nor_a_chosen_head(role):
-    catalogue, chosen = fake_catalogue(MODEL), (HeadId(2, 3), HeadId(3, 1))
-    holders = role_holders(catalogue, chosen, role)
-    draws = draw_controls(SHAPE, chosen, holders)
-    drawn = {head for draw in draws for head in draw}
-    assert len(draws) == len(set(draws)) == 12
-    assert all(len(set(draw)) == len(chosen) for draw in draws)
-    assert not drawn & set(chosen)
-    held = {key for head in chosen for key in catalogue.roles_of(head)}
-    forbidden = {role} if role else held
-    assert not any(forbidden & set(catalogue.roles_of(head)) for head in drawn)
-    assert {head.layer for head in drawn} == {2, 3}
-    assert draws == draw_controls(SHAPE, chosen, holders)
-
-
-def test_every_single_other_head_of_the_layer_is_drawn_once_where_there_are_few():
-    draws = draw_controls(SHAPE, (HeadId(1, 2),), {HeadId(1, 3), HeadId(0, 0)})
-    assert draws == [(HeadId(1, head),) for head in (0, 1, 4, 5, 6, 7)]
-
-
-@pytest.mark.parametrize("n_excluded", [FEWEST - 2, FEWEST - 1])
-def test_all_layers_are_drawn_from_where_the_own_layer_has_fewer_than_five(n_excluded):
-    excluded = {HeadId(1, head) for head in range(1, 1 + n_excluded)}
-    draws = draw_controls(SHAPE, (HeadId(1, 0),), excluded)
-    n_near = 7 - n_excluded
-    assert {head.layer for draw in draws for head in draw} == ({1} if n_near >= FEWEST else {0, 1, 2, 3})
-
-
-def test_all_layers_are_drawn_from_where_the_own_layer_leaves_too_few_draws():
-    chosen = (HeadId(0, 0), HeadId(0, 1), HeadId(0, 2), HeadId(0, 3), HeadId(0, 4))
-    assert len(draw_controls(Shape(1, 10), chosen)) == 1  # five others, one way to take them, nowhere else to go
-    assert len(draw_controls(Shape(2, 10), chosen)) == 12
-
-
-def test_there_is_no_control_where_too_few_heads_are_left():
-    assert draw_controls(Shape(2, 3), (HeadId(0, 0), HeadId(0, 1), HeadId(1, 1), HeadId(1, 2))) == []
-
-
-def test_without_a_catalogue_nobody_holds_a_role():
-    assert role_holders(None, (HeadId(0, 0),)) == frozenset()
-
-
 def test_kl_is_zero_for_the_same_guesses_and_right_for_two_by_hand():
     generator = torch.Generator().manual_seed(0)
     logits = 5 * torch.randn(50, 97, generator=generator)
@@ -152,6 +108,11 @@ def test_the_verdict_speaks_of_one_head_or_of_several():
     assert (
         "these 3 heads change the guesses no more than 3 random heads" in judge(measured(0.15, 0.6, n_heads=3)).sentence
     )
+
+
+def test_the_verdict_says_where_the_other_heads_are_from():
+    few = Measured(1, 0.5, None, 0.1, (0.1,) * 7, (0.6,) * 7, "from layers 16 to 20")
+    assert judge(few).sentence.endswith("more changes than with any of 7 draws of other heads from layers 16 to 20.")
 
 
 def test_few_draws_are_said_to_be_few():

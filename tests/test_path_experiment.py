@@ -79,7 +79,7 @@ def test_readers_are_followed_through_all_three_conditions(service):
     live = service.analyze(MODEL, REPEATING).live["induction"].score
     assert test.before.tolist() == [live[head] for head in READERS]
     assert test.after.tolist() == [result.after.scores["induction"][head] for head in READERS]
-    assert test.same_layer
+    assert test.control_layers.words == "from the same layer"
 
 
 def test_six_readers_are_followed_at_most(service):

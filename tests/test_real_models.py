@@ -9,6 +9,7 @@ import torch
 from app import create_app
 from tests.real_models import GEMMA3, SMOLLM2, real_folder, real_model, settings_with
 from utils.catalogue.file import load_catalogues
+from utils.experiments.verdict import Kind
 from utils.forward_pass import run_forward_pass
 from utils.head_detection import verify_head_activation
 from utils.models.files import local_model_dir
@@ -101,6 +102,24 @@ def test_a_repeated_sentence_lights_the_induction_heads_of_smollm2(service):
     analysis = service.analyze(SMOLLM2, text)
     assert analysis.roles["induction"].status == "active"
     assert analysis.forward.predictions[0].token.word == "boat"
+
+
+@pytest.mark.parametrize("method", ["zero", "mean", "resample"])
+def test_an_induction_head_of_smollm2_is_compared_with_its_own_layer_and_matters(service, method):
+    """Its control used to leave out the 181 heads that rest, and so came mostly from layers 0 to 3."""
+    text = "The river was cold and the old boat was slow. The river was cold and the old"
+    result = service.ablate(SMOLLM2, text, [(18, 6)], method)
+    drawn = {layer for draw in result.controls for layer, _head in draw.heads}
+    assert drawn <= {17, 18, 19}
+    assert len(result.controls) >= 5
+    assert result.verdict.kind is Kind.MATTERS
+
+
+def test_a_head_of_gemma_is_compared_with_three_layers_of_four(tmp_path):
+    """Four heads a layer are too few, and the answer says so."""
+    answer = Headlight(settings_with(GEMMA3, tmp_path)).ablate(GEMMA3, "The river was cold. The river", [(5, 1)])
+    assert answer.as_json()["controls_from"] == [4, 5, 6]
+    assert answer.control_layers.reason == "layer 5 alone has too few"
 
 
 def test_live_scores_are_those_of_the_public_function(service):

@@ -74,6 +74,11 @@ class Role:
         return (self.start_habit if has_start else "") or self.habit
 
     @property
+    def is_informative(self) -> bool:
+        """Whether it tells what a head does; not so for roles that say only that it rests or spreads."""
+        return not self.yields
+
+    @property
     def writes(self) -> str:
         """What a head with this role leaves for later heads, as in "this head …"."""
         return self.note or f"{self.habit} and notes what it finds"

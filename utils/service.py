@@ -152,14 +152,22 @@ class Headlight:
         return head_heatmap_html(forward, forward.shape.require(layer, head))
 
     def ablate(
-        self, model: str, prompt: str, heads: Iterable[tuple[int, int]], method: str = "mean", position: int = -1
+        self,
+        model: str,
+        prompt: str,
+        heads: Iterable[tuple[int, int]],
+        method: str = "mean",
+        position: int = -1,
+        second: str = "",
     ) -> SwitchOff:
         """What comes after a token with some heads off, beside as many other heads off.
 
         Args: heads: (layer, head) each. method: zero, mean or resample. position: of the token, as a Python index.
-        Raises: UserError as `analyze`, and for heads, method or position that are not there.
+        second: the text whose values stand in for resample; blank for one of Headlight's own.
+        Raises: UserError as `analyze`, for heads, method or position that are not there, and for a second text that is
+        too short.
         """
-        return self.experiments.switch_off(model, prompt, heads, method, position)
+        return self.experiments.switch_off(model, prompt, heads, method, position, second=second)
 
     def _stored_example(self, model: str, prompt: str) -> ForwardPass | None:
         """The stored answer to a question whose model is not in memory yet, if there is one of these very weights."""

@@ -59,17 +59,11 @@ def dot_figure(test: PathExperiment) -> go.Figure:
 
 def outcome(test: PathExperiment, view: CircuitsView) -> list[Component]:
     """The verdict, the dot plot with its legend, and all of it as a table."""
-    where = f"of layer {test.writer.layer}" if test.same_layer else "of all layers"
     legend = html.P(
         [
             html.Span([html.Span(className="key-line", **aria(hidden=True)), "all heads on"]),
             html.Span([html.Span(className=f"key-dot role-{test.role}", **aria(hidden=True)), f"{test.writer} off"]),
-            html.Span(
-                [
-                    html.Span(className="key-dot is-grey", **aria(hidden=True)),
-                    f"one of {plural(len(test.controls), 'other head')} {where} off",
-                ]
-            ),
+            *([_control_key(test)] if len(test.controls) else []),
         ],
         className="legend",
     )
@@ -89,6 +83,14 @@ def outcome(test: PathExperiment, view: CircuitsView) -> list[Component]:
             "Take the answer away", href=view.href(test=None), id="path-test-close", className="text-button in-place"
         ),
     ]
+
+
+def _control_key(test: PathExperiment) -> html.Span:
+    """What the grey dots are, and where those heads come from."""
+    layers = test.control_layers
+    words = f"one of {plural(len(test.controls), 'other head')} {layers.words} off"
+    words += f", since {layers.reason}" if layers.reason else ""
+    return html.Span([html.Span(className="key-dot is-grey", **aria(hidden=True)), words])
 
 
 def _table(test: PathExperiment) -> html.Details:

@@ -18,7 +18,7 @@ from components.head.experiment_card import Answer, CardIds, Children, chip_at
 from components.lamp import role_sign
 from components.markup import aria, classes, data
 from components.numbers import percent
-from utils.experiments.questions import OFF_MEANS
+from utils.experiments.questions import off_means
 from utils.experiments.runs import Kind
 from utils.heads import HeadId
 from utils.levels import HeadLevels, head_levels
@@ -44,7 +44,8 @@ CAUTION = (
 def layout(view: HeadView) -> html.Section:
     """The card before its press; a scan of the same question that is known already appears by itself."""
     lead = ["Which heads does the guess after ", chip_at(view), " depend on? Each head is switched off by itself."]
-    asked = run_line.question(Kind.SCAN, view.question, view.search, method=view.method.value, position=view.position)
+    wanted = {"method": view.method.value, "position": view.position, "second": view.second}
+    asked = run_line.question(Kind.SCAN, view.question, view.search, **wanted)
     return experiment_card.card(Card, "Every head, one at a time", lead, PRESS, run_line.layout(Line, asked))
 
 
@@ -88,7 +89,7 @@ def evidence(view: HeadView, levels: list[HeadLevels], scan: Scan) -> Children:
         _map(view, levels, scan),
         _legend(scan),
         html.P(CAUTION, className="panel-note"),
-        html.P(OFF_MEANS[scan.method], className="panel-note"),
+        html.P(off_means(scan.method, bool(view.second)), className="panel-note"),
         _table(view, levels, scan),
     ]
 

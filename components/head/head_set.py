@@ -75,7 +75,7 @@ def chosen(view: HeadView) -> str:
 
 
 def chosen_role(view: HeadView) -> str | None:
-    """The role all of whose heads are off, if there is one: control heads must not hold it."""
+    """The role all of whose heads are off, if there is one: control heads must not hold it, where it is informative."""
     choice = chosen(view)
     return choice if choice in ROLES else None
 

@@ -14,7 +14,7 @@ from dash import Dash, Input, Output, State, dcc, html, no_update
 
 from components import messages, run_line
 from components.address import Ids as AddressIds
-from components.head import head_set, switch_off_more
+from components.head import head_set, second_text, switch_off_more
 from components.head.experiment_card import bad_link, run_button
 from components.head.head_view import METHOD_NAMES, HeadView, view_of_search
 from components.head.switch_off_result import content, first_words, quoting
@@ -58,7 +58,10 @@ def layout(view: HeadView) -> html.Section:
     return html.Section(
         [
             head,
-            html.Div([head_set.layout(view), _method(view.method)], className="off-choices"),
+            html.Div(
+                [head_set.layout(view), _method(view.method), second_text.layout(view)],
+                className="off-choices",
+            ),
             html.P(id=Ids.old, role="status", className="off-old"),
             html.P(id=Ids.said, role="status", className="off-answer"),
             html.Div(waiting, id=Ids.result, className="off-result"),
@@ -75,20 +78,14 @@ def more() -> html.Div:
     return html.Div(id=Ids.more)
 
 
-def old_words(view: HeadView, choice: str, picked: list[str] | None, method: str) -> str:
+def old_words(view: HeadView, choice: str, picked: list[str] | None, method: str, second: str | None = "") -> str:
     """What the shown result is for, where the choices are no longer those of the address; empty where they are."""
-    if (
-        not view.asks_off
-        or view.bad
-        or (head_set.heads_of_choice(view, choice, picked), method)
-        == (
-            view.off,
-            view.method,
-        )
-    ):
+    chosen = head_set.heads_of_choice(view, choice, picked), method, second_text.typed(method, second)
+    if not view.asks_off or view.bad or chosen == (view.off, view.method, view.second):
         return ""
     name = heads_name(view.off, head_set.chosen_role(view)) if view.off else "no head"
-    return f"This is for {name}, replaced by {METHOD_NAMES[view.method]}. Run again."
+    by = second_text.NAME if view.second else METHOD_NAMES[view.method]
+    return f"This is for {name}, replaced by {by}. Run again."
 
 
 def skeleton() -> html.Div:
@@ -99,6 +96,7 @@ def skeleton() -> html.Div:
             switch_off_more.skeleton(),
             _run_button(""),
             _method(Method.MEAN),
+            second_text.skeleton(),
             html.P(id=Ids.old),
             html.P(id=Ids.said),
             more(),
@@ -112,6 +110,7 @@ def skeleton() -> html.Div:
 def register(app: Dash, service: Headlight) -> None:
     """A press writes the address; a result follows from it, and from another press on the same address."""
     head_set.register(app)
+    second_text.register(app, Ids.method)
     switch_off_more.register(app, service)
 
     @app.callback(
@@ -121,14 +120,18 @@ def register(app: Dash, service: Headlight) -> None:
         State(head_set.Ids.choice, "value"),
         State(head_set.Ids.map, "value"),
         State(Ids.method, "value"),
+        State(second_text.Ids.text, "value"),
         State(AddressIds.location, "search"),
         prevent_initial_call=True,
     )
-    def press(presses: int | None, choice: str, picked: list[str], method: str, search: str | None) -> Any:
+    def press(
+        presses: int | None, choice: str, picked: list[str], method: str, second: str | None, search: str | None
+    ) -> Any:
         if not presses:
             return no_update, no_update
         view = view_of_search(service, search)
-        asked = view.href(off=head_set.heads_of_choice(view, choice, picked), method=method)
+        off = head_set.heads_of_choice(view, choice, picked)
+        asked = view.href(off=off, method=method, second=second_text.typed(method, second))
         return (no_update, presses) if asked == view.href() and not view.bad else (asked, no_update)
 
     def draw(search: str, result: SwitchOff) -> tuple[Any, ...]:
@@ -151,11 +154,12 @@ def register(app: Dash, service: Headlight) -> None:
         Input(head_set.Ids.choice, "value"),
         Input(head_set.Ids.map, "value"),
         Input(Ids.method, "value"),
+        Input(second_text.Ids.text, "value"),
         State(AddressIds.location, "search"),
         prevent_initial_call=True,
     )
-    def note_change(choice: str, picked: list[str] | None, method: str, search: str | None) -> str:
-        return old_words(view_of_search(service, search), choice, picked, method)
+    def note_change(choice: str, picked: list[str] | None, method: str, second: str | None, search: str | None) -> str:
+        return old_words(view_of_search(service, search), choice, picked, method, second)
 
 
 def asked(view: HeadView) -> dict[str, Any]:
@@ -168,6 +172,7 @@ def asked(view: HeadView) -> dict[str, Any]:
         position=view.position,
         heads=tuple(map(tuple, view.off)),
         role=head_set.chosen_role(view),
+        second=view.second,
     )
 
 

@@ -2,7 +2,8 @@
 
 `role` in the address chooses the job whose evidence is shown, by default the head's main one; `view` is `lines`
 (BertViz) or `grid`; `at` is the token whose next one the experiments ask about, by default the last; `off` names the
-heads that are switched off, as `1.4,2.0`, by default this one; `method` says what stands in for them.
+heads that are switched off, as `1.4,2.0`, by default this one; `method` says what stands in for them; `other` is the
+student's own second text, where another text's values do.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ class HeadView:
     that role. position: the token that experiments are about, from the front. off: heads as the address names them,
     which the model need not have; none only where it names none. asks_off: the address asks for the experiment, not
     only for the page. bad: what is wrong with `at`, `off` or `method` in the address, by name; the page stands with
-    what is usual in its place, and the experiments tell it.
+    what is usual in its place, and the experiments tell it. second: the second text as typed; empty for a text of
+    Headlight's own, and for other methods.
     """
 
     question: Question
@@ -60,6 +62,7 @@ class HeadView:
     method: Method
     asks_off: bool
     bad: dict[str, UserError]
+    second: str = ""
 
     @property
     def head(self) -> HeadId:
@@ -87,6 +90,7 @@ class HeadView:
         position: int | None = None,
         off: Iterable[HeadId] | None = None,
         method: str | None = None,
+        second: str | None = None,
     ) -> str:
         """The address of this page with something else chosen; all that is not given stays as it is.
 
@@ -103,6 +107,9 @@ class HeadView:
         if self.asks_off or off is not None or method is not None:
             parts["off"] = off_text(self.off if off is None else off)
             parts["method"] = self.method if method is None else method
+        text = self.second if second is None else second
+        if parts.get("method") == Method.RESAMPLE and text.strip():
+            parts["other"] = text
         more = urlencode({key: value for key, value in parts.items() if value is not None}, safe=",")
         address = head_href(self.question.model, self.question.prompt, *self.head)
         return f"{address}&{more}" if more else address
@@ -137,6 +144,7 @@ def head_view(service: Headlight, question: Question, search: str) -> HeadView:
             bad[name] = refusal
             return reader(None)
 
+    method = read("method", requested_method)
     return HeadView(
         question,
         analysis,
@@ -147,9 +155,10 @@ def head_view(service: Headlight, question: Question, search: str) -> HeadView:
         drawing=GRID if parameters.get("view") == GRID else LINES,
         position=read("at", lambda at: requested_position(at, analysis.forward)),
         off=read("off", lambda off: requested_off(off, head)),
-        method=read("method", requested_method),
+        method=method,
         asks_off=not {"off", "method"}.isdisjoint(parameters),
         bad=bad,
+        second=parameters.get("other", "") if method is Method.RESAMPLE else "",
     )
 
 

@@ -16,7 +16,7 @@ from components.head import head_set
 from components.head.experiment_card import run_button
 from components.head.head_view import HeadView, view_of_search
 from components.head.switch_off_plot import DotPlot, dot_plot_figure
-from components.head.switch_off_words import copy_words, heads_mark, heads_name, random_draws
+from components.head.switch_off_words import control_words, copy_words, heads_mark, heads_name
 from components.markup import aria
 from components.numbers import percent, plural
 from components.score_bar import two_decimals
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dash.development.base_component import Component
 
     from utils.errors import UserError
+    from utils.experiments.controls import ControlLayers
     from utils.experiments.later_patterns import LaterPatterns
     from utils.experiments.second_copy import SecondCopy
     from utils.heads import HeadId
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 LEAST_LOSS_SPAN = 0.5
 N_MOVED = 8
+NO_SECOND_TEXT = " Your second text is not said twice, so a text of Headlight’s own stands in here."
 NO_LATER_HEAD = "These heads are in the last layer, so there is no later head that could look elsewhere."
 
 
@@ -52,7 +54,7 @@ def layout(view: HeadView) -> html.Section:
     is_last = min(view.off).layer == view.analysis.forward.n_layers - 1
     later = html.Div(html.P(NO_LATER_HEAD, className="panel-note"))
     if not is_last:
-        later = _ask_later(_asked(Kind.LATER, view))
+        later = _ask_later(_asked(Kind.LATER, view, view.second))
     name = heads_name(view.off, head_set.chosen_role(view))
     title = html.H2(f"Two more questions, with {name} off", id="off-more-title")
     return html.Section(
@@ -73,9 +75,9 @@ def register(app: Dash, service: Headlight) -> None:
     _register(app, service, LaterLine, (Ids.later, Ids.later_result), later_content)
 
 
-def control_legend(n_draws: int, n_heads: int) -> html.P:
+def control_legend(n_draws: int, n_heads: int, layers: ControlLayers) -> html.P:
     """What the grey points of a plot are."""
-    words = random_draws(n_draws, n_heads).rstrip(",")
+    words = control_words(n_draws, n_heads, layers)
     return html.P([html.Span(className="control-dot", **aria(hidden=True)), words], className="off-legend")
 
 
@@ -97,14 +99,18 @@ def copy_content(view: HeadView, result: SecondCopy) -> list[Component]:
         html.P(words),
         *_new_notices(view, result),
         themed_graph("second-copy", dot_plot_figure(plot), words),
-        *([control_legend(len(result.controls), len(result.heads))] if result.controls else []),
+        *([_copy_legend(result)] if result.controls else []),
         html.P(
             f"{plural(result.n_tokens, 'token')}, said twice. The loss is high where the next token comes as a "
             f"surprise; on the first copy, where nothing can be copied, it goes from {result.before.first:.2f} to "
-            f"{result.after.first:.2f}.",
+            f"{result.after.first:.2f}.{NO_SECOND_TEXT if view.second else ''}",
             className="panel-note",
         ),
     ]
+
+
+def _copy_legend(result: SecondCopy) -> html.P:
+    return control_legend(len(result.controls), len(result.heads), result.control_layers)
 
 
 def later_content(view: HeadView, result: LaterPatterns) -> list[Component]:
@@ -118,12 +124,20 @@ def later_content(view: HeadView, result: LaterPatterns) -> list[Component]:
         html.P("The later heads that move most, by the share of their attention that goes elsewhere:"),
         *_new_notices(view, result),
         html.Div(table, className="table-scroll"),
-        html.P(
-            "Beside it the most that any random draw moves the same head. An arrow shows the head’s score for its job, "
-            "before and after, and in brackets the lowest and highest score with random heads off.",
-            className="panel-note",
-        ),
+        html.P(_later_note(result), className="panel-note"),
     ]
+
+
+def _later_note(result: LaterPatterns) -> str:
+    """How to read the table, and what the random heads are."""
+    score = "An arrow shows the head’s score for its job, before and after"
+    if not result.controls:
+        return f"There are too few other heads for a control. {score}."
+    control = control_words(len(result.controls), len(result.after.heads), result.control_layers)
+    return (
+        f"Beside it the most that the same head moves with {control}. {score}, and in brackets the lowest and highest "
+        "score with random heads off."
+    )
 
 
 def _later_row(view: HeadView, result: LaterPatterns, head: HeadId) -> html.Tr:
@@ -178,7 +192,7 @@ def _ask(button: str, result: str, words: tuple[str, str], line: html.Div) -> ht
     )
 
 
-def _asked(kind: Kind, view: HeadView) -> dict[str, Any]:
+def _asked(kind: Kind, view: HeadView, second: str = "") -> dict[str, Any]:
     """What a press asks, for the browser to keep."""
     return run_line.question(
         kind,
@@ -187,6 +201,7 @@ def _asked(kind: Kind, view: HeadView) -> dict[str, Any]:
         method=view.method.value,
         heads=tuple(map(tuple, view.off)),
         role=head_set.chosen_role(view),
+        second=second,
     )
 
 

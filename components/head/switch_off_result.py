@@ -13,13 +13,13 @@ from components.head.switch_off_words import (
     ONE_TEXT,
     Quoting,
     control_range,
+    control_words,
     heads_mark,
     heads_name,
     nats,
     new_first_words,
     off_means,
     outlier_words,
-    random_draws,
     result_words,
 )
 from components.numbers import percent, with_minus
@@ -45,7 +45,7 @@ def content(view: HeadView, result: SwitchOff) -> list[Component]:
     return [
         *(messages.notice(notice, view.question) for notice in result.notices if notice.sentence not in known),
         themed_graph("switch-off", dot_plot_figure(plot), f"{''.join(first_words(view, result))} {_range(result)}"),
-        *([switch_off_more.control_legend(len(draws), n_heads)] if draws else []),
+        *([switch_off_more.control_legend(len(draws), n_heads, result.control_layers)] if draws else []),
         html.P([html.Strong(result.verdict.sentence), *(f" {words}" for words in (outlier_words(result),) if words)]),
         *([html.P(quoting(new_first))] if new_first else []),
         html.P(_small_print(view, result), className="panel-note"),
@@ -84,13 +84,14 @@ def quoting(words: Quoting) -> list[Any]:
 
 
 def _range(result: SwitchOff) -> str:
-    return control_range([draw.first_prob for draw in result.controls], len(result.heads))
+    values = [draw.first_prob for draw in result.controls]
+    return control_range(values, len(result.heads), result.control_layers.words)
 
 
 def _small_print(view: HeadView, result: SwitchOff) -> list[Any]:
     change = ["All guesses together change by ", nats(result.kl_nats).removesuffix("nats")]
     help_words = word_help("nats", "nats", view.question)
-    before = f"{_range(result)} {ONE_TEXT} {off_means(result.method, len(result.heads))} ".lstrip()
+    before = f"{_range(result)} {ONE_TEXT} {off_means(result.method, len(result.heads), bool(view.second))} ".lstrip()
     return [before, *change, *help_words, "."]
 
 
@@ -129,8 +130,9 @@ def _table(result: SwitchOff) -> html.Details:
         html.Li(f"{draw_name(draw.heads)}: {percent(draw.first_prob, 1)}, {nats(draw.kl_nats)}")
         for draw in result.controls
     ]
+    control = control_words(len(draws), len(result.heads), result.control_layers)
     controls = [
-        html.P(f"{random_draws(len(draws), len(result.heads)).rstrip(',')}: first guess, change of all guesses"),
+        html.P(f"{control}: first guess, change of all guesses"),
         html.Ul(draws, className="off-controls"),
     ]
     return html.Details(

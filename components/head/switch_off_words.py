@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from components.numbers import percent, plural
-from utils.experiments.questions import OFF_MEANS, Method
+from utils.experiments import questions
+from utils.experiments.questions import Method
 from utils.experiments.verdict import FEW_DRAWS, Kind
 from utils.roles import ROLES
 
 if TYPE_CHECKING:
-    from utils.experiments.controls import HeadSet
+    from utils.experiments.controls import ControlLayers, HeadSet
     from utils.experiments.second_copy import SecondCopy
     from utils.experiments.switch_off import SwitchOff
 
@@ -30,6 +31,7 @@ OFF_MEANS_SEVERAL = {
     Method.MEAN: "Off means: their outputs are replaced by their averages over other texts.",
     Method.RESAMPLE: "Off means: their outputs are replaced by what they write on another text.",
 }
+ON_SECOND_TEXT_SEVERAL = "Off means: their outputs are replaced by what they write on your second text, place by place."
 ONE_TEXT = "It is one text, not a law."
 
 
@@ -67,13 +69,13 @@ def new_first_words(result: SwitchOff) -> Quoting | None:
     return "Of the ten first guesses, ", first.token.word, f" is then the likeliest, with {percent(first.prob)}."
 
 
-def control_range(values: Sequence[float], n_heads: int) -> str:
-    """Between what the probabilities lie with control heads off; empty without controls."""
+def control_range(values: Sequence[float], n_heads: int, where: str = "") -> str:
+    """Between what the probabilities lie with control heads off; empty without controls. Args: as `random_draws`."""
     if not values:
         return ""
     low, high = (written_prob(value) for value in (min(values), max(values)))
-    where = about(low) if low == high else f"between {low} and {high}"
-    return f"With {random_draws(len(values), n_heads)} the probability lies {where}."
+    lies = about(low) if low == high else f"between {low} and {high}"
+    return f"With {random_draws(len(values), n_heads, where)} the probability lies {lies}."
 
 
 def about(written: str) -> str:
@@ -82,17 +84,29 @@ def about(written: str) -> str:
     return f"{where}{written.lstrip('<>')}"
 
 
-def off_means(method: Method, n_heads: int) -> str:
-    """What stands in the place of what the heads hand on."""
-    return OFF_MEANS[method] if n_heads == 1 else OFF_MEANS_SEVERAL[method]
-
-
-def random_draws(n_draws: int, n_heads: int) -> str:
-    """ "12 random heads off, one at a time," """
+def off_means(method: Method, n_heads: int, has_second_text: bool = False) -> str:
+    """What stands in the place of what the heads hand on. Args: has_second_text: as `questions.off_means`."""
     if n_heads == 1:
-        return "1 random head off," if n_draws == 1 else f"{n_draws} random heads off, one at a time,"
+        return questions.off_means(method, has_second_text)
+    return ON_SECOND_TEXT_SEVERAL if has_second_text else OFF_MEANS_SEVERAL[method]
+
+
+def random_draws(n_draws: int, n_heads: int, where: str = "") -> str:
+    """ "12 random heads from the same layer off, one at a time," Args: where: as `ControlLayers.words` says it."""
+    off = f"{where} off".lstrip()
+    if n_heads == 1:
+        return f"1 random head {off}," if n_draws == 1 else f"{n_draws} random heads {off}, one at a time,"
     sets = plural(n_draws, "random set")
-    return f"{sets} of {n_heads} heads off,{' one set at a time,' if n_draws > 1 else ''}"
+    return f"{sets} of {n_heads} heads {off},{' one set at a time,' if n_draws > 1 else ''}"
+
+
+def control_words(n_draws: int, n_heads: int, layers: ControlLayers) -> str:
+    """What the control is: "12 random heads from layers 16 to 20 off, one at a time, since layer 18 alone has too few".
+
+    Why other layers were drawn from is said only where they were.
+    """
+    draws = random_draws(n_draws, n_heads, layers.words).rstrip(",")
+    return f"{draws}, since {layers.reason}" if layers.reason else draws
 
 
 def outlier_words(result: SwitchOff) -> str:

@@ -17,7 +17,7 @@ from utils.byte_pieces import places_left_out
 from utils.catalogue.schema import ModelCatalogue
 from utils.circuits.composition import Composition
 from utils.errors import Notice, UserError
-from utils.experiments.controls import HeadSet, draw_controls, role_holders
+from utils.experiments.controls import Controls, HeadSet, draw_controls, role_holders
 from utils.experiments.direct_logits import DirectLogits, head_direct_logits
 from utils.experiments.later_patterns import LaterPatterns, measure_later_patterns
 from utils.experiments.logit_lens import LogitLens, read_lens
@@ -30,10 +30,12 @@ from utils.experiments.second_copy import (
     SecondCopy,
     measure_second_copy,
 )
+from utils.experiments.second_text import StandIn, read_stand_in
 from utils.experiments.switch_off import SwitchOff, switch_off
 from utils.experiments.token_attribution import TokenAttribution, attribute_tokens, usual_embedding
 from utils.forward_pass import EncodedPrompt, encode_prompt, tokens_of
 from utils.models.loader import LoadedModel, ModelStore
+from utils.pyvene_engine import capture_head_values
 from utils.result_cache import Progress, ResultCache, own_progress, stage
 from utils.roles import ROLES
 from utils.settings import Settings
@@ -43,6 +45,7 @@ MEANS_SHARE = 0.7  # of the time of switching off, where the means have to be me
 AskedHeads = Iterable[tuple[int, int]]
 Value = TypeVar("Value")
 Result = TypeVar("Result", SwitchOff, SecondCopy, LaterPatterns, Scan, DirectLogits, LogitLens, TokenAttribution)
+Compared = TypeVar("Compared", SwitchOff, SecondCopy, LaterPatterns)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,22 +102,28 @@ class Experiments:
         position: int = -1,
         role: str | None = None,
         progress: Progress | None = None,
+        second: str = "",
     ) -> SwitchOff:
         """The next token after a position, with some heads off and with as many others off.
 
-        Args: role: the role that control heads must not hold; without one, none of the roles of the chosen heads.
-        progress: as `scan` has it, with parts of a thousand.
-        Raises: UserError for a prompt with nothing to read, and for heads, method, position or role that are not there.
+        Args: role: the role that control heads must not hold; without one, none of the roles of the chosen heads. Only
+        informative roles count.
+        progress: as `scan` has it, with parts of a thousand. second: the text whose values stand in for resample; blank
+        for one of Headlight's own.
+        Raises: UserError for a prompt with nothing to read, for heads, method, position or role that are not there, and
+        for a second text as `read_stand_in`.
         """
         question, way = self._ask(model, prompt), read_method(method)
         chosen, ids = question.heads(heads), question.up_to(position)
-        draws, notices = self._controls(question, chosen, role)
+        controls, notices = self._controls(question, chosen, role)
+        stand_in, told = self._stand_in(question, way, len(ids), second)
 
         def run() -> SwitchOff:
-            values, rest = self._values_first(question, way, len(ids), progress)
-            return switch_off(question.loaded, ids, chosen, draws, way, values, rest)
+            values, rest = self._values_first(question, stand_in, len(ids), progress)
+            return switch_off(question.loaded, ids, chosen, controls.draws, way, values, rest)
 
-        return self._told(self._once(question, ("switch_off", tuple(ids), chosen, tuple(draws), way), run), notices)
+        key = ("switch_off", tuple(ids), chosen, controls.draws, stand_in)
+        return self._compared(self._once(question, key, run), controls, notices + told)
 
     def second_copy(
         self,
@@ -132,17 +141,17 @@ class Experiments:
         """
         question, way = self._ask(model, prompt), read_method(method)
         chosen = question.heads(heads)
-        draws, notices = self._controls(question, chosen, role)
+        controls, notices = self._controls(question, chosen, role)
         segment, cut = self._segment(question)
 
         def run() -> SecondCopy:
             loaded = question.loaded
             n_positions = len(loaded.start_ids) + 2 * len(segment)
-            values, rest = self._values_first(question, way, n_positions, progress)
-            return measure_second_copy(loaded, np.array([segment]), chosen, draws, way, values, rest)
+            values, rest = self._values_first(question, StandIn(way), n_positions, progress)
+            return measure_second_copy(loaded, np.array([segment]), chosen, controls.draws, way, values, rest)
 
-        key = ("second_copy", tuple(segment), chosen, tuple(draws), way)
-        return self._told(self._once(question, key, run), notices + cut)
+        key = ("second_copy", tuple(segment), chosen, controls.draws, way)
+        return self._compared(self._once(question, key, run), controls, notices + cut)
 
     def later_patterns(
         self,
@@ -152,23 +161,25 @@ class Experiments:
         method: str = Method.MEAN,
         role: str | None = None,
         progress: Progress | None = None,
+        second: str = "",
     ) -> LaterPatterns:
         """Where later heads look with some heads off, and with as many others off.
 
-        Args: progress: as `switch_off` has it. Raises: as `switch_off`.
+        Args: progress, second: as `switch_off` has them. Raises: as `switch_off`.
         """
         question, way = self._ask(model, prompt), read_method(method)
         chosen = question.heads(heads)
-        draws, notices = self._controls(question, chosen, role)
+        controls, notices = self._controls(question, chosen, role)
+        stand_in, told = self._stand_in(question, way, len(question.ids), second)
 
         def run() -> LaterPatterns:
             loaded, ids = question.loaded, question.ids
-            values, rest = self._values_first(question, way, len(ids), progress)
+            values, rest = self._values_first(question, stand_in, len(ids), progress)
             left_out = places_left_out(tokens_of(loaded, question.read))
-            return measure_later_patterns(loaded, ids, chosen, draws, way, values, left_out, rest)
+            return measure_later_patterns(loaded, ids, chosen, controls.draws, way, values, left_out, rest)
 
-        key = ("later_patterns", tuple(question.ids), chosen, tuple(draws), way)
-        return self._told(self._once(question, key, run), notices)
+        key = ("later_patterns", tuple(question.ids), chosen, controls.draws, stand_in)
+        return self._compared(self._once(question, key, run), controls, notices + told)
 
     def scan(
         self,
@@ -177,33 +188,37 @@ class Experiments:
         method: str = Method.MEAN,
         position: int = -1,
         progress: Progress | None = None,
+        second: str = "",
     ) -> Scan:
         """The effect of each head of the model, off by itself, on the next token after a position.
 
         Args: progress: called with heads done and heads in all; not called when the answer is known already, or
-        somebody else is computing it. An exception of its own ends the scan for its asker only.
+        somebody else is computing it. An exception of its own ends the scan for its asker only. second: as `switch_off`
+        has it.
         Raises: UserError as `switch_off`, and what `progress` raises.
         """
         question, way = self._ask(model, prompt), read_method(method)
         ids = question.up_to(position)
+        stand_in, told = self._stand_in(question, way, len(ids), second)
 
         def run() -> Scan:
-            values = self._replacement(question, way, len(ids))
+            values = self._replacement(question, stand_in, len(ids))
             return scan_heads(question.loaded, ids, way, values, own_progress(progress))
 
-        return self._told(self._once(question, ("scan", tuple(ids), way), run), question.read.notices)
+        result = self._once(question, ("scan", tuple(ids), stand_in), run)
+        return self._told(result, question.read.notices + told)
 
     def answer(self, asked: RunQuestion, progress: Progress) -> Any:
         """The result of a question of `runs`. Args: progress: as `scan` has it. Raises: as the experiment itself."""
-        model, prompt, method = asked.model, asked.prompt, asked.method
+        model, prompt, method, second = asked.model, asked.prompt, asked.method, asked.second
         if asked.kind is Kind.SCAN:
-            return self.scan(model, prompt, method, asked.position, progress=progress)
+            return self.scan(model, prompt, method, asked.position, progress, second)
         if asked.kind is Kind.SWITCH_OFF:
-            return self.switch_off(model, prompt, asked.heads, method, asked.position, asked.role, progress=progress)
+            return self.switch_off(model, prompt, asked.heads, method, asked.position, asked.role, progress, second)
         if asked.kind is Kind.SECOND_COPY:
             return self.second_copy(model, prompt, asked.heads, method, asked.role, progress=progress)
         if asked.kind is Kind.LATER:
-            return self.later_patterns(model, prompt, asked.heads, method, asked.role, progress=progress)
+            return self.later_patterns(model, prompt, asked.heads, method, asked.role, progress, second)
         if asked.kind is Kind.LENS:
             return self.logit_lens(model, prompt, progress=progress)
         if asked.kind is Kind.COMPOSITION:
@@ -253,10 +268,11 @@ class Experiments:
     def _told(result: Result, notices: tuple[Notice, ...]) -> Result:
         return replace(result, notices=notices)
 
-    def _controls(
-        self, question: _Question, chosen: HeadSet, role: str | None
-    ) -> tuple[list[HeadSet], tuple[Notice, ...]]:
-        """The draws, and what to tell about text and control."""
+    def _compared(self, result: Compared, controls: Controls, notices: tuple[Notice, ...]) -> Compared:
+        return replace(self._told(result, notices), control_layers=controls.layers)
+
+    def _controls(self, question: _Question, chosen: HeadSet, role: str | None) -> tuple[Controls, tuple[Notice, ...]]:
+        """The draws with their layers, and what to tell about text and control."""
         if role is not None and role not in ROLES:
             raise UserError(f'There is no role "{role[:40]}".', f"The roles are {', '.join(ROLES)}.")
         loaded, notices = question.loaded, question.read.notices
@@ -266,18 +282,25 @@ class Experiments:
         excluded = role_holders(catalogue, chosen, role)
         return draw_controls(loaded.shape, chosen, excluded), notices
 
+    def _stand_in(
+        self, question: _Question, method: Method, n_read: int, second: str
+    ) -> tuple[StandIn, tuple[Notice, ...]]:
+        return read_stand_in(question.loaded, method, question.read, n_read, second, self._settings.max_tokens)
+
     def _values_first(
-        self, question: _Question, method: Method, n_positions: int, progress: Progress | None
+        self, question: _Question, stand_in: StandIn, n_positions: int, progress: Progress | None
     ) -> tuple[torch.Tensor | None, Progress]:
         """What stands in for heads that are off, as the first stage of the work, and whom to tell of the rest."""
         tell = own_progress(progress)
-        values = self._replacement(question, method, n_positions, stage(tell, 0, MEANS_SHARE))
+        values = self._replacement(question, stand_in, n_positions, stage(tell, 0, MEANS_SHARE))
         return values, stage(tell, MEANS_SHARE, 1)
 
     def _replacement(
-        self, question: _Question, method: Method, n_positions: int, progress: Progress | None = None
+        self, question: _Question, stand_in: StandIn, n_positions: int, progress: Progress | None = None
     ) -> torch.Tensor | None:
-        loaded = question.loaded
+        loaded, method = question.loaded, stand_in.method
+        if stand_in.second:
+            return capture_head_values(loaded, torch.tensor([stand_in.second]))[0]
         if method is Method.MEAN:
             means = self._once(
                 question, ("means",), lambda: reference_means(loaded, self._settings, own_progress(progress))

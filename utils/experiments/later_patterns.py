@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from utils.errors import Notice
-from utils.experiments.controls import HeadSet
+from utils.experiments.controls import ControlLayers, HeadSet
 from utils.experiments.questions import Method
 from utils.heads import HeadId, Shape
 from utils.measures.measure import MIN_TOKENS, LeftOut, Reading
@@ -46,6 +46,7 @@ class LaterPatterns:
     after: PatternChange
     controls: tuple[PatternChange, ...]
     notices: tuple[Notice, ...] = field(default=())
+    control_layers: ControlLayers = field(default_factory=ControlLayers)
 
     @property
     def first_layer(self) -> int:

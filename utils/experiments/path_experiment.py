@@ -7,11 +7,12 @@ on a text with all heads on, with the writer off, and, as the control, with othe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from utils.experiments.controls import ControlLayers
 from utils.heads import HeadId
 from utils.measures.measure import Need
 from utils.reasons import too_short_reason
@@ -33,8 +34,7 @@ class PathExperiment:
     """What switching one head off did to the heads that read it.
 
     role: the job that is scored. before, after: [reader] scores in [0, 1] with all heads on, and with the writer off;
-    controls: [draw, reader], with one of `control_names` off instead. same_layer: all control heads are in the writer's
-    layer.
+    controls: [draw, reader], with one of `control_names` off instead. control_layers: where these come from.
     """
 
     writer: HeadId
@@ -44,7 +44,7 @@ class PathExperiment:
     after: np.ndarray
     controls: np.ndarray
     control_names: tuple[str, ...]
-    same_layer: bool = True
+    control_layers: ControlLayers = field(default_factory=ControlLayers)
 
     @property
     def drop(self) -> float:
@@ -90,7 +90,7 @@ def path_experiment(result: LaterPatterns, role: str, readers: Sequence[HeadId])
         after=scores(result.after.scores[role]),
         controls=controls,
         control_names=tuple(" and ".join(map(str, control.heads)) for control in result.controls),
-        same_layer=all(head.layer == writer.layer for control in result.controls for head in control.heads),
+        control_layers=result.control_layers,
     )
 
 

@@ -24,6 +24,14 @@ OFF_MEANS = {
 }
 
 
+ON_SECOND_TEXT = "Off means: its output is replaced by what it writes on your second text, place by place."
+
+
+def off_means(method: Method, has_second_text: bool = False) -> str:
+    """What stands in the place of what a head hands on. Args: has_second_text: the student's own is the other text."""
+    return ON_SECOND_TEXT if has_second_text else OFF_MEANS[method]
+
+
 def read_method(name: str) -> Method:
     """The method of that name. Raises UserError, naming those that there are, for any other."""
     try:

@@ -45,7 +45,7 @@ class Kind(StrEnum):
 class RunQuestion:
     """What is asked, as the method that answers it takes it; what that does not ask for stays as it is here.
 
-    Args: method: of switching off, or the kind of a composition.
+    Args: method: of switching off, or the kind of a composition. second: the student's second text.
     """
 
     kind: Kind
@@ -55,6 +55,7 @@ class RunQuestion:
     position: int = -1
     heads: tuple[tuple[int, int], ...] = ()
     role: str | None = None
+    second: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ import torch
 
 from utils.catalogue.inputs import plain_token_ids
 from utils.errors import Notice
-from utils.experiments.controls import HeadSet
+from utils.experiments.controls import ControlLayers, HeadSet
 from utils.experiments.questions import Method
 from utils.models.loader import LoadedModel
 from utils.pyvene_engine import ablate_heads
@@ -53,6 +53,7 @@ class SecondCopy:
     after: CopyLoss
     controls: tuple[CopyDraw, ...]
     notices: tuple[Notice, ...] = field(default=())
+    control_layers: ControlLayers = field(default_factory=ControlLayers)
 
     @property
     def rise(self) -> float:

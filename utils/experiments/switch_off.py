@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from utils.errors import Notice, UserError
-from utils.experiments.controls import HeadSet
+from utils.experiments.controls import ControlLayers, HeadSet
 from utils.experiments.distribution import Guess, guesses, kl_nats, top_ids
 from utils.experiments.questions import Method
 from utils.experiments.residual_parts import has_final_norm, parts_at_the_end
@@ -38,6 +38,7 @@ class SwitchOff:
     Args: position: of that token, from the front. before: the ten likeliest next tokens; after: the same tokens, in
     the same order. kl_nats: KL(before || after). direct_kl_nats: the same if only what these heads write themselves
     changed and no later part noticed, the scale of the final norm included; None where that cannot be told.
+    control_layers: where the heads of `controls` come from.
     """
 
     heads: HeadSet
@@ -49,6 +50,7 @@ class SwitchOff:
     controls: tuple[ControlDraw, ...]
     direct_kl_nats: float | None
     notices: tuple[Notice, ...] = field(default=())
+    control_layers: ControlLayers = field(default_factory=ControlLayers)
 
     @property
     def verdict(self) -> Verdict:
@@ -61,6 +63,7 @@ class SwitchOff:
                 first_prob=self.after[0].prob,
                 control_kl_nats=tuple(draw.kl_nats for draw in self.controls),
                 control_first_probs=tuple(draw.first_prob for draw in self.controls),
+                control_words=self.control_layers.words,
             )
         )
 
@@ -73,6 +76,7 @@ class SwitchOff:
             "controls": [
                 {"heads": [list(head) for head in draw.heads], "kl_nats": draw.kl_nats} for draw in self.controls
             ],
+            "controls_from": list(self.control_layers.drawn),
             "meaning": self.verdict.sentence,
             "notices": [{"sentence": notice.sentence, "hint": notice.hint} for notice in self.notices],
         }

@@ -24,7 +24,10 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Measured:
-    """The figures that a verdict rests on; KL in nats, probabilities of the first guess with heads off."""
+    """The figures that a verdict rests on; KL in nats, probabilities of the first guess with heads off.
+
+    control_words: which layers the other heads are from, as `ControlLayers.words` says it; empty where nobody knows.
+    """
 
     n_heads: int
     kl_nats: float
@@ -32,6 +35,7 @@ class Measured:
     first_prob: float
     control_kl_nats: tuple[float, ...]
     control_first_probs: tuple[float, ...]
+    control_words: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ def judge(measured: Measured) -> Verdict:
     kind = _kind(measured)
     caution = ""
     if 0 < len(measured.control_kl_nats) < FEW_DRAWS:
-        caution = f" Only {_draws(len(measured.control_kl_nats))} could be made, so take this with care."
+        caution = f" Only {_draws(measured)} could be made, so take this with care."
     return Verdict(kind, _sentence(kind, measured) + caution)
 
 
@@ -85,13 +89,13 @@ def _sentence(kind: Kind, measured: Measured) -> str:
     is_one, n_draws = measured.n_heads == 1, len(measured.control_kl_nats)
     these, random, s = ("this head", "a random head", "s") if is_one else _several(measured.n_heads)
     if kind is Kind.MATTERS:
-        return f"On this text {these} matter{s}: more changes than with any of {_draws(n_draws)}."
+        return f"On this text {these} matter{s}: more changes than with any of {_draws(measured)}."
     if kind is Kind.ONLY_OTHER_GUESSES:
         return (
-            f"The first guess changes no more than with {random}, the others more than with any of {_draws(n_draws)}."
+            f"The first guess changes no more than with {random}, the others more than with any of {_draws(measured)}."
         )
     if kind is Kind.ONLY_FIRST_GUESS:
-        return f"The first guess changes more than with any of {_draws(n_draws)}, all guesses together do not."
+        return f"The first guess changes more than with any of {_draws(measured)}, all guesses together do not."
     if kind is Kind.NEXT_TO_NOTHING:
         return f"On this text next to nothing changes with {these} off."
     if kind is Kind.TAKEN_OVER:
@@ -102,12 +106,12 @@ def _sentence(kind: Kind, measured: Measured) -> str:
     n_as_large = _as_large(measured)
     if kind is Kind.MORE_THAN_MOST:
         return (
-            f"On this text {these} change{s} the guesses more than {n_draws - n_as_large} of {_draws(n_draws)}; "
+            f"On this text {these} change{s} the guesses more than {n_draws - n_as_large} of {_draws(measured)}; "
             f"{n_as_large} {'changes' if n_as_large == 1 else 'change'} them as much."
         )
     return (
         f"On this text {these} change{s} the guesses no more than {random}: "
-        f"{n_as_large} of {_draws(n_draws)} change them as much."
+        f"{n_as_large} of {_draws(measured)} change them as much."
     )
 
 
@@ -116,5 +120,7 @@ def _several(n_heads: int) -> tuple[str, str, str]:
     return f"these {n_heads} heads", f"{n_heads} random heads", ""
 
 
-def _draws(count: int) -> str:
-    return "1 draw of other heads" if count == 1 else f"{count} draws of other heads"
+def _draws(measured: Measured) -> str:
+    count = len(measured.control_kl_nats)
+    heads = f"other heads {measured.control_words}".rstrip()
+    return f"1 draw of {heads}" if count == 1 else f"{count} draws of {heads}"
