@@ -241,7 +241,7 @@ def test_the_summary_as_json_has_the_fields_of_the_api_with_the_values_of_the_ty
                 {"query_pos": look.query_pos, "key_pos": look.key_pos, "weight": look.weight} for look in entry.evidence
             ]
             assert head == {name: getattr(entry, name) for name in head}
-            assert len(head) == 11
+            assert len(head) == 12
     other = summarise_other(CATALOGUE, scored).as_json()
     assert set(other) == {
         "display_name", "sentence", "status", "is_applicable", "reason", "suggested_prompt", "heads"

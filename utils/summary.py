@@ -13,6 +13,7 @@ from utils.heads import HeadId
 from utils.measures.measure import Look
 
 if TYPE_CHECKING:
+    from utils.catalogue.causes import HeadCause
     from utils.catalogue.schema import SuggestedPrompt
 
 Status = Literal["active", "below_usual", "not_applicable", "no_heads"]
@@ -25,7 +26,7 @@ class HeadEntry:
     score: catalogued, on the catalogue's texts. activation_score: on this text, 0.0 where it cannot show the role;
     then all other figures are None. chance, excess, threshold, usual: the yardsticks on this text; chance and excess
     are None for a measure without chance, peak for one without. held: every role that the head holds, main one first.
-    evidence: what proves it, strongest first.
+    evidence: what proves it, strongest first. cause: what it is good for on the second copy, None where unmeasured.
     """
 
     id: HeadId
@@ -41,6 +42,7 @@ class HeadEntry:
     peak: float | None = None
     is_active: bool = False
     evidence: tuple[Look, ...] = ()
+    cause: HeadCause | None = None
 
     @property
     def main_role(self) -> str:
@@ -71,6 +73,7 @@ class HeadEntry:
             "usual": self.usual,
             "peak": self.peak,
             "is_active": self.is_active,
+            "cause": self.cause.as_json() if self.cause else None,
             "evidence": [
                 {"query_pos": look.query_pos, "key_pos": look.key_pos, "weight": look.weight} for look in self.evidence
             ],

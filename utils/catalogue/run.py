@@ -2,10 +2,11 @@
 
 1. every head's scores on the catalogue's inputs (`inputs.py`), pooled over all texts (`building.py`);
 2. the roles that follow from them, with the provenance of the numbers;
-3. prompts that light each role, chosen by putting every candidate to the model (`suggestions.py`).
+3. prompts that light each role, chosen by putting every candidate to the model (`suggestions.py`);
+4. what becomes dearer without each head (`experiments/second_copy_causes.py`).
 
-An engine reads the texts (`engines.py`). Nothing here writes a file. `progress` is called after every text and may
-raise to end the job there.
+An engine reads the texts (`engines.py`). Nothing here writes a file. `progress` is called after every text and after
+every head of the last step, and may raise to end the job there.
 """
 
 from __future__ import annotations
@@ -29,9 +30,10 @@ from utils.catalogue.building import (
 )
 from utils.catalogue.engines import PatternEngine, library_versions, read_sequences
 from utils.catalogue.inputs import CatalogueInputs, make_inputs, varied_texts
-from utils.catalogue.schema import ModelCatalogue, Provenance
+from utils.catalogue.schema import HeadCauses, ModelCatalogue, Provenance
 from utils.catalogue.suggestions import Candidate, candidates, choose_suggestions
 from utils.cut_words import cut_words
+from utils.experiments.second_copy_causes import cause_segments, measure_causes, work_of_all
 from utils.forward_pass import encode_prompt
 from utils.head_detection import score_of, summarise_roles
 from utils.measures.measure import Reading, RoleScores
@@ -51,15 +53,24 @@ class TextRead:
     roles_found: tuple[str, ...]
 
 
-Progress = Callable[[TextRead], object]
+@dataclass(frozen=True)
+class HeadTested:
+    """One more head was off. n_tokens: what all heads would have read in that time."""
+
+    n_tokens: int
+
+
+Progress = Callable[[TextRead | HeadTested], object]
 
 
 @dataclass(frozen=True, eq=False)
 class CatalogueTexts:
-    """Everything that one catalogue job reads: the inputs that are scored, and candidates for suggested prompts."""
+    """Everything that one catalogue job reads: the inputs that are scored, candidates for suggested prompts, and
+    segments to say twice while a head is off, [text, position] (None where the model cannot read two tokens twice)."""
 
     inputs: CatalogueInputs
     candidates: Mapping[str, tuple[Candidate, ...]]
+    segments: np.ndarray | None = None
 
     @property
     def prompts(self) -> frozenset[str]:
@@ -84,16 +95,23 @@ def texts_for(loaded: LoadedModel, seed: int) -> CatalogueTexts:
     adapter = loaded.adapter
     texts = varied_texts(adapter)
     inputs = make_inputs(loaded.tokenizer, loaded.start_ids, loaded.max_positions, seed, texts)
+    segments = cause_segments(loaded, seed)
     if adapter is None or not adapter.prompts:
-        return CatalogueTexts(inputs, candidates())
+        return CatalogueTexts(inputs, candidates(), segments)
     own = tuple(map(Candidate, adapter.prompts))
-    return CatalogueTexts(inputs, dict.fromkeys(ROLES, own))
+    return CatalogueTexts(inputs, dict.fromkeys(ROLES, own), segments)
 
 
 def count_tokens(loaded: LoadedModel, texts: CatalogueTexts, max_tokens: int) -> int:
     """All tokens that the job will read, which is what its time goes by."""
     sequences = (*texts.inputs.repeated, *texts.inputs.sentences)
-    return sum(map(len, sequences)) + sum(len(encode_prompt(loaded, text, max_tokens).ids) for text in texts.prompts)
+    n_prompts = sum(len(encode_prompt(loaded, text, max_tokens).ids) for text in texts.prompts)
+    return sum(map(len, sequences)) + n_prompts + (0 if texts.segments is None else work_of_all(loaded, texts.segments))
+
+
+def n_heads_to_test(loaded: LoadedModel, texts: CatalogueTexts) -> int:
+    """How many heads the last step switches off."""
+    return 0 if texts.segments is None else loaded.shape.n_all
 
 
 def measure_catalogue(
@@ -104,18 +122,35 @@ def measure_catalogue(
     progress: Progress,
     max_difference: float | None = None,
     batch_bytes: int | None = None,
+    untouched: LoadedModel | None = None,
 ) -> ModelCatalogue:
     """Measure a model on these texts.
 
     Args: weights: what names them, `models.weights.name_weights`. max_tokens: the longest prompt of the running app.
     max_difference: to TransformerLens' `detect_head`, where that was measured. batch_bytes: as `read_sequences`.
+    untouched: the model as it was loaded, where the engine changes the one that it reads with.
     """
     scores = score_model(engine, texts.inputs, progress, batch_bytes)
     provenance = describe_run(engine, weights, texts.inputs, scores, max_difference)
     catalogue = build_catalogue(engine.loaded.name, scores, provenance)
     measure = partial(count_active, engine, catalogue, max_tokens, progress)
     is_whole = partial(reads_whole_words, engine.loaded, max_tokens)
-    return with_suggestions(catalogue, choose_suggestions(measure, list(ROLES), texts.candidates, is_whole))
+    catalogue = with_suggestions(catalogue, choose_suggestions(measure, list(ROLES), texts.candidates, is_whole))
+    return catalogue.model_copy(update={"causes": find_causes(untouched or engine.loaded, texts, progress)})
+
+
+def find_causes(loaded: LoadedModel, texts: CatalogueTexts, progress: Progress) -> HeadCauses | None:
+    """What every head is good for on the second copy of these segments; None where there are none."""
+    if texts.segments is None:
+        return None
+    found = measure_causes(loaded, texts.segments, lambda work: progress(HeadTested(work)))
+    return HeadCauses(
+        second_copy_nats=found.rise.tolist(),
+        standard_error=found.standard_error.tolist(),
+        n_sequences=found.n_sequences,
+        n_tokens=found.n_tokens,
+        seed=texts.inputs.seed,
+    )
 
 
 def score_model(
