@@ -15,6 +15,7 @@ from utils.roles import OTHER, ROLES
 
 if TYPE_CHECKING:
     from utils.analysis import Analysis
+    from utils.catalogue.causes import HeadCause
     from utils.catalogue.schema import ModelCatalogue
 
 LevelStatus = Literal["active", "below_usual", "not_applicable"]
@@ -44,11 +45,12 @@ class RoleLevel:
 
 @dataclass(frozen=True)
 class HeadLevels:
-    """One head: its jobs, main one first, and its level for each role."""
+    """One head: its jobs, main one first, its level for each role, and what it is good for, where that was measured."""
 
     id: HeadId
     jobs: tuple[str, ...]
     levels: dict[str, RoleLevel]
+    cause: HeadCause | None = None
 
     @property
     def main_job(self) -> str:
@@ -119,7 +121,8 @@ def _figures(role: str, analysis: Analysis | None, catalogue: ModelCatalogue | N
 
 def _head_levels(head: HeadId, figures: dict[str, _Figures], catalogue: ModelCatalogue | None) -> HeadLevels:
     jobs = catalogue.roles_of(head) if catalogue is not None else ()
-    return HeadLevels(head, jobs, {role: _level(role, head, role in jobs, figures[role]) for role in ROLES})
+    levels = {role: _level(role, head, role in jobs, figures[role]) for role in ROLES}
+    return HeadLevels(head, jobs, levels, catalogue.cause_of(head) if catalogue is not None else None)
 
 
 def _level(role: str, head: HeadId, is_job: bool, figures: _Figures) -> RoleLevel:

@@ -8,6 +8,7 @@ import dash_bootstrap_components as dbc
 from dash import html
 
 from components.address import head_href
+from components.cause_words import cause_sentence
 from components.job_words import jobs_sentence
 from components.lamp import lamp
 from components.literature_badge import badges
@@ -39,6 +40,7 @@ def layout(view: HeadsView, head: HeadId) -> list[Component]:
     return [
         html.Div([lamp(entry.main_job, entry.status), words], className="map-card-head"),
         *_level(entry),
+        *([html.P(cause_sentence(entry.cause), className="map-card-cause")] if entry.cause is not None else []),
         *([html.Div(papers, className="paper-names")] if papers else []),
         dbc.Button("Open this head", href=href, className="btn-quiet"),
     ]

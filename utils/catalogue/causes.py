@@ -7,6 +7,11 @@ from dataclasses import dataclass
 SURE_FROM = 2  # standard errors
 
 
+def is_sure(rise: float, standard_error: float) -> bool:
+    """Whether a mean is at least two of its standard errors away from 0."""
+    return rise != 0 and abs(rise) >= SURE_FROM * standard_error
+
+
 @dataclass(frozen=True)
 class HeadCause:
     """By how many nats per token the loss on the second copy rises without a head, and the standard error of that mean.
@@ -19,8 +24,8 @@ class HeadCause:
 
     @property
     def is_sure(self) -> bool:
-        """Whether it is at least two standard errors away from no change at all."""
-        return self.second_copy_nats != 0 and abs(self.second_copy_nats) >= SURE_FROM * self.standard_error
+        """Whether it can be told from no change at all."""
+        return is_sure(self.second_copy_nats, self.standard_error)
 
     def as_json(self) -> dict[str, float]:
         return {"second_copy_nats": self.second_copy_nats, "standard_error": self.standard_error}

@@ -69,6 +69,17 @@ def read_again(
     return logits
 
 
+def with_own_first(head_values: torch.Tensor, elsewhere: torch.Tensor) -> torch.Tensor:
+    """Stand-ins for heads that are off: their own values at position 0, where a head can look at nothing else and many
+    models hand on values of a size that no other has, and others behind it.
+
+    Args: head_values: [text, layer, head, position, d_head]. elsewhere: one for all texts and positions,
+    [layer, head, d_head].
+    """
+    own, later = head_values[:, :, :, :1], head_values[:, :, :, 1:]
+    return torch.cat([own, elsewhere[None, :, :, None].expand_as(later)], dim=3)
+
+
 @contextmanager
 def _blocks_as_before(loaded: LoadedModel, outputs: tuple[Any, ...]) -> Iterator[None]:
     """The first blocks compute nothing and give back these outputs. The model is afterwards as it was, whatever

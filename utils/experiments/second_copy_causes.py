@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from utils.catalogue.inputs import plain_token_ids
-from utils.experiments.rerun import FirstReading, read_again, read_first
+from utils.experiments.rerun import FirstReading, read_again, read_first, with_own_first
 from utils.experiments.residual_parts import find_module
 from utils.experiments.second_copy import SHORTEST_SEGMENT, random_segments, said_twice, token_losses
 from utils.heads import HeadId
@@ -83,11 +83,8 @@ def stand_ins(readings: Sequence[FirstReading]) -> list[torch.Tensor]:
     """For each reading what its heads hand on when they are off, [text, layer, head, position, d_head]: their own
     values at position 0, and elsewhere the mean over all texts and positions but the first."""
     together = torch.cat([reading.head_values for reading in readings])
-    mean = together[:, :, :, 1:].mean(dim=(0, 3), keepdim=True)
-    return [
-        torch.cat([reading.head_values[:, :, :, :1], mean.expand_as(reading.head_values[:, :, :, 1:])], dim=3)
-        for reading in readings
-    ]
+    mean = together[:, :, :, 1:].mean(dim=(0, 3))
+    return [with_own_first(reading.head_values, mean) for reading in readings]
 
 
 def work_of(loaded: LoadedModel, ids: torch.Tensor, head: HeadId) -> int:
