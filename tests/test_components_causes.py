@@ -122,6 +122,7 @@ class TestTable:
         assert text_of(first["props"]["children"]).endswith("5.1 ± 0.3")
         assert "is-sorted" in first["props"]["className"]
         assert "Without it" in text_of(table)
+        assert "≈ 0" in text_of(heads_table.layout(heads(service, sort="without.up")))
         below = text_of(all_heads_page.layout(service, Question(MODEL, REPEATING), search_for(sort=WITHOUT)))
         assert "sorted by what breaks without the head" in below
 
@@ -194,6 +195,10 @@ class TestMap:
         page = all_heads_page.layout(service, Question(MODEL, REPEATING), search_for(tab=MAP))
         assert with_class(page, "cause-cell") == []
         assert shown_as(page) == [DOES]
+
+    def test_the_card_begins_with_the_head_without_which_most_breaks(self, service):
+        assert heads_map_card.opening_head(heads(service, tab=MAP, shows=BREAKS)) == LARGE
+        assert heads_map_card.opening_head(heads(service, tab=MAP)) != LARGE
 
     def test_the_card_beside_the_map_says_it_in_words(self, service):
         card = heads_map_card.layout(heads(service, tab=MAP), LARGE)

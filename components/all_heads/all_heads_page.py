@@ -28,6 +28,7 @@ from components.all_heads.all_heads_view import (
     lead,
     title,
 )
+from components.cause_words import UNIT
 from components.lamp import role_sign, sign
 from components.literature_badge import NOTE
 from components.markup import aria, classes
@@ -114,12 +115,21 @@ def register(app: Dash, service: Headlight) -> None:
         Input(Ids.filter(ALL), "n_clicks"),
         Input(Ids.rows(ALL), "n_clicks"),
         Input(Ids.tab, "value"),
+        State(AddressIds.location, "search"),
+        prevent_initial_call=True,
+    )
+    def change_view(_sorts: Any, _filters: Any, _rows: Any, _tab: Any, search: str | None) -> Any:
+        changed = pressed_search(ctx.triggered_id, ctx.triggered[0]["value"], search or "")
+        return no_update if changed == search else changed
+
+    @app.callback(
+        Output(AddressIds.location, "search", allow_duplicate=True),
         Input(Ids.shows, "value"),
         State(AddressIds.location, "search"),
         prevent_initial_call=True,
     )
-    def change_view(_sorts: Any, _filters: Any, _rows: Any, _tab: Any, _shows: Any, search: str | None) -> Any:
-        changed = pressed_search(ctx.triggered_id, ctx.triggered[0]["value"], search or "")
+    def change_map(shows: str | None, search: str | None) -> Any:
+        changed = pressed_search(Ids.shows, shows, search or "")
         return no_update if changed == search else changed
 
     @app.callback(
@@ -229,7 +239,7 @@ def _table_tab(view: HeadsView) -> list[Component]:
     job_filters = [_filters(view)] if view.catalogue is not None else []
     note = [html.P(NOTE, className="papers-note")] if heads_table.has_papers(view) else []
     table = html.Section([*job_filters, *body], className="surface heads-surface", **aria(label="All heads"))
-    return [table, _legend(), *note]
+    return [table, _legend(view), *note]
 
 
 def _filters(view: HeadsView) -> html.Div:
@@ -270,7 +280,7 @@ def _below_table(view: HeadsView) -> html.Div:
     return html.Div([more, html.P(f"{n_shown} shown, sorted by {by}")], className="heads-below")
 
 
-def _legend() -> html.P:
+def _legend(view: HeadsView) -> html.P:
     """The marks of the table in one line."""
     marks = (
         ("active", "active on your text"),
@@ -283,7 +293,10 @@ def _legend() -> html.P:
         html.Span([html.Span(className=f"glyph glyph--{kind}", **aria(hidden=True)), words], className="legend-entry")
         for kind, words in marks
     ]
-    return html.P([*entries, html.Span("grey bar: not a job of this head")], className="legend heads-legend")
+    entries.append(html.Span("grey bar: not a job of this head"))
+    if view.has_causes:
+        entries.append(html.Span(f"without it: by how much dearer, in {UNIT}; ≈ 0: too little to tell from chance"))
+    return html.P(entries, className="legend heads-legend")
 
 
 def _map_tab(view: HeadsView) -> list[Component]:

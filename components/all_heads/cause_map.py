@@ -48,7 +48,11 @@ def legend(view: HeadsView) -> html.P:
     ]
     outlined = html.Span([_key("is-negative", "−"), "better without it"])
     return html.P(
-        [*steps, outlined, html.Span("nats per token dearer without it; empty: nothing that can be told from chance")],
+        [
+            *steps,
+            outlined,
+            html.Span("nats per token dearer without it; empty: less, or too little to tell from chance"),
+        ],
         className="legend",
     )
 

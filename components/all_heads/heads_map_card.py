@@ -8,6 +8,7 @@ import dash_bootstrap_components as dbc
 from dash import html
 
 from components.address import head_href
+from components.all_heads.all_heads_view import BREAKS, WITHOUT, Sort, sorted_heads
 from components.cause_words import cause_sentence
 from components.job_words import jobs_sentence
 from components.lamp import lamp
@@ -47,9 +48,12 @@ def layout(view: HeadsView, head: HeadId) -> list[Component]:
 
 
 def opening_head(view: HeadsView) -> HeadId | None:
-    """The head that the card shows first: an active head of the showcase role, else the strongest active head."""
+    """The head that the card shows first: an active head of the showcase role, else the strongest active head; on the
+    map of what breaks the head without which most does."""
     if not view.levels:
         return None
+    if view.shows == BREAKS:
+        return sorted_heads(view.levels, Sort(WITHOUT, is_up=False))[0].id
     return max(view.filtered or view.levels, key=_strength).id
 
 
