@@ -5,7 +5,8 @@
     python scripts/analyze_heads.py --model path/to/a/model --engine pyvene --output catalogue.json
 
 Reads random repeated sequences and varied sentences (`utils/catalogue/inputs.py`), scores every head for every role,
-checks the scores against TransformerLens' `detect_head`, chooses prompts that light each role, and only then writes.
+checks the scores against TransformerLens' `detect_head`, chooses prompts that light each role, switches every head off
+to see what that costs on the second copy of a text, and only then writes.
 Nothing is written when the check fails or the file there is damaged.
 """
 
@@ -15,9 +16,10 @@ import argparse
 import importlib
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 from huggingface_hub.errors import HFValidationError, HTTPError
 from tqdm import tqdm
 
@@ -26,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from utils.catalogue.engines import PatternEngine, PyVeneEngine
 from utils.catalogue.file import CATALOGUE_PATH, load_catalogues, save_catalogue
 from utils.catalogue.inputs import detector_sequences
-from utils.catalogue.run import measure_catalogue, texts_for
+from utils.catalogue.run import measure_catalogue, n_heads_to_test, texts_for
 from utils.catalogue.schema import ModelCatalogue
 from utils.errors import UserError
 from utils.model_config import MODELS
@@ -38,6 +40,7 @@ from utils.roles import ROLES
 from utils.settings import Settings
 
 LARGEST_DIFFERENCE = 1e-5
+N_DEAREST = 10
 
 
 def find_folder(name_or_directory: str, settings: Settings) -> tuple[str, Path]:
@@ -119,10 +122,19 @@ def analyze_model(name_or_directory: str, engine_name: str | None, seed: int, se
     engine = open_engine(engine_name, load_model_from(folder, name))
     texts = texts_for(engine.loaded, seed)
     detector_texts = detector_sequences(engine.loaded.tokenizer, seed) if engine.name == "transformer_lens" else ()
-    with tqdm(total=len(detector_texts) + texts.n_texts, desc=name, unit="text") as bar:
+    untouched = engine.loaded if engine.name == "pyvene" else load_model_from(folder, name)
+    n_steps = len(detector_texts) + texts.n_texts + n_heads_to_test(untouched, texts)
+    with tqdm(total=n_steps, desc=name, unit="step") as bar:
         difference = check_against_detect_head(engine, detector_texts, bar.update)
-        weights = name_weights(folder)
-        return measure_catalogue(engine, weights, texts, settings.max_tokens, lambda _read: bar.update(), difference)
+        return measure_catalogue(
+            engine,
+            name_weights(folder),
+            texts,
+            settings.max_tokens,
+            lambda _step: bar.update(),
+            difference,
+            untouched=untouched,
+        )
 
 
 def describe(catalogue: ModelCatalogue) -> str:
@@ -134,10 +146,19 @@ def describe(catalogue: ModelCatalogue) -> str:
         prompt = category.suggested_prompt
         lit = f"; lights {prompt.lights} of {prompt.of}: {prompt.text!r}" if prompt else ""
         lines.append(f"  {category.display_name} ({category.n_heads_holding}): {strongest}{lit}")
+    lines += [f"  dearest without: {', '.join(_dearest(catalogue))}"] if catalogue.causes is not None else []
     difference = catalogue.provenance.max_difference_to_detect_head
     if difference is not None:
         lines.append(f"  largest difference to detect_head: {difference:.1e}")
     return "\n".join(lines)
+
+
+def _dearest(catalogue: ModelCatalogue) -> Iterator[str]:
+    """The heads that cost most on the second copy. Example: `L16H0 4.91 ± 0.21`."""
+    if catalogue.causes is not None:
+        for head in catalogue.shape.ranked(np.array(catalogue.causes.second_copy_nats))[:N_DEAREST]:
+            cause = catalogue.causes.of(head)
+            yield f"{head} {cause.second_copy_nats:.2f} ± {cause.standard_error:.2f}"
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:

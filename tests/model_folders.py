@@ -9,6 +9,7 @@ from pathlib import Path
 
 from utils.catalogue.run import CatalogueTexts, texts_for
 from utils.catalogue.suggestions import Candidate
+from utils.experiments.second_copy import random_segments
 from utils.models.loader import LoadedModel
 from utils.settings import SHIPPED_MODELS_DIR
 
@@ -50,4 +51,5 @@ def few_texts(loaded: LoadedModel, seed: int) -> CatalogueTexts:
     texts = texts_for(loaded, seed)
     inputs = replace(texts.inputs, repeated=texts.inputs.repeated[:2], sentences=texts.inputs.sentences[:3])
     kind = {key: "repeating" if key in ("induction", "duplicate_token") else "plain" for key in texts.candidates}
-    return CatalogueTexts(inputs, {key: FEW_CANDIDATES[kind[key]] for key in texts.candidates})
+    few = {key: FEW_CANDIDATES[kind[key]] for key in texts.candidates}
+    return CatalogueTexts(inputs, few, random_segments(loaded, 2, 4, seed))

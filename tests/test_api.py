@@ -44,6 +44,7 @@ def test_analyze_answers_in_the_fixed_shape(client):
         "threshold",
         "usual",
         "is_active",
+        "cause",
         "evidence",
     }
     for category in answer["categories"].values():

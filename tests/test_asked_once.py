@@ -62,6 +62,9 @@ QUESTIONS = {
     ),
     "lens": Asked(experiments, "read_lens", lambda s, text: s.experiments.logit_lens(MODEL, text)),
     "attribution": Asked(experiments, "attribute_tokens", lambda s, text: s.experiments.token_attribution(MODEL, text)),
+    "natural rise": Asked(
+        experiments, "measure_natural_rise", lambda s, text: s.experiments.natural_rise(MODEL, text, (0, 1))
+    ),
     "composition": Asked(circuits, "compute_composition", lambda s, _text: s.circuits.composition(MODEL, "K")),
     "copying scores": Asked(circuits, "compute_copying_scores", lambda s, _text: s.circuits.copying_scores(MODEL)),
     "one head's circuits": Asked(circuits, "compute_head_circuits", lambda s, _text: s.circuits.of_head(MODEL, (1, 2))),
@@ -71,7 +74,11 @@ QUESTIONS = {
     ),
     "average pattern": Asked(circuits, "mean_patterns", lambda s, _text: s.circuits.average_pattern(MODEL, (1, 2))),
 }
-READ_TEXT = [name for name in QUESTIONS if name not in {"means", *list(QUESTIONS)[-6:]} or name == "token circuits"]
+READ_TEXT = [
+    name
+    for name in QUESTIONS
+    if name not in {"means", "natural rise", *list(QUESTIONS)[-6:]} or name == "token circuits"
+]
 
 every_question = pytest.mark.parametrize("asked", QUESTIONS.values(), ids=QUESTIONS)
 

@@ -182,6 +182,11 @@ class TestTheRunningAnalysis:
         assert len(every(card, "lamp--active")) == 1
         assert every(card, "lamp--active")[0].className.endswith("role-induction")
 
+    def test_after_all_texts_it_counts_the_heads_that_were_off(self):
+        card = models_running.layout(view(entry(), status=running(n_read=70, n_tested=12, n_heads=48)))
+        assert "12 of 48 heads switched off, one at a time" in words(card)
+        assert "texts" not in words(card)
+
     def test_progress_is_spoken_four_times_only(self):
         def spoken(percent):
             return words(models_running.progress(running(share=percent / 100))[-1])
@@ -200,6 +205,10 @@ class TestTheRunningAnalysis:
             (
                 {"state": JobState.FAILED, "n_read": 42},
                 "The analysis of Pythia 70M stopped at text 43 of 70. The old catalogue is untouched.",
+            ),
+            (
+                {"state": JobState.FAILED, "n_read": 70, "n_tested": 12, "n_heads": 48},
+                "The analysis of Pythia 70M stopped with head 13 of 48 off. The old catalogue is untouched.",
             ),
             (
                 {"state": JobState.FAILED, "n_read": 0, "n_texts": 0, "had_catalogue": False},

@@ -249,6 +249,7 @@ def test_the_summary_as_json_has_the_fields_of_the_api_with_the_values_of_the_ty
             assert set(head) == {
                 "score", "weak", "is_main", "main_role", "activation_score", "chance", "excess", "threshold", "usual",
                 "peak", "looking_score", "looking_chance", "look", "rests", "chances", "hits", "luck", "is_active",
+                "cause",
             }  # fmt: skip
     other = summarise_other(CATALOGUE, scored).as_json()
     assert set(other) == {

@@ -166,7 +166,8 @@ def _head_entries(
 
 def _dark_entry(role: Role, head: CataloguedHead, catalogue: ModelCatalogue) -> HeadEntry:
     """A catalogued head on a text on which its role cannot show: no live figures."""
-    return HeadEntry(head.id, role.key, head.score, head.weak, catalogue.roles_of(head.id))
+    held, cause = catalogue.roles_of(head.id), catalogue.cause_of(head.id)
+    return HeadEntry(head.id, role.key, head.score, head.weak, held, cause=cause)
 
 
 def _lit_entry(role: Role, dark: HeadEntry, scored: ScoredText, decision: Decision) -> HeadEntry:
@@ -193,6 +194,7 @@ def _lit_entry(role: Role, dark: HeadEntry, scored: ScoredText, decision: Decisi
         hits=None if counts is None else int(counts.hits[head]),
         luck=None if counts is None else float(counts.luck[head]),
         state=decision.state[head],
+        cause=dark.cause,
         evidence=role.measure.strongest_looks(scored.reading.of_head(head), evidence, MAX_EVIDENCE),
     )
 

@@ -15,6 +15,7 @@ from utils.roles import OTHER, ROLES
 
 if TYPE_CHECKING:
     from utils.analysis import Analysis
+    from utils.catalogue.causes import HeadCause
     from utils.catalogue.schema import ModelCatalogue
 
 LevelStatus = Literal["active", "here_and_there", "cannot_tell", "below_usual", "not_seen", "not_applicable"]
@@ -49,13 +50,15 @@ class RoleLevel:
 class HeadLevels:
     """One head: its roles, main one first, and its level for each role.
 
-    rests: whether it rests on this text, or usually where there is no text.
+    rests: whether it rests on this text, or usually where there is no text. cause: what it is good for, where that was
+    measured.
     """
 
     id: HeadId
     jobs: tuple[str, ...]
     levels: dict[str, RoleLevel]
     rests: bool = False
+    cause: HeadCause | None = None
 
     @property
     def main_job(self) -> str:
@@ -141,7 +144,8 @@ def _head_levels(
 ) -> HeadLevels:
     jobs = catalogue.roles_of(head) if catalogue is not None else ()
     levels = {role: _level(role, head, role in jobs, figures[role]) for role in ROLES}
-    return HeadLevels(head, jobs, levels, rests=rests is not None and bool(rests[head]))
+    cause = catalogue.cause_of(head) if catalogue is not None else None
+    return HeadLevels(head, jobs, levels, rests is not None and bool(rests[head]), cause)
 
 
 def _resting(analysis: Analysis | None, catalogue: ModelCatalogue | None) -> np.ndarray | None:

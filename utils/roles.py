@@ -60,11 +60,6 @@ class Role:
     detector: str = ""
     is_rest: bool = False
 
-    @property
-    def is_informative(self) -> bool:
-        """Whether it says what a head looks for; rest and even spread, which heads do beside, say no such thing."""
-        return self.yields == 0
-
     def sentence_for(self, has_start: bool) -> str:
         """What the role does, in a model with or without a start mark."""
         return (self.start_sentence if has_start else "") or self.sentence

@@ -13,6 +13,7 @@ from utils.heads import HeadId
 from utils.measures.measure import Look, State
 
 if TYPE_CHECKING:
+    from utils.catalogue.causes import HeadCause
     from utils.catalogue.schema import SuggestedPrompt
 
 Status = Literal[
@@ -30,7 +31,8 @@ class HeadEntry:
     attention that is looking, all over evidence rows; None for a measure that is not about looks. threshold, usual: on
     the axis of the bar. peak: None for a measure without one. rests: the share of attention that is left on the first
     token, over the whole text. chances, hits, luck: counted places, as `Counts`. held: every role that the head holds,
-    main one first. evidence: what proves it, strongest first.
+    main one first. evidence: what proves it, strongest first. cause: what it is good for on the second copy of a text,
+    None where that was not measured.
     """
 
     id: HeadId
@@ -53,6 +55,7 @@ class HeadEntry:
     luck: float | None = None
     state: State | None = None
     evidence: tuple[Look, ...] = ()
+    cause: HeadCause | None = None
 
     @property
     def is_active(self) -> bool:
@@ -105,6 +108,7 @@ class HeadEntry:
             "luck": self.luck,
             "state": None if self.state is None else self.state.value,
             "is_active": self.is_active,
+            "cause": self.cause.as_json() if self.cause else None,
             "evidence": [
                 {"query_pos": look.query_pos, "key_pos": look.key_pos, "weight": look.weight} for look in self.evidence
             ],

@@ -14,8 +14,21 @@ from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 from components import csv_download, head_map, messages, prompt_bar, right_now
 from components.address import Ids as AddressIds
 from components.address import Question, head_href
-from components.all_heads import heads_csv, heads_map_card, heads_table
-from components.all_heads.all_heads_view import MAP, TABLE, HeadsView, Sort, filters, heads_view, lead, title
+from components.all_heads import cause_map, heads_csv, heads_map_card, heads_table
+from components.all_heads.all_heads_view import (
+    BREAKS,
+    DOES,
+    MAP,
+    TABLE,
+    WITHOUT,
+    HeadsView,
+    Sort,
+    filters,
+    heads_view,
+    lead,
+    title,
+)
+from components.cause_words import UNIT
 from components.lamp import role_sign, sign
 from components.literature_badge import NOTE
 from components.markup import aria, classes
@@ -33,11 +46,16 @@ if TYPE_CHECKING:
 
 CSV = "heads"
 ALL_HEADS, ALL_AGAIN = "all", "all-again"
-VIEW_PARAMETERS = ("role", "tab", "sort", "rows", "rest")
+CAUSE_NOTE = (
+    "Random words said twice, with one head at a time replaced by its average. A head that another can stand in for "
+    "looks unimportant here, and heads for other things than repeating do too."
+)
+VIEW_PARAMETERS = ("role", "tab", "sort", "rows", "rest", "shows")
 
 
 class Ids:
     tab = "heads-tab"
+    shows = "heads-shows"
     find = "heads-find"
     find_answer = "heads-find-answer"
     chosen = "heads-chosen"
@@ -78,6 +96,7 @@ def skeleton() -> html.Div:
     return html.Div(
         [
             _tab_switch(TABLE),
+            _shows_switch(DOES),
             _find_box(),
             *csv_download.parts(CSV),
             dcc.Store(id=Ids.chosen),
@@ -101,6 +120,16 @@ def register(app: Dash, service: Headlight) -> None:
     )
     def change_view(_sorts: Any, _filters: Any, _rows: Any, _tab: Any, search: str | None) -> Any:
         changed = pressed_search(ctx.triggered_id, ctx.triggered[0]["value"], search or "")
+        return no_update if changed == search else changed
+
+    @app.callback(
+        Output(AddressIds.location, "search", allow_duplicate=True),
+        Input(Ids.shows, "value"),
+        State(AddressIds.location, "search"),
+        prevent_initial_call=True,
+    )
+    def change_map(shows: str | None, search: str | None) -> Any:
+        changed = pressed_search(Ids.shows, shows, search or "")
         return no_update if changed == search else changed
 
     @app.callback(
@@ -142,6 +171,8 @@ def pressed_search(pressed: Any, value: Any, search: str) -> str:
     parameters = dict(parse_qsl(search.lstrip("?"), keep_blank_values=True))
     if pressed == Ids.tab:
         return search if value == parameters.get("tab", TABLE) else _with(parameters, tab=value)
+    if pressed == Ids.shows:
+        return search if value == parameters.get("shows", DOES) else _with(parameters, shows=value)
     if pressed["type"] == "heads-rows":
         return _with(parameters, rows=pressed["rows"])
     if pressed["type"] == "heads-sort":
@@ -186,6 +217,11 @@ def _tab_switch(tab: str) -> html.Div:
     return switch(Ids.tab, {TABLE: "Table", MAP: "Map"}, tab, "Show the heads as")
 
 
+def _shows_switch(shows: str) -> html.Div:
+    ways = {DOES: "What it does", BREAKS: "What breaks without it"}
+    return switch(Ids.shows, ways, shows, "Each cell shows")
+
+
 def _find_box() -> html.Div:
     """Where a head's name is typed; Enter opens its page."""
     hint = "Head, e.g. L2H3"
@@ -203,7 +239,7 @@ def _table_tab(view: HeadsView) -> list[Component]:
     job_filters = [_filters(view)] if view.catalogue is not None else []
     note = [html.P(NOTE, className="papers-note")] if heads_table.has_papers(view) else []
     table = html.Section([*job_filters, *body], className="surface heads-surface", **aria(label="All heads"))
-    return [table, _legend(), *note]
+    return [table, _legend(view), *note]
 
 
 def _filters(view: HeadsView) -> html.Div:
@@ -232,7 +268,8 @@ def _filter_button(role: str, name: str, count: int | None, is_on: bool) -> html
 
 def _below_table(view: HeadsView) -> html.Div:
     n_shown, n_all = len(view.rows), len(view.filtered)
-    name = {"head": "layer and head", "main": "main job"}.get(view.sort.column)
+    names = {"head": "layer and head", "main": "main job", WITHOUT: "what breaks without the head"}
+    name = names.get(view.sort.column)
     by = (
         name or f"{ROLES[view.sort.column].display_name.lower()}{' on your text' if view.analysis else ', usual level'}"
     )
@@ -243,7 +280,7 @@ def _below_table(view: HeadsView) -> html.Div:
     return html.Div([more, html.P(f"{n_shown} shown, sorted by {by}")], className="heads-below")
 
 
-def _legend() -> html.P:
+def _legend(view: HeadsView) -> html.P:
     """The marks of the table in one line."""
     marks = (
         ("active", "active on your text"),
@@ -256,24 +293,16 @@ def _legend() -> html.P:
         html.Span([html.Span(className=f"glyph glyph--{kind}", **aria(hidden=True)), words], className="legend-entry")
         for kind, words in marks
     ]
-    return html.P([*entries, html.Span("grey bar: not a job of this head")], className="legend heads-legend")
+    entries.append(html.Span("grey bar: not a job of this head"))
+    if view.has_causes:
+        entries.append(html.Span(f"without it: by how much dearer, in {UNIT}; ≈ 0: too little to tell from chance"))
+    return html.P(entries, className="legend heads-legend")
 
 
 def _map_tab(view: HeadsView) -> list[Component]:
-    question, deep = view.question, head_map.is_deep_map(view.levels)
-    words = html.Div([html.H2(_flow(view.levels)), html.P(heads_map_card.where_jobs_sit(view))])
+    deep = head_map.is_deep_map(view.levels)
     map_section = html.Section(
-        [
-            html.Div(
-                [words, head_map.rest_switch(head_map.shows_rest(view.with_rest, view.role))], className="card-head"
-            )
-            if deep
-            else words,
-            head_map.map_of(
-                view.levels, question.model, question.prompt, view.role, keeps=True, with_rest=view.with_rest
-            ),
-            head_map.legend(view.levels, heads_table.has_papers(view)),
-        ],
+        _cause_map(view) if view.shows == BREAKS else _jobs_map(view),
         className="surface panel heads-map-panel",
         **aria(label="Map of all heads"),
     )
@@ -291,6 +320,32 @@ def _map_tab(view: HeadsView) -> list[Component]:
             className=classes("heads-map-tab", deep and "is-deep"),
         )
     ]
+
+
+def _jobs_map(view: HeadsView) -> list[Component]:
+    """What every head does on the text."""
+    question, deep = view.question, head_map.is_deep_map(view.levels)
+    rest: list[Component] = [head_map.rest_switch(head_map.shows_rest(view.with_rest, view.role))] if deep else []
+    shown = head_map.map_of(
+        view.levels, question.model, question.prompt, view.role, keeps=True, with_rest=view.with_rest
+    )
+    return [
+        _map_head(view, _flow(view.levels), heads_map_card.where_jobs_sit(view), rest),
+        shown,
+        head_map.legend(view.levels, heads_table.has_papers(view)),
+    ]
+
+
+def _cause_map(view: HeadsView) -> list[Component]:
+    """What breaks without each head."""
+    return [_map_head(view, cause_map.strongest(view), CAUSE_NOTE, []), cause_map.layout(view), cause_map.legend(view)]
+
+
+def _map_head(view: HeadsView, title: str, words: str, more: list[Component]) -> html.Div:
+    """Title and lead of a map, and its switches."""
+    switches = [*([_shows_switch(view.shows)] if view.has_causes else []), *more]
+    told = html.Div([html.H2(title), html.P(words)])
+    return html.Div([told, html.Div(switches, className="map-switches")], className="card-head") if switches else told
 
 
 def _flow(levels: list[HeadLevels]) -> str:

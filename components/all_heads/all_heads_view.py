@@ -2,7 +2,8 @@
 
 `role` filters (a role key or `other`), `sort` is a column with `.up` or `.down` behind it where it is not the column's
 own first direction, `tab` is `table` or `map`, `rows=all` shows more than the first 50,
-`rest=1` on the map of a deep model also the heads that only rest.
+`rest=1` on the map of a deep model also the heads that only rest, `shows=breaks` on the map what breaks without each
+head and not what it does.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 ROWS_AT_A_TIME = 50
 TABLE, MAP = "table", "map"
+DOES, BREAKS = "does", "breaks"
+WITHOUT = "without"  # the column of what breaks without a head
 STARTS_UP = ("head", "main")
 UP, DOWN = "up", "down"
 
@@ -42,7 +45,7 @@ class Sort:
     def parse(cls, text: str | None) -> Sort:
         """`induction`, `induction.up`, `head.down`; anything else sorts by layer and head."""
         column, _, direction = (text or "").partition(".")
-        if column not in (*STARTS_UP, *ROLES):
+        if column not in (*STARTS_UP, *ROLES, WITHOUT):
             return cls()
         return cls(column, direction == UP if direction in (UP, DOWN) else column in STARTS_UP)
 
@@ -75,6 +78,12 @@ class HeadsView:
     sort: Sort = field(default_factory=Sort)
     shows_all: bool = False
     with_rest: bool = False
+    shows: str = DOES
+
+    @property
+    def has_causes(self) -> bool:
+        """Whether it was measured what breaks without the heads."""
+        return any(entry.cause is not None for entry in self.levels)
 
     @property
     def n_named(self) -> int:
@@ -124,6 +133,7 @@ def heads_view(
     sort: str | None = None,
     rows: str | None = None,
     rest: str | None = None,
+    shows: str | None = None,
 ) -> HeadsView:
     """The page's state for one address; a value that means nothing is left out.
 
@@ -133,18 +143,20 @@ def heads_view(
     analysis, refusal = _analysis_or_refusal(service, question)
     if refusal is not None and catalogue is None:
         raise refusal
+    levels = head_levels(analysis, catalogue)
     return HeadsView(
         question=question,
         model_name=display_name_of(question.model),
         analysis=analysis,
         catalogue=catalogue,
-        levels=head_levels(analysis, catalogue),
+        levels=levels,
         refusal=refusal,
         role=role if role in filters() else None,
         tab=MAP if tab == MAP else TABLE,
         sort=Sort.parse(sort),
         shows_all=rows == "all",
         with_rest=rest == WITH_REST,
+        shows=BREAKS if shows == BREAKS and any(entry.cause is not None for entry in levels) else DOES,
     )
 
 
@@ -186,10 +198,16 @@ def lead(view: HeadsView) -> str:
 
 
 def _score_order(entry: HeadLevels, sort: Sort) -> tuple[bool, float]:
-    level = entry.levels[sort.column]
-    figure = level.score if level.score is not None else level.usual
+    figure = _figure(entry, sort.column)
     is_missing = figure is None or math.isnan(figure)
     return is_missing, 0.0 if figure is None or is_missing else figure if sort.is_up else -figure
+
+
+def _figure(entry: HeadLevels, column: str) -> float | None:
+    if column == WITHOUT:
+        return entry.cause.second_copy_nats if entry.cause is not None else None
+    level = entry.levels[column]
+    return level.score if level.score is not None else level.usual
 
 
 def _analysis_or_refusal(service: Headlight, question: Question) -> tuple[Analysis | None, UserError | None]:

@@ -19,17 +19,23 @@ COLUMNS = (
     "is_job",
     "is_main_job",
     "status",
+    "without_it_nats",
+    "without_it_standard_error",
 )
 DECIMALS = 4
 
 
 def heads_csv(levels: Iterable[HeadLevels]) -> str:
-    """The table; an empty cell means that there is no such figure (no text, no evidence, no chance level)."""
+    """The table; an empty cell means that there is no such figure (no text, no evidence, no chance level).
+
+    The last two columns are of the head and not of the role: what the loss on a text said twice rises by without it.
+    """
     return csv_text(COLUMNS, (_line(entry, level) for entry in levels for level in entry.levels.values()))
 
 
 def _line(entry: HeadLevels, level: RoleLevel) -> list[object]:
     figures = (level.score, level.usual, level.chance, level.threshold)
+    cause = entry.cause
     return [
         entry.id.layer,
         entry.id.head,
@@ -39,4 +45,5 @@ def _line(entry: HeadLevels, level: RoleLevel) -> list[object]:
         int(level.is_job),
         int(level.role == entry.main_job),
         level.status or "",
+        *(("", "") if cause is None else (cause.second_copy_nats, cause.standard_error)),
     ]

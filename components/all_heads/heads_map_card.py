@@ -8,6 +8,8 @@ import dash_bootstrap_components as dbc
 from dash import html
 
 from components.address import head_href
+from components.all_heads.all_heads_view import BREAKS, WITHOUT, Sort, sorted_heads
+from components.cause_words import cause_sentence
 from components.job_words import jobs_sentence
 from components.lamp import lamp
 from components.literature_badge import badges
@@ -39,15 +41,19 @@ def layout(view: HeadsView, head: HeadId) -> list[Component]:
     return [
         html.Div([lamp(entry.main_job, entry.status), words], className="map-card-head"),
         *_level(entry),
+        *([html.P(cause_sentence(entry.cause), className="map-card-cause")] if entry.cause is not None else []),
         *([html.Div(papers, className="paper-names")] if papers else []),
         dbc.Button("Open this head", href=href, className="btn-quiet"),
     ]
 
 
 def opening_head(view: HeadsView) -> HeadId | None:
-    """The head that the card shows first: an active head of the showcase role, else the strongest active head."""
+    """The head that the card shows first: an active head of the showcase role, else the strongest active head; on the
+    map of what breaks the head without which most does."""
     if not view.levels:
         return None
+    if view.shows == BREAKS:
+        return sorted_heads(view.levels, Sort(WITHOUT, is_up=False))[0].id
     return max(view.filtered or view.levels, key=_strength).id
 
 

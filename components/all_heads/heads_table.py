@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from dash import dcc, html
 
 from components.address import head_href
+from components.all_heads.all_heads_view import WITHOUT
+from components.cause_words import UNIT, short_rise, spoken_rise
 from components.job_words import STATUS_WORDS
 from components.lamp import lamp, role_sign
 from components.literature_badge import badges, has_named_heads
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from components.all_heads.all_heads_view import HeadsView
 
 NO_SCORE = "–"
+WITHOUT_HELP = f"The rise of the loss without this head, in {UNIT}"
 
 
 class Ids:
@@ -69,6 +72,7 @@ def _column_heads(view: HeadsView) -> list[html.Th]:
         _column_head("main", "Main job", view),
         html.Th("Also", scope="col", className="heads-also"),
         *(_column_head(key, role.display_name, view) for key, role in ROLES.items()),
+        *([_column_head(WITHOUT, "Without it", view)] if view.has_causes else []),
         *([html.Th("Named in papers", scope="col", className="heads-papers")] if has_papers(view) else []),
     ]
 
@@ -92,6 +96,7 @@ def _row(view: HeadsView, entry: HeadLevels) -> html.Tr:
             html.Td(_main_job(entry), className="heads-main"),
             html.Td([_other_job(entry, role) for role in entry.jobs[1:]], className="heads-also"),
             *(_score_cell(entry, role, _column_class(role, view, entry)) for role in ROLES),
+            *([_without(view, entry)] if view.has_causes else []),
             *([html.Td(badges(view.question.model, entry.id), className="heads-papers")] if has_papers(view) else []),
         ],
         className="heads-row",
@@ -118,6 +123,17 @@ def _score_cell(entry: HeadLevels, role: str, column_class: str) -> html.Td:
     return html.Td(
         [html.Span(cell_text(level), className="visually-hidden"), *named, figures, _bar(level)],
         className=classes(column_class, level.is_job and "is-job"),
+    )
+
+
+def _without(view: HeadsView, entry: HeadLevels) -> html.Td:
+    cause = entry.cause
+    return html.Td(
+        [
+            html.Span(spoken_rise(cause), className="visually-hidden"),
+            html.Span(short_rise(cause), className="without-figure", title=WITHOUT_HELP, **aria(hidden=True)),
+        ],
+        className=classes(_column_class(WITHOUT, view), cause is not None and cause.is_sure and "is-sure"),
     )
 
 
@@ -152,4 +168,9 @@ def _kept_column(view: HeadsView, entry: HeadLevels | None) -> str | None:
 
 def _column_class(column: str, view: HeadsView, entry: HeadLevels | None = None) -> str:
     is_score, is_kept = column in ROLES, column == _kept_column(view, entry)
-    return classes(is_score and "heads-score", column == view.sort.column and "is-sorted", is_kept and "is-kept")
+    return classes(
+        column == WITHOUT and "heads-without",
+        is_score and "heads-score",
+        column == view.sort.column and "is-sorted",
+        is_kept and "is-kept",
+    )

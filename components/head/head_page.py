@@ -13,9 +13,11 @@ from dash import Dash, Input, Output, State, dcc, html, no_update
 from components import csv_download, messages, prompt_bar
 from components.address import Ids as AddressIds
 from components.address import Question, asked, head_href, roles_href
+from components.cause_words import cause_sentence
 from components.head import (
     head_attribution,
     head_evidence,
+    head_natural,
     head_position,
     head_scan,
     head_switch_off,
@@ -52,6 +54,7 @@ PARTS = (
     head_position,
     head_writes,
     head_switch_off,
+    head_natural,
     lens_strip,
     head_attribution,
     head_scan,
@@ -81,6 +84,7 @@ def layout(service: Headlight, question: Question, search: str) -> html.Div:
             head_position.layout(view),
             html.Div([head_writes.layout(view), head_switch_off.layout(view)], className="head-experiments"),
             head_switch_off.more(),
+            head_natural.layout(view),
             lens_strip.layout(view),
             head_attribution.layout(view),
             head_scan.layout(view),
@@ -170,6 +174,7 @@ def _title(view: HeadView) -> html.Div:
                 tabIndex=-1,
             ),
             html.P(jobs_sentence(view.levels.jobs), className="lead"),
+            *([html.P(cause_sentence(view.levels.cause), className="head-cause")] if view.levels.cause else []),
             *([html.Div(papers, className="paper-names")] if papers else []),
         ]
     )

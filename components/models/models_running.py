@@ -64,7 +64,7 @@ def layout(view: ModelsView) -> html.Section:
 def progress(status: CatalogueJobStatus) -> list[Component]:
     """The bar, the words below it, and the jobs found so far."""
     label = f"Analysis of {display_name_of(status.model)}"
-    words = html.Div([_texts_read(status), html.Strong(status.remaining)], className="models-bar-words")
+    words = html.Div([_done_so_far(status), html.Strong(status.remaining)], className="models-bar-words")
     shown = html.Div([bar(status.share, label, status.remaining), words], className="models-bar-part")
     return [shown, _jobs_found(status), spoken(status.share, "analyzed")]
 
@@ -106,13 +106,22 @@ def outcome_sentence(status: CatalogueJobStatus) -> str:
     where = "before the first text"
     if status.n_texts:
         where = f"at text {min(status.n_read + 1, status.n_texts)} of {status.n_texts}"
+    if is_testing(status):
+        where = f"with head {min(status.n_tested + 1, status.n_heads)} of {status.n_heads} off"
     kept = "The old catalogue is untouched." if status.had_catalogue else "Nothing was kept."
     return f"The analysis of {name} stopped {where}. {kept}"
 
 
-def _texts_read(status: CatalogueJobStatus) -> html.Span:
+def is_testing(status: CatalogueJobStatus) -> bool:
+    """Whether all texts are read, and heads are switched off."""
+    return status.n_read == status.n_texts and status.n_heads > 0
+
+
+def _done_so_far(status: CatalogueJobStatus) -> html.Span:
     if not status.n_texts:
         return html.Span("Getting the model ready")
+    if is_testing(status):
+        return html.Span([html.Strong(f"{status.n_tested} of {status.n_heads} heads"), " switched off, one at a time"])
     return html.Span([html.Strong(f"{status.n_read} of {status.n_texts} texts"), " read by all heads"])
 
 

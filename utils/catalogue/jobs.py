@@ -1,8 +1,9 @@
 """Catalogue a model where it is: in a thread of the server, on the model that is in memory, one model at a time.
 
-The steps are those of `scripts/analyze_heads.py` (`run.py`) with PyVene as the engine. Texts are read
-one by one, so that students who use the same model meanwhile wait for one text at most, and a stop takes effect
-between two texts. The catalogue is written, checked and all at once, when everything is done; until then nothing is.
+The steps are those of `scripts/analyze_heads.py` (`run.py`) with PyVene as the engine. Texts are read one by one, so
+that students who use the same model meanwhile wait for one text at most, or for one head that is off, and a stop takes
+effect between two of them. The catalogue is written, checked and all at once, when everything is done; until then
+nothing is.
 """
 
 from __future__ import annotations
@@ -16,7 +17,15 @@ from enum import Enum
 
 from utils.catalogue.engines import PyVeneEngine
 from utils.catalogue.file import save_catalogue
-from utils.catalogue.run import CatalogueTexts, TextRead, count_tokens, measure_catalogue, texts_for
+from utils.catalogue.run import (
+    CatalogueTexts,
+    HeadTested,
+    TextRead,
+    count_tokens,
+    measure_catalogue,
+    n_heads_to_test,
+    texts_for,
+)
 from utils.catalogue.schema import ModelCatalogue
 from utils.catalogue.store import find_catalogue, own_catalogue_path, require_writable
 from utils.errors import UserError
@@ -44,8 +53,9 @@ class JobState(Enum):
 class CatalogueJobStatus:
     """How far one catalogue job is, or how it ended.
 
-    Args: n_texts: 0 while the model is being loaded. share: of the work, in [0, 1], which goes by tokens and not by
-    texts. remaining: in words, empty while it is too early to tell. had_catalogue: there was one before.
+    Args: n_texts: 0 while the model is being loaded. n_tested, n_heads: heads that were switched off, after all texts,
+    and of how many. share: of the work, in [0, 1], which goes by tokens and not by texts. remaining: in words, empty
+    while it is too early to tell. had_catalogue: there was one before.
     catalogue: when DONE. problem: when FAILED because of something a person can change, else None.
     """
 
@@ -54,6 +64,8 @@ class CatalogueJobStatus:
     had_catalogue: bool
     n_read: int = 0
     n_texts: int = 0
+    n_tested: int = 0
+    n_heads: int = 0
     share: float = 0.0
     remaining: str = ""
     roles_found: tuple[str, ...] = ()
@@ -66,7 +78,7 @@ class CatalogueJobStatus:
 
 
 class _StoppedByUserError(Exception):
-    """Raised between two texts, to leave the job without a result."""
+    """Raised between two steps, to leave the job without a result."""
 
 
 @dataclass(eq=False)
@@ -157,7 +169,8 @@ class CatalogueJobs:
             log.warning("The catalogue job of %s stopped: %s", job.status.model, problem.sentence)
             _end(job, JobState.FAILED, problem=problem)
         except Exception:
-            log.exception("The catalogue job of %s failed at text %d", job.status.model, job.status.n_read + 1)
+            step = job.status.n_read + job.status.n_tested + 1
+            log.exception("The catalogue job of %s failed at step %d", job.status.model, step)
             _end(job, JobState.FAILED)
         else:
             _end(job, JobState.DONE, catalogue=catalogue, share=1.0)
@@ -173,7 +186,7 @@ class CatalogueJobs:
         texts = self._choose_texts(loaded, SEED)
         job.n_tokens = count_tokens(loaded, texts, max_tokens)
         job.began = time.monotonic()
-        job.status = replace(job.status, n_texts=texts.n_texts)
+        job.status = replace(job.status, n_texts=texts.n_texts, n_heads=n_heads_to_test(loaded, texts))
         catalogue = measure_catalogue(
             PyVeneEngine(loaded), weights, texts, max_tokens, _follow(job), batch_bytes=ONE_AT_A_TIME
         )
@@ -181,22 +194,23 @@ class CatalogueJobs:
         return catalogue
 
 
-def _follow(job: _Job) -> Callable[[TextRead], None]:
-    """What is called after each text: counts it, and leaves if someone asked for that."""
+def _follow(job: _Job) -> Callable[[TextRead | HeadTested], None]:
+    """What is called after each step: counts it, and leaves if someone asked for that."""
 
-    def after_text(read: TextRead) -> None:
-        job.n_tokens_read += read.n_tokens
+    def after_step(done: TextRead | HeadTested) -> None:
+        job.n_tokens_read += done.n_tokens
         share = min(1.0, job.n_tokens_read / job.n_tokens)
-        job.status = replace(
-            job.status,
-            n_read=job.status.n_read + 1,
-            share=share,
-            remaining=job.remaining.update(time.monotonic() - job.began, share),
-            roles_found=read.roles_found,
-        )
+        remaining = job.remaining.update(time.monotonic() - job.began, share)
+        job.status = replace(_counted(job.status, done), share=share, remaining=remaining)
         _leave_if_stopped(job)
 
-    return after_text
+    return after_step
+
+
+def _counted(status: CatalogueJobStatus, done: TextRead | HeadTested) -> CatalogueJobStatus:
+    if isinstance(done, HeadTested):
+        return replace(status, n_tested=status.n_tested + 1)
+    return replace(status, n_read=status.n_read + 1, roles_found=done.roles_found)
 
 
 def _leave_if_stopped(job: _Job) -> None:

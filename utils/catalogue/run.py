@@ -2,15 +2,17 @@
 
 1. every head's scores on the catalogue's inputs (`inputs.py`), pooled over all texts (`building.py`);
 2. the roles that follow from them, with the provenance of the numbers;
-3. prompts that light each role, chosen by putting every candidate to the model (`suggestions.py`).
+3. prompts that light each role, chosen by putting every candidate to the model (`suggestions.py`);
+4. what becomes dearer without each head (`experiments/second_copy_causes.py`).
 
-An engine reads the texts (`engines.py`). Nothing here writes a file. `progress` is called after every text and may
-raise to end the job there.
+An engine reads the texts (`engines.py`). Nothing here writes a file. `progress` is called after every text and after
+every head of the last step, and may raise to end the job there.
 """
 
 from __future__ import annotations
 
 import datetime
+import logging
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -30,9 +32,12 @@ from utils.catalogue.building import (
 )
 from utils.catalogue.engines import PatternEngine, library_versions, read_sequences
 from utils.catalogue.inputs import CatalogueInputs, make_inputs, varied_texts
-from utils.catalogue.schema import SCHEMA_VERSION, ModelCatalogue, Provenance
+from utils.catalogue.schema import SCHEMA_VERSION, HeadCauses, ModelCatalogue, Provenance
 from utils.catalogue.suggestions import Candidate, candidates, choose_suggestions
 from utils.cut_words import cut_words
+from utils.errors import UserError
+from utils.experiments.resting_output import output_share_of_first
+from utils.experiments.second_copy_causes import cause_segments, measure_causes, work_of_all
 from utils.forward_pass import encode_prompt
 from utils.head_detection import score_of, summarise_roles
 from utils.measures.measure import Reading, RoleScores
@@ -41,6 +46,7 @@ from utils.roles import ROLES
 from utils.scoring import ScorePool
 from utils.tokens import Token, tokens_from_ids
 
+LOG = logging.getLogger(__name__)
 ENOUGH_ROWS = 100  # before so many evidence rows, "found so far" would come and go
 
 
@@ -52,15 +58,24 @@ class TextRead:
     roles_found: tuple[str, ...]
 
 
-Progress = Callable[[TextRead], object]
+@dataclass(frozen=True)
+class HeadTested:
+    """One more head was off. n_tokens: what all heads would have read in that time."""
+
+    n_tokens: int
+
+
+Progress = Callable[[TextRead | HeadTested], object]
 
 
 @dataclass(frozen=True, eq=False)
 class CatalogueTexts:
-    """Everything that one catalogue job reads: the inputs that are scored, and candidates for suggested prompts."""
+    """Everything that one catalogue job reads: the inputs that are scored, candidates for suggested prompts, and
+    segments to say twice while a head is off, [text, position] (None where the model cannot read two tokens twice)."""
 
     inputs: CatalogueInputs
     candidates: Mapping[str, tuple[Candidate, ...]]
+    segments: np.ndarray | None = None
 
     @property
     def prompts(self) -> frozenset[str]:
@@ -69,7 +84,7 @@ class CatalogueTexts:
 
     @property
     def n_texts(self) -> int:
-        return len(self.inputs.all) + len(self.prompts)
+        return len(self.inputs.all) + len(self.inputs.sentences) + len(self.prompts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,17 +100,24 @@ def texts_for(loaded: LoadedModel, seed: int) -> CatalogueTexts:
     adapter = loaded.adapter
     texts = varied_texts(adapter)
     inputs = make_inputs(loaded.tokenizer, loaded.start_ids, loaded.max_positions, seed, texts)
+    segments = cause_segments(loaded, seed)
     if adapter is None or not adapter.prompts:
-        return CatalogueTexts(inputs, candidates())
+        return CatalogueTexts(inputs, candidates(), segments)
     own = tuple(map(Candidate, adapter.prompts))
-    return CatalogueTexts(inputs, dict.fromkeys(ROLES, own))
+    return CatalogueTexts(inputs, dict.fromkeys(ROLES, own), segments)
 
 
 def count_tokens(loaded: LoadedModel, texts: CatalogueTexts, max_tokens: int) -> int:
     """All tokens that the job will read, which is what its time goes by."""
-    return sum(map(len, texts.inputs.all)) + sum(
-        len(encode_prompt(loaded, text, max_tokens).ids) for text in texts.prompts
-    )
+    n_prompts = sum(len(encode_prompt(loaded, text, max_tokens).ids) for text in texts.prompts)
+    n_causes = 0 if texts.segments is None else work_of_all(loaded, texts.segments)
+    n_outputs = 2 * sum(map(len, texts.inputs.sentences))  # each is read twice, for its patterns and for its stream
+    return sum(map(len, texts.inputs.all)) + n_outputs + n_prompts + n_causes
+
+
+def n_heads_to_test(loaded: LoadedModel, texts: CatalogueTexts) -> int:
+    """How many heads the last step switches off."""
+    return 0 if texts.segments is None else loaded.shape.n_all
 
 
 def measure_catalogue(
@@ -106,18 +128,50 @@ def measure_catalogue(
     progress: Progress,
     max_difference: float | None = None,
     batch_bytes: int | None = None,
+    untouched: LoadedModel | None = None,
 ) -> ModelCatalogue:
     """Measure a model on these texts.
 
     Args: weights: what names them, `models.weights.name_weights`. max_tokens: the longest prompt of the running app.
     max_difference: to TransformerLens' `detect_head`, where that was measured. batch_bytes: as `read_sequences`.
+    untouched: the model as it was loaded, where the engine changes the one that it reads with.
     """
     measured = score_model(engine, texts.inputs, progress, batch_bytes)
     provenance = describe_run(engine, weights, texts.inputs, measured.scores, max_difference)
-    catalogue = build_catalogue(engine.loaded.name, measured, provenance)
+    found = roles_held(measured.scores)
+    rests_by_output = find_resting_output(
+        untouched or engine.loaded, texts.inputs, lambda ids: progress(TextRead(2 * len(ids), found))
+    )
+    catalogue = build_catalogue(engine.loaded.name, measured, provenance, rests_by_output)
     measure = partial(count_active, engine, catalogue, max_tokens, progress)
     is_whole = partial(reads_whole_words, engine.loaded, max_tokens)
-    return with_suggestions(catalogue, choose_suggestions(measure, list(ROLES), texts.candidates, is_whole))
+    catalogue = with_suggestions(catalogue, choose_suggestions(measure, list(ROLES), texts.candidates, is_whole))
+    return catalogue.model_copy(update={"causes": find_causes(untouched or engine.loaded, texts, progress)})
+
+
+def find_resting_output(
+    loaded: LoadedModel, inputs: CatalogueInputs, after_each: Callable[[np.ndarray], object]
+) -> np.ndarray | None:
+    """How much of what every head writes on the sentences comes from the first token; None where nobody can tell."""
+    try:
+        return output_share_of_first(loaded, inputs.sentences, after_each)
+    except UserError as error:
+        LOG.info("No shares of output: %s", error.sentence)
+        return None
+
+
+def find_causes(loaded: LoadedModel, texts: CatalogueTexts, progress: Progress) -> HeadCauses | None:
+    """What every head is good for on the second copy of these segments; None where there are none."""
+    if texts.segments is None:
+        return None
+    found = measure_causes(loaded, texts.segments, lambda work: progress(HeadTested(work)))
+    return HeadCauses(
+        second_copy_nats=found.rise.tolist(),
+        standard_error=found.standard_error.tolist(),
+        n_sequences=found.n_sequences,
+        n_tokens=found.n_tokens,
+        seed=texts.inputs.seed,
+    )
 
 
 def score_model(
@@ -139,8 +193,12 @@ def score_model(
 
 def roles_found(pool: ScorePool) -> tuple[str, ...]:
     """The roles that some head holds by the rows pooled so far, once those are enough to tell."""
-    enough = {role: scores for role, scores in pool.result().items() if scores.n_rows >= ENOUGH_ROWS}
-    return tuple(role for role, scores in enough.items() if holders_of(role, scores).all.any())
+    return roles_held({role: scores for role, scores in pool.result().items() if scores.n_rows >= ENOUGH_ROWS})
+
+
+def roles_held(scores: Mapping[str, RoleScores]) -> tuple[str, ...]:
+    """The roles that some head holds."""
+    return tuple(role for role, each in scores.items() if holders_of(role, each).all.any())
 
 
 def count_active(

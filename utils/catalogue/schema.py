@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, model_validator
 
+from utils.catalogue.causes import HeadCause
 from utils.heads import HeadId, Shape
 from utils.measures.measure import Looking, RoleScores
 from utils.measures.resting import rests
@@ -24,6 +25,7 @@ FourDecimals = PlainSerializer(lambda number: round(number, 4) + 0.0, return_typ
 ThreeDigits = PlainSerializer(lambda number: float(f"{number:.2e}"), return_type=float, when_used="json-unless-none")
 Share = Annotated[float, Field(ge=0, le=1), FourDecimals]
 Excess = Annotated[float, Field(le=1), FourDecimals]
+Nats = Annotated[float, FourDecimals]
 ScoreMatrix = list[list[Share]]
 ExcessMatrix = list[list[Excess]]
 SCHEMA_VERSION: Literal[2] = 2
@@ -127,6 +129,25 @@ class Provenance(_Strict):
     max_difference_to_detect_head: Annotated[float, Field(ge=0), ThreeDigits] | None
 
 
+class HeadCauses(_Strict):
+    """What every head is good for on the second copy of a text, `experiments/second_copy_causes.py`.
+
+    second_copy_nats: [layer][head], by how many nats per token the loss on the second copy rises without the head;
+    negative where it falls. standard_error: [layer][head], of that mean over n_sequences texts, each n_tokens random
+    tokens said twice.
+    """
+
+    second_copy_nats: list[list[Nats]]
+    standard_error: list[list[Annotated[float, Field(ge=0), FourDecimals]]]
+    n_sequences: Annotated[int, Field(ge=2)]
+    n_tokens: Annotated[int, Field(ge=2)]
+    seed: int
+
+    def of(self, head: HeadId) -> HeadCause:
+        """One head's figures. Raises IndexError for a head that the model does not have."""
+        return HeadCause(self.second_copy_nats[head.layer][head.head], self.standard_error[head.layer][head.head])
+
+
 class ModelCatalogue(_Strict):
     """Every head of one model with all its scores, and the cards that are made from them.
 
@@ -134,7 +155,8 @@ class ModelCatalogue(_Strict):
     looking have the roles that are about looks (`measures.measure.Looking`); on_random the excess when they look on
     random tokens, for those that are measured on sentences. rests_by_output: the share of what each head writes that
     comes from the first token, null in a catalogue whose engine could not tell.
-    head_roles[layer][head] lists the roles that the head has, main one first; an empty list means `other`.
+    head_roles[layer][head] lists the roles that the head has, main one first; an empty list means `other`. causes: null
+    where they were not measured.
     """
 
     model_name: Annotated[str, Field(min_length=1)]
@@ -152,6 +174,7 @@ class ModelCatalogue(_Strict):
     on_random: dict[str, ExcessMatrix]
     rests_by_output: ScoreMatrix | None = None
     provenance: Provenance
+    causes: Annotated[HeadCauses | None, Field(exclude_if=lambda causes: causes is None)] = None
 
     @property
     def shape(self) -> Shape:
@@ -179,6 +202,11 @@ class ModelCatalogue(_Strict):
         role = next(key for key, role in ROLES.items() if role.is_rest)
         return rests(np.array(self.all_scores[role]))
 
+    def cause_of(self, head: HeadId) -> HeadCause | None:
+        """What a head is good for; None where that was not measured. Raises: IndexError as `roles_of`."""
+        self._require(head)
+        return None if self.causes is None else self.causes.of(head)
+
     def heads_of(self, role: str) -> list[CataloguedHead]:
         """The heads on a role's card, strongest first; empty where the model has none."""
         return list(self.categories[role].top_heads)
@@ -188,13 +216,16 @@ class ModelCatalogue(_Strict):
 
         Raises: IndexError for a head that the model does not have.
         """
-        if head not in self.shape:
-            raise IndexError(f"{self.model_name} has no head {head}.")
+        self._require(head)
         return tuple(self.head_roles[head.layer][head.head])
 
     def holders_of(self, role: str) -> tuple[HeadId, ...]:
         """Every head that holds a role, on a card or not, by layer and head; for `other` those that hold none."""
         return tuple(head for head in self.shape.all() if role in (self.roles_of(head) or (OTHER,)))
+
+    def _require(self, head: HeadId) -> None:
+        if head not in self.shape:
+            raise IndexError(f"{self.model_name} has no head {head}.")
 
     @model_validator(mode="after")
     def _is_consistent(self) -> ModelCatalogue:
@@ -229,6 +260,9 @@ def _wrong_shapes(catalogue: ModelCatalogue) -> Iterator[tuple[str, str]]:
         matrices["rests_by_output"] = catalogue.rests_by_output
     for name in MATRICES:
         matrices |= {f"{name}.{role}": matrix for role, matrix in getattr(catalogue, name).items()}
+    if catalogue.causes is not None:
+        matrices["causes.second_copy_nats"] = catalogue.causes.second_copy_nats
+        matrices["causes.standard_error"] = catalogue.causes.standard_error
     for path, matrix in matrices.items():
         if len(matrix) != catalogue.num_layers:
             yield path, f"holds {len(matrix)} rows, and the model has {shape}"

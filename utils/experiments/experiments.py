@@ -21,8 +21,9 @@ from utils.experiments.controls import Controls, HeadSet, draw_controls, role_ho
 from utils.experiments.direct_logits import DirectLogits, head_direct_logits
 from utils.experiments.later_patterns import LaterPatterns, measure_later_patterns
 from utils.experiments.logit_lens import LogitLens, read_lens
+from utils.experiments.natural_rise import NaturalRise, measure_natural_rise
 from utils.experiments.questions import Method, check_heads, check_position, read_method
-from utils.experiments.reference_values import reference_means, reference_texts, replacement_values
+from utils.experiments.reference_values import MeanValues, reference_means, reference_texts, replacement_values
 from utils.experiments.runs import Kind, RunQuestion, Runs
 from utils.experiments.scan import Scan, scan_heads
 from utils.experiments.second_copy import (
@@ -41,10 +42,13 @@ from utils.roles import ROLES
 from utils.settings import Settings
 
 CACHE_SHARE = 8  # experiments may keep one part in so many of the memory that prompts may
+NATURAL_MEANS_SHARE = 0.25  # of reading all reference texts with a head on and off
 MEANS_SHARE = 0.7  # of the time of switching off, where the means have to be measured first
 AskedHeads = Iterable[tuple[int, int]]
 Value = TypeVar("Value")
-Result = TypeVar("Result", SwitchOff, SecondCopy, LaterPatterns, Scan, DirectLogits, LogitLens, TokenAttribution)
+Result = TypeVar(
+    "Result", SwitchOff, SecondCopy, LaterPatterns, NaturalRise, Scan, DirectLogits, LogitLens, TokenAttribution
+)
 Compared = TypeVar("Compared", SwitchOff, SecondCopy, LaterPatterns)
 
 
@@ -181,6 +185,26 @@ class Experiments:
         key = ("later_patterns", tuple(question.ids), chosen, controls.draws, stand_in)
         return self._compared(self._once(question, key, run), controls, notices + told)
 
+    def natural_rise(
+        self, model: str, prompt: str, head: tuple[int, int], progress: Progress | None = None
+    ) -> NaturalRise:
+        """The loss on the reference texts without one head, whatever the prompt.
+
+        Args: progress: as `switch_off` has it. Raises: UserError as `switch_off`.
+        """
+        question = self._ask(model, prompt)
+        (chosen,) = question.heads([head])
+        tell = own_progress(progress)
+
+        def run() -> NaturalRise:
+            means = self._means(question, stage(tell, 0, NATURAL_MEANS_SHARE))
+            texts = reference_texts(question.loaded)
+            return measure_natural_rise(
+                question.loaded, texts, chosen, means.later, stage(tell, NATURAL_MEANS_SHARE, 1)
+            )
+
+        return self._once(question, ("natural_rise", chosen), run)
+
     def scan(
         self,
         model: str,
@@ -219,6 +243,8 @@ class Experiments:
             return self.second_copy(model, prompt, asked.heads, method, asked.role, progress=progress)
         if asked.kind is Kind.LATER:
             return self.later_patterns(model, prompt, asked.heads, method, asked.role, progress, second)
+        if asked.kind is Kind.NATURAL:
+            return self.natural_rise(model, prompt, asked.heads[0], progress=progress)
         if asked.kind is Kind.LENS:
             return self.logit_lens(model, prompt, progress=progress)
         if asked.kind is Kind.COMPOSITION:
@@ -302,12 +328,13 @@ class Experiments:
         if stand_in.second:
             return capture_head_values(loaded, torch.tensor([stand_in.second]))[0]
         if method is Method.MEAN:
-            means = self._once(
-                question, ("means",), lambda: reference_means(loaded, self._settings, own_progress(progress))
-            )
-            return means.at(n_positions)
+            return self._means(question, own_progress(progress)).at(n_positions)
         texts = reference_texts(loaded) if method is Method.RESAMPLE else []
         return replacement_values(loaded, method, n_positions, texts)
+
+    def _means(self, question: _Question, progress: Progress) -> MeanValues:
+        loaded = question.loaded
+        return self._once(question, ("means",), lambda: reference_means(loaded, self._settings, progress))
 
     def _segment(self, question: _Question) -> tuple[list[int], tuple[Notice, ...]]:
         """The part of the typed text that can be said twice."""

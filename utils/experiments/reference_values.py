@@ -69,7 +69,7 @@ def mean_values(loaded: LoadedModel, texts: Sequence[TokenIds], progress: Progre
     while ordered:
         n_at_once = max(1, TOKENS_AT_ONCE // len(ordered[-1]))
         batch, ordered = ordered[-n_at_once:], ordered[:-n_at_once]
-        for ids, values in zip(batch, capture_head_values(loaded, _padded(batch)), strict=True):
+        for ids, values in zip(batch, capture_head_values(loaded, padded(batch)), strict=True):
             first += values[:, :, 0]
             later += values[:, :, 1 : len(ids)].sum(dim=2, dtype=torch.float64)
         (progress or nobody_asks)(len(texts) - len(ordered), len(texts))
@@ -77,7 +77,7 @@ def mean_values(loaded: LoadedModel, texts: Sequence[TokenIds], progress: Progre
     return MeanValues((first / len(texts)).float(), (later / n_later).float())
 
 
-def _padded(batch: Sequence[TokenIds]) -> torch.Tensor:
+def padded(batch: Sequence[TokenIds]) -> torch.Tensor:
     """Ids [text, position], padded on the right, where no token of the text can see it."""
     longest = max(map(len, batch))
     return torch.tensor([[*ids, *[ids[0]] * (longest - len(ids))] for ids in batch])

@@ -36,6 +36,7 @@ class Kind(StrEnum):
     SWITCH_OFF = "switch_off"
     SECOND_COPY = "second_copy"
     LATER = "later_patterns"
+    NATURAL = "natural_rise"
     LENS = "logit_lens"
     ATTRIBUTION = "token_attribution"
     COMPOSITION = "composition"

@@ -106,6 +106,12 @@ def measure_second_copy(
     )
 
 
+def token_losses(logits: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+    """The loss of every token but the first, in nats, [text, position - 1]. Args: logits: [text, position, vocabulary];
+    ids: [text, position]."""
+    return torch.nn.functional.cross_entropy(logits[:, :-1].transpose(1, 2), ids[:, 1:], reduction="none")
+
+
 def _losses(
     loaded: LoadedModel,
     ids: torch.Tensor,
@@ -129,7 +135,7 @@ def _losses(
 
 def _copy_loss(logits: torch.Tensor, ids: torch.Tensor, n_tokens: int) -> CopyLoss:
     """Args: logits: [segment, position, vocabulary]; ids: [segment, position]."""
-    each = torch.nn.functional.cross_entropy(logits[:, :-1].transpose(1, 2), ids[:, 1:], reduction="none")
+    each = token_losses(logits, ids)
     second = each[:, -(n_tokens - 1) :]
     first = each[:, -(2 * n_tokens - 1) : -n_tokens]
     return CopyLoss(float(first.mean()), float(second.mean()))

@@ -87,7 +87,7 @@ def capture_head_values(
     points = [collect_head_values(loaded.family, layer) for layer in range(loaded.n_layers)]
     with loaded.lock, torch.inference_mode():
         base = model_inputs(input_ids, attention_mask)
-        collected, _ = run_watched(loaded, base, points, only_last_logits=True)
+        collected, _ = run_watched(loaded, base, points, n_last_logits=1)
     return stack_head_values(loaded, collected)
 
 

@@ -78,14 +78,14 @@ def run_watched(
     loaded: LoadedModel,
     base: dict[str, torch.Tensor],
     points: Sequence[pyvene.RepresentationConfig],
-    only_last_logits: bool = False,
+    n_last_logits: int = 0,
 ) -> tuple[list[torch.Tensor], torch.Tensor]:
     """One pass with hooks at some points, alone on the model. Call it inside `loaded.lock` and inference mode.
 
-    Args: base: input_ids and perhaps attention_mask. only_last_logits: spare the unembedding of all positions but the
-    last. Returns: what the collecting points saw, in their order, and the logits, float32.
+    Args: base: input_ids and perhaps attention_mask. n_last_logits: spare the unembedding of all positions but so many
+    last ones; 0 for all. Returns: what the collecting points saw, in their order, and the logits, float32.
     """
-    options = {"use_cache": False, **({"logits_to_keep": 1} if only_last_logits else {})}
+    options = {"use_cache": False, **({"logits_to_keep": int(n_last_logits)} if n_last_logits else {})}
     if not points:
         return [], loaded.model(**base, **options).logits.float()
     watched = _WatchedModel(pyvene.IntervenableConfig(representations=list(points)), loaded.model)

@@ -56,7 +56,7 @@ def ablate_beside_residual(
     points = collect_residual(loaded.family, loaded.n_layers, input_ids.shape[1])
     points += points_off(loaded, input_ids, heads, replacement)
     with loaded.lock, torch.inference_mode():
-        collected, logits = run_watched(loaded, model_inputs(input_ids, None), points, only_last_logits=True)
+        collected, logits = run_watched(loaded, model_inputs(input_ids, None), points, n_last_logits=1)
     return logits[:, -1], residual_of(loaded, collected, logits[0])
 
 
