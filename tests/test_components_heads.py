@@ -686,7 +686,7 @@ class TestLearn:
         page = nodes(self.layout())
         ids = {node["props"].get("id") for node in page}
         targets = {node["props"]["href"] for node in page if str(node["props"].get("href", "")).startswith("#")}
-        assert len(targets) == 4 + len(ROLES)
+        assert len(targets) == 5 + len(ROLES)
         assert {target.removeprefix("#") for target in targets} <= ids
 
     def test_prompts_are_those_that_the_catalogue_counted(self, service):
