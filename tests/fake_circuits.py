@@ -39,7 +39,7 @@ class FakeCircuits:
         self._shape = Shape(n_layers, N_HEADS)
         self._multiples = MULTIPLES if multiples is None else multiples
         self.knows = True
-        self.compare: Callable[[Progress], object] = lambda _progress: None
+        self.comparing: Callable[[Progress], object] = lambda _progress: None
 
     def heads_of(self, model: str) -> Shape:
         return self._shape
@@ -47,12 +47,14 @@ class FakeCircuits:
     def needs_model(self, model: str) -> bool:
         return model == MISSING_MODEL
 
-    def knows_composition(self, model: str, kind: str) -> bool:
+    def knows(self, model: str, kind: str) -> bool:
         return self.knows
 
-    def composition(self, model: str, kind: str, progress: Progress | None = None) -> Composition:
-        if progress is not None:
-            self.compare(progress)
+    def compare(self, model: str, kind: str, progress: Progress) -> Composition:
+        self.comparing(progress)
+        return self.composition(model, kind)
+
+    def composition(self, model: str, kind: str) -> Composition:
         return fake_composition(kind, self._shape.n_layers, self._multiples if kind == "K" else {})
 
     def of_head(self, model: str, head: tuple[int, int]) -> HeadCircuits:

@@ -467,7 +467,7 @@ class TestComparison:
             progress(96, 384)
 
         monkeypatch.setattr(circuits_page, "PATIENCE_S", 0.05)
-        service.circuits.knows, service.circuits.compare = False, compare
+        service.circuits.knows, service.circuits.comparing = False, compare
         yield gate
         gate.let_go()
 
@@ -546,7 +546,7 @@ class TestComparison:
         def refuse(_progress):
             raise UserError("No.", "Do this.")
 
-        service.circuits.knows, service.circuits.compare = False, refuse
+        service.circuits.knows, service.circuits.comparing = False, refuse
         with pytest.raises(UserError, match="No"):
             circuits_page.layout(service, Question(MODEL, REPEATING), search_for())
 

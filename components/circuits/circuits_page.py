@@ -80,7 +80,7 @@ def layout(service: Headlight, question: Question, search: str) -> html.Div:
     Raises: UserError as the view, and as `Runs.start`.
     """
     asked = asked_of(question, search)
-    is_there = service.circuits.knows_composition(question.model, kind_of_search(search)) or _is_soon(service, asked)
+    is_there = service.circuits.knows(question.model, kind_of_search(search)) or _is_soon(service, asked)
     return html.Div(
         [
             circuits_tabs.layout(question, CIRCUITS_PATH),
