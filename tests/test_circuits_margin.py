@@ -246,9 +246,8 @@ def test_writers_stand_strongest_first_with_their_share():
 
 
 def test_mostly_mlps_is_over_half_of_the_margin():
-    assert not margin_with(mlps=5.0).is_mostly_mlps
-    assert margin_with(mlps=5.1).is_mostly_mlps
-    assert not margin_with(mlps=5.1, margin=-1.0).is_mostly_mlps
+    assert "MLPs" not in margin_with(mlps=5.0).sentence()
+    assert "comes mostly through MLPs: 5.1 of 10.0 logits." in margin_with(mlps=5.1).sentence()
 
 
 @pytest.mark.parametrize(
@@ -265,8 +264,12 @@ def test_mostly_mlps_is_over_half_of_the_margin():
             "L2H0’s preference comes mostly through MLPs: 6.0 of 10.0 logits.",
         ),
         (
+            {"embedding": 9.0, "writers": np.zeros((0, 2))},
+            "L2H0’s preference comes mostly from the tokens themselves: 9.0 of 10.0 logits.",
+        ),
+        (
             {"writers": np.zeros((0, 2))},
-            "No earlier head writes L2H0’s preference. It comes from the tokens themselves.",
+            "No earlier head writes L2H0’s preference.",
         ),
         ({"margin": -0.1}, "On random tokens said twice, L2H0 prefers other keys than those of its job."),
     ],
@@ -288,7 +291,7 @@ def test_in_the_model_that_ships_one_head_writes_first_for_all_nine():
     readers = dict.fromkeys(map(HeadId.parse, CLASSROOM_INDUCTION), "induction")
     margins = compute_margins(classroom_model(), readers)
     assert first_writers(margins) == dict.fromkeys(CLASSROOM_INDUCTION, "L0H3")
-    assert all(margin.is_mostly_mlps for margin in margins.readers.values())
+    assert all("comes mostly through MLPs" in margin.sentence() for margin in margins.readers.values())
 
 
 @pytest.mark.parametrize(

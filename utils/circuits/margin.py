@@ -26,7 +26,7 @@ from utils.roles import ROLES
 if TYPE_CHECKING:
     from utils.circuits.composition import Composition
 
-MOSTLY = 0.5  # of a margin; from here on MLPs carry it
+MOSTLY = 0.5  # of a margin; where MLPs write more than that, no pair of heads tells the story
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,6 @@ class ReaderMargin:
     embedding: float
     mlps: float
     other: float
-
-    @property
-    def is_mostly_mlps(self) -> bool:
-        """Whether MLPs carry more than half of the margin, so that no pair of heads tells the story."""
-        return self.margin > 0 and self.mlps > MOSTLY * self.margin
 
     def written_by(self, writer: tuple[int, int]) -> Written:
         """One writer's part. Raises: IndexError for a head that is not in an earlier layer."""
@@ -103,11 +98,13 @@ class ReaderMargin:
         first, whole = self.first, f"of {self.margin:.1f} logits"
         if self.margin <= 0:
             return f"On random tokens said twice, {self.reader} prefers other keys than those of its job."
-        if self.is_mostly_mlps:
-            most = f" Of the heads, {first.writer} writes most: {first.logits:.1f}." if first is not None else ""
-            return f"{self.reader}’s preference comes mostly through MLPs: {self.mlps:.1f} {whole}.{most}"
+        sources = (("through MLPs", self.mlps), ("from the tokens themselves", self.embedding))
+        for source, logits in sources:
+            if logits > MOSTLY * self.margin:
+                most = f" Of the heads, {first.writer} writes most: {first.logits:.1f}." if first is not None else ""
+                return f"{self.reader}’s preference comes mostly {source}: {logits:.1f} {whole}.{most}"
         if first is None:
-            return f"No earlier head writes {self.reader}’s preference. It comes from the tokens themselves."
+            return f"No earlier head writes {self.reader}’s preference."
         if first.logits > self.margin:
             rest = f"others take it down to {self.margin:.1f}"
             return f"{first.writer} writes {first.logits:.1f} logits of {self.reader}’s preference; {rest}."
