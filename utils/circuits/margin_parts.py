@@ -50,9 +50,11 @@ class _Parts:
 
     @property
     def error(self) -> float:
-        """The largest difference between a whole margin and its parts added up; 0 without readers."""
+        """The largest difference between a whole margin and its parts added up, for margins of up to 100 logits; larger
+        margins may differ by as much more. 0 without readers."""
         added_up = self.embedding + self.mlps + self.other + self.heads.sum((1, 2))
-        return max((self.whole - added_up).abs().tolist(), default=0.0)
+        size = (self.whole.abs() / 100).clamp_min(1)
+        return max(((self.whole - added_up).abs() / size).tolist(), default=0.0)
 
     def of_reader(self, place: int, reader: HeadId, role: str) -> ReaderMargin:
         return ReaderMargin(
