@@ -17,6 +17,7 @@ from utils.roles import ROLES
 
 if TYPE_CHECKING:
     from utils.demonstration import Demonstration
+    from utils.measures.measure import Look
     from utils.summary import HeadEntry
     from utils.tokens import Token
 
@@ -41,10 +42,17 @@ def short(entry: HeadEntry, tokens: Sequence[Token]) -> html.P | None:
     return html.P(["At ", query, f" {name} looks at ", key, " with ", weight, " of its attention."])
 
 
+def place(look: Look, role: str, tokens: Sequence[Token]) -> Words:
+    """One place where a head does a role: "at [John 9] it looks at [went 4] with 82 %"."""
+    query = token_chip(tokens[look.query_pos], look.query_pos, role, "query")
+    key: Any = "itself" if look.is_itself else token_chip(tokens[look.key_pos], look.key_pos, role, "key")
+    return ["at ", query, " it looks at ", key, " with ", _weight(look.weight)]
+
+
 def long(view: Demonstration, tokens: Sequence[Token]) -> html.P:
     """The focused look of the strip in words, and at how many more places the head does the same.
 
-    Args: view: with a focus, as every strip of an active role has.
+    Args: view: with a focus, as every strip of a role that is done at all has.
     """
     words = _TEMPLATES.get(view.role, _any_row if view.is_about_rows else _any_look)(view, tokens)
     return html.P([*words, _same_elsewhere(view)], className="strip-sentence")
@@ -55,7 +63,7 @@ def _weight(weight: float) -> html.Span:
 
 
 def _same_elsewhere(view: Demonstration) -> str:
-    if view.n_others == 0 or not view.is_active:
+    if view.n_others == 0 or not view.does_it:
         return ""
     if view.n_same == view.n_others:
         return f" Same at {plural(view.n_same, 'more place')}."
@@ -90,7 +98,7 @@ def _duplicate(view: Demonstration, tokens: Sequence[Token]) -> Words:
 
 
 def _previous(view: Demonstration, tokens: Sequence[Token]) -> Words:
-    return [*_at(view, tokens), " it looks exactly one token back: ", _key(view, tokens), "."]
+    return [*_at(view, tokens), " it looks at the token just before: ", _key(view, tokens), "."]
 
 
 def _first(view: Demonstration, tokens: Sequence[Token]) -> Words:

@@ -1,9 +1,10 @@
 """The head map: one cell per head, each a link to the head's page.
 
-A cell is lit (active on the text), ringed (below its usual level) or dashed (cannot show here), with the sign of the
-head's main role; a small second sign marks a second job, a dot a head with no job. In a deep model most heads only
-rest on the first token: there such a cell is quiet, a dash, until "With resting heads" is chosen, and a head that does
-a job and also rests shows the job. One tab stop, four arrows move, J goes to the next head with a job
+A cell has the sign of the head's main job, in the shape of its state on the text, as lamps have it: filled is active, a
+ring with a lit point here and there, one with a question mark cannot tell, a ring not seen or below usual, a dashed
+cell cannot show here. A small second sign marks a second job. Heads without a job are quiet: a dash for one that rests,
+which shows its anchor when "With resting heads" is chosen, a dot for one that does none of the jobs. A head that does a
+job and also rests shows the job. One tab stop, four arrows move, J goes to the next head with a job
 (assets/heads-map.js), Enter opens.
 """
 
@@ -18,7 +19,7 @@ from components import head_map_grid
 from components.address import head_href
 from components.head_map_grid import PAGE, is_deep
 from components.job_words import STATUS_WORDS
-from components.lamp import role_sign, sign
+from components.lamp import css_name, role_sign, sign
 from components.literature_badge import book_mark, names
 from components.markup import aria, classes, data
 from components.numbers import in_words
@@ -26,7 +27,7 @@ from components.plain import plain
 from components.score_bar import two_decimals
 from components.switch import switch
 from utils.levels import HeadLevels, head_levels
-from utils.roles import OTHER, ROLES
+from utils.roles import JOBS, OTHER, ROLES
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from utils.catalogue.schema import ModelCatalogue
 
 JOBS_ONLY, WITH_REST = "jobs", "1"  # `rest=1` in the address, see assets/heads-map.js
+REST = next(key for key, role in ROLES.items() if role.is_rest)
 
 
 class Ids(head_map_grid.Ids):
@@ -69,18 +71,18 @@ def map_of(
     """The map of heads that are already judged. keeps: a press chooses the head, and only Enter opens it."""
     deep = is_deep_map(levels)
     box = head_map_grid.grid(
-        {entry.id: _cell(entry, model, prompt, role, deep) for entry in levels},
+        {entry.id: _cell(entry, model, prompt, role) for entry in levels},
         "Every head",
         f"{model} {len(levels)} {role}",
         role and "head-map--filtered",
-        deep and shows_rest(with_rest, role) and "shows-rest",
+        shows_rest(with_rest, role) and "shows-rest",
         keeps=keeps,
     )
     return html.Div([box, _pressed()]) if deep and not keeps else box
 
 
 def is_deep_map(levels: list[HeadLevels]) -> bool:
-    """Whether a model is so deep that its map lies on its side and resting heads are quiet."""
+    """Whether a model is so deep that its map lies on its side."""
     return bool(levels) and is_deep(1 + levels[-1].id.layer)
 
 
@@ -107,54 +109,58 @@ def rest_switch(with_rest: bool) -> html.Div:
 
 def legend(levels: list[HeadLevels], has_papers: bool = False) -> html.P:
     """What the shapes of the cells mean. has_papers: some head is named in a paper."""
-    parts = [("active", "active on your text"), ("below-usual", "below its usual level"), ("grey", "cannot show here")]
-    if is_deep_map(levels):
-        parts += [("rests", "rests"), ("none", f"none of the {in_words(len(ROLES))} jobs")]
+    found = {level.status for entry in levels for level in entry.levels.values()}
+    has_second = any(len(entry.work) > 1 for entry in levels)
+    parts = [
+        ("active", "active"),
+        ("here-and-there", "here and there"),
+        ("cannot-tell", "cannot tell"),
+        ("not-seen", "not seen, or below usual"),
+        *([("not-applicable", "cannot show here")] if "not_applicable" in found else []),
+        ("rests", "rests"),
+        ("none", f"none of the {in_words(len(JOBS))} jobs"),
+    ]
     return html.P(
         [
             *(html.Span([html.Span(className=f"legend-cell legend-cell--{kind}"), words]) for kind, words in parts),
             *([html.Span([book_mark(), "named in a paper"])] if has_papers else []),
-            html.Span("small sign: a second job"),
+            *([html.Span("small sign: a second job")] if has_second else []),
         ],
         className="legend",
     )
 
 
-def cell_label(entry: HeadLevels, role: str | None = None, deep: bool = False) -> str:
-    """A cell in words: "L2H3, mainly induction, active, score 0.86"; in a deep model "L2H3, induction, active, score
-    0.86, also rests", and "L2H4, rests" for a head that does nothing else.
+def cell_label(entry: HeadLevels, role: str | None = None) -> str:
+    """A cell in words: "L17H4, induction, here and there, score 0.41, also rests"; "L18H2, rests" and "L18H3, none of
+    the five jobs" for a head without one.
 
-    Args: role: the one shown, if not the main one.
+    Args: role: the job shown, if not the main one.
     """
-    if not entry.jobs:
-        return f"{entry.id}, none of the {in_words(len(ROLES))} jobs"
-    if deep and entry.only_rests:
-        return f"{entry.id}, rests"
-    shown = shown_job(entry, role, deep)
-    level, jobs = entry.levels[shown], entry.work if deep else entry.jobs
-    name = ROLES[shown].display_name.lower()
-    job = name if len(jobs) <= 1 else f"{'mainly' if shown == jobs[0] else 'also'} {name}"
+    shown = shown_job(entry, role)
+    if shown is None:
+        return f"{entry.id}, {'rests' if entry.rests else f'none of the {in_words(len(JOBS))} jobs'}"
+    level, name = entry.levels[shown], JOBS[shown].display_name.lower()
+    job = name if len(entry.work) <= 1 else f"{'mainly' if shown == entry.work[0] else 'also'} {name}"
     score = f"score {two_decimals(level.score)}" if level.score is not None else ""
-    rests = "also rests" if deep and entry.rests and shown in entry.work else ""
-    return ", ".join(part for part in (str(entry.id), job, STATUS_WORDS[level.status], score, rests) if part)
+    parts = (str(entry.id), job, STATUS_WORDS[level.status], score, "also rests" if entry.rests else "")
+    return ", ".join(part for part in parts if part)
 
 
-def shown_job(entry: HeadLevels, role: str | None = None, deep: bool = False) -> str:
-    """The role that a cell shows: the one asked for where the head has it, else its main one; in a deep model the main
-    one of those that are no rest."""
-    if role in entry.jobs:
-        return str(role)
-    return entry.work[0] if deep and entry.work else entry.main_job
+def shown_job(entry: HeadLevels, role: str | None = None) -> str | None:
+    """The job that a cell shows: the one asked for where the head has it, else its main one; None for a quiet cell."""
+    if role in entry.work:
+        return role
+    return entry.work[0] if entry.work else None
 
 
-def _cell(entry: HeadLevels, model: str, prompt: str, role: str | None, deep: bool) -> html.Div:
-    shown = shown_job(entry, role, deep)
-    others = entry.work if deep else entry.jobs
-    second = next((job for job in others if job != shown), None)
+def _cell(entry: HeadLevels, model: str, prompt: str, role: str | None) -> html.Div:
+    shown = shown_job(entry, role)
+    colour = shown or (REST if entry.rests else OTHER)
+    second = next((job for job in entry.work if job != shown), None)
     paper_names = names(model, entry.id)
-    words = ", ".join(part for part in (cell_label(entry, role, deep), paper_names) if part)
+    words = ", ".join(part for part in (cell_label(entry, role), paper_names) if part)
     label = html.Span(words, className="visually-hidden")
-    signs: list[Component] = [html.Span(role_sign(shown), className="head-cell-sign", **aria(hidden=True))]
+    signs: list[Component] = [html.Span(role_sign(colour), className="head-cell-sign", **aria(hidden=True))]
     if second is not None:
         signs.append(
             html.Span(sign(ROLES[second].sign), className=f"head-cell-second role-{second}", **aria(hidden=True))
@@ -166,21 +172,19 @@ def _cell(entry: HeadLevels, model: str, prompt: str, role: str | None, deep: bo
         role="gridcell",
         className=classes(
             "head-cell",
-            f"head-cell--{_state(entry, shown, deep)}",
-            f"role-{shown}",
+            f"head-cell--{_state(entry, shown)}",
+            f"role-{colour}",
             role is not None and not entry.has_job(role) and "is-dimmed",
         ),
-        **data(head=str(entry.id), **({"page": entry.id.layer // PAGE} if deep else {})),
+        **data(head=str(entry.id), page=entry.id.layer // PAGE),
     )
 
 
-def _state(entry: HeadLevels, role: str, deep: bool) -> str:
-    """none (no job), rests (and nothing else), known (a job, and no text to show it on), or the status."""
-    if role == OTHER:
-        return "none"
-    if deep and entry.only_rests:
-        return "rests"
-    return (entry.levels[role].status or "known").replace("_", "-")
+def _state(entry: HeadLevels, shown: str | None) -> str:
+    """rests or none for a head without a job, known for a job without a text to show it on, else its status."""
+    if shown is None:
+        return "rests" if entry.rests else "none"
+    return css_name(entry.levels[shown].status or "known")
 
 
 def _pressed() -> html.Div:

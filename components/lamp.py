@@ -1,7 +1,8 @@
 """The lamp: one role's sign in a circle whose shape says the state, also without its colour.
 
-Active is filled with a halo, below usual is a ring, not applicable a dashed grey ring, no heads a flat grey disc.
-A lamp is decoration: the words beside it say the same.
+Active is filled with a halo. A ring with a lit point is here and there, a ring with a question mark cannot tell, a
+plain ring not seen (or below usual), a dashed grey ring cannot show, a flat grey disc has no heads. Resting is no job
+and never lights: its lamp is a flat grey disc, too. Lamps and marks are decoration: the words beside them say the same.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Literal
 
 from dash import html
 
-from components.markup import aria
+from components.markup import aria, classes
 from utils.roles import ROLES
 
 LampSize = Literal["row", "stage", "card", "page"]
@@ -31,8 +32,22 @@ def role_sign(role: str) -> html.Span:
 def lamp(role: str, status: str | None, size: LampSize = "card") -> html.Span:
     """The lamp of a role.
 
-    Args: role: a key of ROLES, or `other`; status: active, below_usual, not_applicable, no_heads, or None (shown as
-    no_heads); size: row 26 px, stage 26 px, card 40 px, page 58 px.
+    Args: role: a key of ROLES, or `other`; status: a word of `utils.summary.Status`, or None (shown as no_heads);
+    size: row 26 px, stage 26 px, card 40 px, page 58 px.
     """
-    state = (status or "no_heads").replace("_", "-")
-    return html.Span(role_sign(role), className=f"lamp lamp--{state} lamp--{size} role-{role}", **aria(hidden=True))
+    shape = "rests" if _is_rest(role) and status not in ("not_applicable", None) else css_name(status or "no_heads")
+    return html.Span(role_sign(role), className=f"lamp lamp--{shape} lamp--{size} role-{role}", **aria(hidden=True))
+
+
+def state_mark(status: str | None) -> html.Span:
+    """The small round mark of one head, in the shape of its state; a plain ring for None, a dash for `rests`."""
+    return html.Span(className=classes("dot", status and f"dot--{css_name(status)}"), **aria(hidden=True))
+
+
+def css_name(status: str) -> str:
+    """A state as it stands in a class: `here-and-there`."""
+    return status.replace("_", "-")
+
+
+def _is_rest(role: str) -> bool:
+    return role in ROLES and ROLES[role].is_rest

@@ -15,6 +15,11 @@ def percent(share: float, decimals: int = 0) -> str:
     return f"{share * 100:.{decimals}f} %"
 
 
+def probability(share: float) -> str:
+    """How likely a guess is, `92 %`; `<1 %` for all that is less than one percent."""
+    return "<1 %" if 0 < share < 0.01 else percent(share)
+
+
 def in_words(number: int) -> str:
     """`four`, up to ten; digits above; `none` for 0."""
     return number_word(number).lower() if number else "none"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dash import html
 
 from components.markup import aria, classes, data
-from components.numbers import percent
+from components.numbers import probability
 from utils.roles import ROLES, SHOWCASE
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _row(guess: Prediction, largest: float, rank: int) -> html.Li:
                 style={"--score": f"{share:.4f}"},
                 **aria(hidden=True),
             ),
-            html.Span(percent(guess.prob), className="guess-prob"),
+            html.Span(probability(guess.prob), className="guess-prob"),
         ],
         className=classes("guess", rank == 0 and "guess--first"),
     )

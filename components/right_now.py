@@ -47,10 +47,18 @@ def layout(analysis: Analysis) -> html.Section:
 
 
 def strong_note(entry: StandingOut, n_rows: int) -> str:
-    """The figures behind a sentence: "First token, score 0.91 over 17 places. Known for this job." """
+    """The figures behind a sentence: "Induction, score 0.91 over 17 places. Known for this job." """
     known = "Known for this job." if entry.is_catalogued else "Not known for this job."
     name = ROLES[entry.role].display_name
     return f"{name}, score {two_decimals(entry.score)} over {plural(n_rows, 'place')}. {known}"
+
+
+def looks_back_sentence(entry: StandingOut) -> str:
+    """What a head does that only seems to look for copies, as completes the head's name: "looks 7 tokens back wherever
+    it stands, and on a text said twice that looks like induction"."""
+    name = ROLES[entry.role].display_name.lower()
+    steps = plural(entry.looks_back or 0, "token")
+    return f" looks {steps} back wherever it stands, and on a text said twice that looks like {name}."
 
 
 def _strong_list(rows: list[html.Li]) -> html.Div:
@@ -66,9 +74,10 @@ def _surprising_list(rows: list[html.Li]) -> html.Div:
 
 def _strong_row(analysis: Analysis, entry: StandingOut) -> html.Li:
     role = entry.role
-    sentence = html.P([_head_link(analysis, entry.id), f" {ROLES[role].habit}."])
+    does = f" {ROLES[role].habit}." if entry.looks_back is None else looks_back_sentence(entry)
+    sentence = html.P([_head_link(analysis, entry.id), does])
     note = html.P(strong_note(entry, analysis.live[role].n_rows), className="now-note")
-    state = "active" if entry.is_catalogued else "below_usual"
+    state = "active" if entry.looks_back is None else "cannot_tell"
     return html.Li([lamp(role, state, "row"), html.Div([sentence, note])])
 
 

@@ -1,7 +1,8 @@
 """The bar of one score from 0 to 1, with its yardstick: chance, the level it counts as active from, the usual level.
 
-The line through the bar is chance, the notch is "active from here", the triangle above is the usual level. A bar
-that is not active is outlined. Where an even head is what a job looks for, there is no chance line.
+For a job of looking the score is the one when the head looks, and the marks stand on the same scale: the line through
+the bar is chance, the notch is "active from here", the triangle above is the usual level. A bar that is not active is
+outlined. Where an even head is what a job looks for, there is no chance line.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from dash import html
 
+from components.job_words import STATUS_WORDS
 from components.markup import aria, classes
 
 if TYPE_CHECKING:
@@ -28,16 +30,16 @@ def score_bar(
     chance: float | None = None,
     threshold: float | None = None,
     usual: float | None = None,
-    is_active: bool = False,
+    status: str | None = None,
     is_job: bool = True,
 ) -> html.Div:
     """A bar as `role="meter"`; its values are CSS custom properties, which assets/20-parts.css draws.
 
     Args: score, chance, threshold, usual: on the score axis, 0 to 1; None where there is none; name: what the bar
-    is about, for a screen reader (`L2H3` or a role's name); is_job: False draws a grey bar with chance only, for a
-    score that is not one of the head's jobs.
+    is about, for a screen reader (`L2H3` or a role's name); status: a word of `utils.summary.Status`; is_job: False
+    draws a grey bar with chance only, for a score that is not one of the head's jobs.
     """
-    state = "plain" if not is_job else "active" if is_active else "below"
+    state = "plain" if not is_job else "active" if status == "active" else "below"
     marks = {"chance": chance} if not is_job else {"chance": chance, "threshold": threshold, "usual": usual}
     shown = {key: value for key, value in marks.items() if _is_number(value)}
     return html.Div(
@@ -50,7 +52,7 @@ def score_bar(
             valuemin=0,
             valuemax=1,
             valuenow=two_decimals(score) or 0,
-            valuetext=bar_text(score, is_active=is_active, is_job=is_job, **marks),
+            valuetext=bar_text(score, status=status, is_job=is_job, **marks),
         ),
     )
 
@@ -59,12 +61,12 @@ def head_bar(entry: HeadEntry) -> html.Div:
     """The bar of one head on a role's card."""
     return score_bar(
         entry.role,
-        entry.activation_score,
+        entry.bar_score,
         name=str(entry.id),
-        chance=entry.chance,
+        chance=entry.bar_chance,
         threshold=entry.threshold,
         usual=entry.usual,
-        is_active=entry.is_active,
+        status=None if entry.state is None else entry.state.value,
     )
 
 
@@ -81,7 +83,7 @@ def level_bar(level: RoleLevel, name: str, is_judged: bool = False) -> html.Div:
         chance=level.chance,
         threshold=level.threshold,
         usual=level.usual if level.is_job else None,
-        is_active=level.is_active,
+        status=level.status,
         is_job=level.is_job or is_judged,
     )
 
@@ -92,14 +94,14 @@ def bar_text(
     chance: float | None = None,
     threshold: float | None = None,
     usual: float | None = None,
-    is_active: bool = False,
+    status: str | None = None,
     is_job: bool = True,
 ) -> str:
     """The bar in words, for a screen reader: "score 0.86, chance 0.07, active from 0.48, usually 0.90, active"."""
     parts = [("score", score), ("chance", chance), ("active from", threshold), ("usually", usual)]
     words = [f"{label} {two_decimals(value)}" for label, value in parts if _is_number(value)]
     if is_job:
-        words.append("active" if is_active else "not active")
+        words.append(STATUS_WORDS.get(status) or "not active")
     return ", ".join(words) or "no score on this text"
 
 

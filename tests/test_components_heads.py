@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import numpy as np
@@ -18,6 +19,7 @@ from components.all_heads.all_heads_view import Sort, heads_view, lead, sorted_h
 from components.head import head_evidence, head_page, pattern_grid
 from components.head.head_view import head_view
 from components.job_words import jobs_sentence
+from components.lamp import css_name
 from components.learn import learn_page, learn_strip
 from tests.fake_service import JOBS, MISSING_MODEL, MODEL, PLAIN, REPEATING, FakeHeadlight
 from tests.precision import MEAN_WEIGHT
@@ -146,14 +148,61 @@ class TestLevels:
     def test_jobs_are_told_main_one_first(self):
         assert jobs_sentence(("induction", "previous_token")) == "Mainly induction, also previous token."
         assert jobs_sentence(("diffuse",)) == "Diffuse."
-        assert jobs_sentence(()) == "None of the six jobs fits this head."
+        assert jobs_sentence(("previous_token", "induction", "duplicate_token")) == (
+            "Mainly previous token, also induction and duplicate token."
+        )
+        assert jobs_sentence(("induction", "positional")) == "Induction. Where it finds nothing to do, it rests."
+        assert jobs_sentence(("positional",)) == "It mostly rests. None of the five jobs fits this head."
+        assert jobs_sentence(()) == "None of the five jobs fits this head."
 
 
 class TestMap:
     def test_a_cell_is_read_out_with_job_state_and_score(self, analysis, catalogue):
         entry = head_levels(analysis, catalogue)[19]
-        score = analysis.live["induction"].score[INDUCTION_HEAD]
+        score = analysis.live["induction"].looking.score[INDUCTION_HEAD]
         assert head_map.cell_label(entry) == f"L2H3, induction, active, score {score:.2f}"
+
+    @pytest.mark.parametrize(
+        ("status", "rests", "said"),
+        [
+            ("here_and_there", True, "L2H3, induction, here and there, score 0.41, also rests"),
+            ("cannot_tell", False, "L2H3, induction, cannot tell, score 0.41"),
+            ("not_seen", True, "L2H3, induction, not seen, score 0.41, also rests"),
+            ("not_applicable", False, "L2H3, induction, cannot show on this text, score 0.41"),
+        ],
+    )
+    def test_a_cell_says_its_state_in_words_and_by_its_shape(self, analysis, catalogue, status, rests, said):
+        levels = head_levels(analysis, catalogue)
+        level = replace(levels[19].levels["induction"], status=status, score=0.41)
+        levels[19] = replace(levels[19], rests=rests, levels={**levels[19].levels, "induction": level})
+        assert head_map.cell_label(levels[19]) == said
+        drawn = head_map.map_of(levels, MODEL, REPEATING)
+        assert f"head-cell--{css_name(status)}" in with_class(drawn, "head-cell")[19]["props"]["className"]
+
+    @pytest.mark.parametrize(
+        ("jobs", "rests", "said", "shape"),
+        [
+            ((), True, "L2H3, rests", "rests"),
+            (("positional",), True, "L2H3, rests", "rests"),
+            (("positional",), False, "L2H3, none of the five jobs", "none"),
+            ((), False, "L2H3, none of the five jobs", "none"),
+        ],
+    )
+    def test_a_quiet_cell_says_whether_it_rests(self, analysis, catalogue, jobs, rests, said, shape):
+        levels = head_levels(analysis, catalogue)
+        levels[19] = replace(levels[19], jobs=jobs, rests=rests)
+        assert head_map.cell_label(levels[19]) == said
+        drawn = head_map.map_of(levels, MODEL, REPEATING)
+        assert f"head-cell--{shape}" in with_class(drawn, "head-cell")[19]["props"]["className"]
+
+    def test_the_legend_names_what_is_there(self, service, catalogue):
+        repeating, plain = (
+            text_of(head_map.legend(head_levels(service.analyze(MODEL, text), catalogue)))
+            for text in (REPEATING, PLAIN)
+        )
+        assert all(name in repeating for name in ("here and there", "cannot tell", "not seen", "rests", "five jobs"))
+        assert "cannot show here" not in repeating
+        assert "cannot show here" in plain
 
     def test_a_head_with_two_jobs_says_which_is_the_main_one(self, analysis, catalogue):
         entry = head_levels(analysis, catalogue)[22]
@@ -183,7 +232,7 @@ class TestMap:
     def test_a_second_job_gets_a_small_sign(self, analysis, catalogue):
         cells = with_class(head_map.layout(analysis, catalogue), "head-cell")
         assert len(with_class(head_map.layout(analysis, catalogue), "head-cell-second")) == sum(
-            len(jobs) > 1 for row in catalogue.head_roles for jobs in row
+            len(set(jobs) - {"positional"}) > 1 for row in catalogue.head_roles for jobs in row
         )
         assert "sign-arrow-left" in json.dumps(cells[22])
 
@@ -346,13 +395,23 @@ class TestCsv:
 class TestRightNow:
     def test_it_says_what_heads_do_and_whether_they_are_known_for_it(self, analysis):
         words = text_of(right_now.layout(analysis))
-        assert "looks at the first token" in words
+        assert "looks at what followed an earlier copy" in words
+        assert "rests" not in words
         assert "Known for this job." in words
         assert "with 90 % of its attention" in words
 
     def test_a_head_that_is_not_catalogued_is_told_apart(self):
         entry = StandingOut(HeadId(0, 1), "induction", score=0.5, excess=0.4, is_catalogued=False)
         assert right_now.strong_note(entry, 1) == "Induction, score 0.50 over 1 place. Not known for this job."
+
+    def test_a_fixed_look_back_is_not_said_to_look_for_copies(self, analysis):
+        entry = StandingOut(HeadId(2, 3), "induction", 0.9, 0.9, is_catalogued=True, looks_back=7)
+        words = text_of(right_now.layout(replace(analysis, right_now=(entry,))))
+        assert (
+            "L2H3  looks 7 tokens back wherever it stands, and on a text said twice that looks like induction." in words
+        )
+        assert "followed an earlier copy" not in words
+        assert right_now.looks_back_sentence(replace(entry, looks_back=1)).startswith(" looks 1 token back")
 
     def test_a_short_text_has_nothing_that_stands_out(self, service):
         assert right_now.NOTHING in text_of(right_now.layout(service.analyze(MODEL, "Hi there")))

@@ -12,22 +12,24 @@ import pytest
 from components import cut_word_help, evidence_sentence, predictions, role_help, token_strip
 from components.address import Question, fix_href, head_href, heads_href, roles_href
 from components.chip import said_twice, shortened
-from components.lamp import lamp
-from components.numbers import percent
+from components.lamp import lamp, state_mark
+from components.numbers import in_words, percent, probability
 from components.prompt_bar import EXAMPLES
-from components.roles import bar_guide, role_card, roles_page, stage
-from components.roles.headline import headline, lead
+from components.roles import bar_guide, head_rows, resting_card, role_card, roles_page, stage
+from components.roles.headline import headline, lead, less_clearly, resting_sentence
 from components.roles.roles_view import roles_view
 from components.score_bar import bar_text, score_bar
 from components.token_chip import token_chip
 from tests.fake_service import MODEL, OTHER_MODEL, PLAIN, REPEATING, FakeHeadlight
+from utils.analysis import analyze
 from utils.demonstration import MAX_ARCS, demonstrate
 from utils.errors import Fix
 from utils.example_texts import DEFAULT_PROMPT
 from utils.heads import HeadId
-from utils.measures.measure import Look
-from utils.roles import ROLES
-from utils.summary import HeadEntry, strongest_entry
+from utils.measures.measure import Look, State
+from utils.reasons import how_lucky, what_would_tell
+from utils.roles import JOBS, ROLES
+from utils.summary import HeadEntry, RestingHeads, strongest_entry
 from utils.tokens import Token
 
 BELOW = "It was dark"
@@ -69,6 +71,28 @@ def with_status(view, role: str, **changes):
     return replace(view, analysis=replace(view.analysis, roles=roles))
 
 
+def all_with(view, status: str):
+    """The same view with every role in one state."""
+    for role in ROLES:
+        view = with_status(view, role, status=status)
+    return view
+
+
+A, T, L, B, N = State  # active, here and there, cannot tell, below usual, not seen
+
+
+def with_heads(view, states, scores=None, n_having: int | None = None, **figures):
+    """The same view with heads of these states on the induction card, each a copy of L2H3 with another score."""
+    (one,) = [head for head in view.analysis.roles["induction"].heads if head.id == HeadId(2, 3)]
+    scores = scores or [one.looking_score] * len(states)
+    heads = tuple(
+        replace(one, state=state, looking_score=score, **figures) for state, score in zip(states, scores, strict=True)
+    )
+    status = max(states, key=lambda state: state.rank).value if states else "no_heads"
+    n_having = len(heads) if n_having is None else n_having
+    return with_status(view, "induction", status=status, heads=heads, n_having=n_having)
+
+
 @pytest.fixture
 def repeating():
     return view_of(REPEATING)
@@ -81,21 +105,29 @@ def plain():
 
 class TestHeadline:
     def test_counts_the_jobs_that_light_up(self, repeating):
-        assert headline(repeating.analysis) == "Five of six known jobs light up on your text."
+        assert headline(repeating.analysis) == "Four of five known jobs light up on your text."
 
     def test_says_how_many_jobs_wait_for_repetition(self, plain):
-        assert headline(plain.analysis) == "Three of six known jobs light up. Two need repetition."
+        assert headline(plain.analysis) == "Two of five known jobs light up. Two need repetition."
 
     def test_one_job_lights_up_in_the_singular(self, plain):
         view = with_status(plain, "diffuse", status="below_usual")
-        view = with_status(view, "positional", status="below_usual")
-        assert headline(view.analysis) == "One of six known jobs lights up. Two need repetition."
+        assert headline(view.analysis) == "One of five known jobs lights up. Two need repetition."
 
-    def test_no_job_at_all_is_none_not_no(self, repeating):
-        view = repeating
-        for role in ROLES:
-            view = with_status(view, role, status="below_usual")
-        assert headline(view.analysis) == "None of six known jobs light up on your text."
+    @pytest.mark.parametrize(
+        ("status", "said"),
+        [
+            ("not_seen", "None of the five known jobs lights up on your text."),
+            ("here_and_there", "None of the five known jobs lights up on your text."),
+            ("active", "All five known jobs light up on your text."),
+        ],
+    )
+    def test_none_and_all_of_the_jobs(self, repeating, status, said):
+        assert headline(all_with(repeating, status).analysis) == said
+
+    def test_rest_is_no_job_and_is_never_counted(self, repeating):
+        view = with_status(all_with(repeating, "not_seen"), "positional", status="active")
+        assert headline(view.analysis).startswith("None of the five")
 
     @pytest.mark.parametrize("prompt", ["Hi", "Hi there"])
     def test_a_text_too_short_does_not_speak_of_repetition(self, prompt):
@@ -104,7 +136,62 @@ class TestHeadline:
         assert "repeat" not in lead(view.analysis, True)
 
     def test_grey_for_want_of_repetition_is_no_fault(self, plain):
-        assert lead(plain.analysis, True).endswith("nothing in this text does.")
+        assert "nothing in this text does." in lead(plain.analysis, True)
+
+    @pytest.mark.parametrize(
+        ("others", "said"),
+        [
+            ({}, ""),
+            ({"induction": "here_and_there"}, "One more shows here and there."),
+            ({"induction": "here_and_there", "diffuse": "here_and_there"}, "Two more show here and there."),
+            ({"induction": "cannot_tell"}, "One more cannot be told from luck."),
+            (
+                {"induction": "here_and_there", "current_token": "cannot_tell", "diffuse": "cannot_tell"},
+                "One more shows here and there, and two cannot be told from luck.",
+            ),
+        ],
+    )
+    def test_jobs_that_show_less_clearly_are_counted_below(self, repeating, others, said):
+        view = all_with(repeating, "not_seen")
+        for role, status in ({"previous_token": "active"} | others).items():
+            view = with_status(view, role, status=status)
+        assert less_clearly(view.analysis) == said
+
+    def test_here_and_there_is_not_more_than_nothing(self, repeating):
+        view = with_status(all_with(repeating, "not_seen"), "induction", status="here_and_there")
+        assert less_clearly(view.analysis) == "One shows here and there."
+
+    @pytest.mark.parametrize(
+        ("n_heads", "said", "going_on"),
+        [
+            (0, "", ""),
+            (1, "One of the 270 {attention heads} mostly rests.", "one of the 270 mostly rests."),
+            (9, "Nine of the 270 {attention heads} mostly rest.", "nine of the 270 mostly rest."),
+            (166, "166 of the 270 {attention heads} mostly rest.", "166 of the 270 mostly rest."),
+        ],
+    )
+    def test_resting_heads_are_counted(self, n_heads, said, going_on):
+        assert resting_sentence(RestingHeads(n_heads, 270)) == said
+        assert resting_sentence(RestingHeads(n_heads, 270), is_start=False) == going_on
+
+    def test_the_lead_says_what_tokens_are_and_how_many_heads_rest(self, repeating):
+        n_resting = repeating.analysis.n_resting.n_heads
+        assert 0 < n_resting < 10
+        assert lead(repeating.analysis, True).endswith(f"and {in_words(n_resting)} of the 32 mostly rest.")
+
+    @pytest.mark.parametrize(
+        ("prompt", "said"),
+        [
+            ("one two three", "Three words give them little to look at."),
+            ("one two three four five six seven eight nine ten eleven", "They find little to look at in it."),
+        ],
+    )
+    def test_a_text_on_which_everything_rests_says_so(self, prompt, said):
+        analysis = view_of(prompt).analysis
+        patterns = np.zeros_like(analysis.forward.patterns)
+        patterns[..., 0] = 1
+        rested = analyze(replace(analysis.forward, patterns=patterns), FakeHeadlight().catalogue(MODEL))
+        assert lead(rested, True) == f"32 of 32 {{attention heads}} rest on this text. {said}"
 
     def test_it_never_says_that_nothing_repeats_when_something_does(self):
         view = view_of("go go go")
@@ -156,7 +243,7 @@ class TestCard:
         assert every(card, "chip")[0].href == roles_href(OTHER_MODEL, REPEATING)
 
     def test_below_usual_outlines_its_bars_and_says_what_the_heads_do(self, repeating):
-        heads = tuple(replace(head, is_active=False) for head in repeating.analysis.roles["diffuse"].heads)
+        heads = tuple(replace(head, state=State.BELOW_USUAL) for head in repeating.analysis.roles["diffuse"].heads)
         view = with_status(repeating, "diffuse", status="below_usual", heads=heads, reason="Here they look elsewhere.")
         card = role_card.layout(view, "diffuse")
         assert "Below usual: 0 of 2 heads" in words(card)
@@ -167,13 +254,123 @@ class TestCard:
         assert "Try a text without repeats" in words(every(card, "chip"))
 
     def test_the_shape_of_the_lamp_alone_tells_the_state(self):
-        shapes = [lamp("induction", status).className for status in ("active", "below_usual", "not_applicable", None)]
-        assert len({name.split()[1] for name in shapes}) == 4
+        states = ("active", "here_and_there", "cannot_tell", "not_seen", "not_applicable", None)
+        assert len({lamp("induction", status).className.split()[1] for status in states}) == len(states)
+        assert len({state_mark(status).className for status in states}) == len(states)
+
+    def test_rest_never_lights(self):
+        assert {lamp("positional", state.value).className.split()[1] for state in State} == {"lamp--rests"}
+        assert "lamp--not-applicable" in lamp("positional", "not_applicable").className
+
+    @pytest.mark.parametrize(
+        ("states", "said"),
+        [
+            ([A, A, T, L], "Active: 2 of 4 heads"),
+            ([T, L, L, N], "Here and there: 1 of 4 heads"),
+            ([L, L, N], "Cannot tell: 2 of 3 heads"),
+            ([B, N], "Below usual: 0 of 2 heads"),
+            ([N], "Not seen: 0 of 1 head"),
+            ([], "No head in this model"),
+        ],
+    )
+    def test_a_card_counts_the_heads_of_its_state(self, repeating, states, said):
+        view = with_heads(repeating, states)
+        assert words(every(role_card.layout(view, "induction"), "job-status")) == said
+
+    @pytest.mark.parametrize(("n_having", "said"), [(8, "8 heads"), (181, "the 8 strongest heads")])
+    def test_a_card_of_some_heads_says_that_they_are_the_strongest(self, repeating, n_having, said):
+        view = with_heads(repeating, [A] * 8, n_having=n_having)
+        card = role_card.layout(view, "induction")
+        assert f"Active: 8 of {said}" in words(card)
+        assert ("All 181 in All heads" in words(card)) == (n_having == 181)
+        assert "Show 5 more heads" in words(card)
+        assert len(every(card, "head-row")) == 8
+
+    def test_heads_stand_in_the_order_of_what_they_do(self, repeating):
+        view = with_heads(repeating, [N, L, A, T, A, B], [0.9, 0.8, 0.3, 0.7, 0.5, 0.95])
+        marks = [row.children[0].className for row in every(role_card.layout(view, "induction"), "head-row")]
+        assert marks == [
+            "dot dot--active",
+            "dot dot--active",
+            "dot dot--here-and-there",
+            "dot dot--cannot-tell",
+            "dot dot--below-usual",
+            "dot dot--not-seen",
+        ]
+        scores = [words(score) for score in every(role_card.layout(view, "induction"), "head-score")]
+        assert scores == ["0.50", "0.30", "0.70", "0.80", "0.95", "0.90"]
+
+    def test_a_bar_is_the_score_when_it_looks_and_how_much_it_looks_stands_below(self, repeating):
+        entry = repeating.analysis.roles["induction"].heads[0]
+        row = every(role_card.layout(repeating, "induction"), "head-row")[0]
+        assert words(every(row, "head-score")) == f"{entry.looking_score:.2f}" != f"{entry.activation_score:.2f}"
+        assert every(row, "bar")[0].style["--chance"] == f"{entry.looking_chance:.4f}"
+        assert words(every(row, "head-jobs")) == f"looks {percent(entry.look)} of the time"
+
+    @pytest.mark.parametrize(
+        ("look", "said"),
+        [(None, ""), (0.61, "looks 61 % of the time"), (0.001, "looks <1 % of the time"), (1.0, "looks all the time")],
+    )
+    def test_how_much_a_head_looks(self, look, said):
+        assert head_rows.looks_line(HeadEntry(HeadId(0, 0), "induction", 0.9, False, (), look=look)) == said
+
+    def test_a_head_here_and_there_names_its_strongest_place(self, repeating):
+        row = every(role_card.layout(with_heads(repeating, [T]), "induction"), "head-place")[0]
+        assert words(row) == "at his14 it looks at ring5 with 95 %"
+
+    def test_a_head_that_may_be_lucky_names_the_place_and_how_lucky_that_would_be(self, repeating):
+        view = with_heads(repeating, [L], chances=1, hits=1, luck=1 / 12)
+        card = role_card.layout(view, "induction")
+        assert words(every(card, "head-place")).endswith(
+            " with 95 %. One chance in this text; a blind look lands there 1 time in 12."
+        )
+        assert "A longer text gives it more chances." in words(card)
+
+    @pytest.mark.parametrize(
+        ("chances", "hits", "luck", "said"),
+        [
+            (1, 1, 1 / 12, "One chance in this text; a blind look lands there 1 time in 12."),
+            (9, 2, 0.2, "2 of 9 places; a blind look does as well 1 time in 5."),
+            (40, 1, 0.9, "1 of 40 places; a blind look mostly does as well."),
+        ],
+    )
+    def test_luck_in_words(self, chances, hits, luck, said):
+        assert how_lucky(chances, hits, luck) == said
+
+    def test_what_would_be_no_luck_depends_on_how_many_heads_stand_side_by_side(self):
+        assert what_would_tell(0.03, 8) == "With 8 heads side by side only 1 time in 160 is no luck."
+
+    def test_an_active_head_names_no_place_in_its_row(self, repeating):
+        assert every(role_card.layout(repeating, "induction"), "head-place") == []
+
+    @pytest.mark.parametrize("status", ["here_and_there", "cannot_tell", "below_usual", "not_seen"])
+    def test_a_card_that_is_not_active_offers_a_text_that_lights_it(self, plain, status):
+        view = with_status(plain, "induction", status=status)
+        assert "Try a text that lights it" in words(every(role_card.layout(view, "induction"), "chip"))
 
     def test_more_than_three_heads_are_behind_one_press(self, repeating):
-        card = role_card.layout(repeating, "positional")
+        card = role_card.layout(with_heads(repeating, [A] * 4), "induction")
         assert "Show 1 more head" in words(card)
         assert len(every(card, "head-row")) == 4
+
+    def test_rest_is_counted_over_the_whole_model_and_folded(self, repeating):
+        card = role_card.layout(repeating, "positional")
+        resting = repeating.analysis.n_resting
+        assert words(every(card, "job-status")) == f"{resting.n_heads} of 32 heads mostly rest here"
+        assert len(every(every(card, "more-heads"), "head-row")) == len(every(card, "head-row")) == resting.n_heads
+        assert f"Show the {resting.n_heads} heads" in words(card)
+        assert "A state, not a job" in words(card)
+
+    def test_without_a_text_to_judge_by_rest_is_as_dark_as_the_jobs(self):
+        card = role_card.layout(view_of("Hi there"), "positional")
+        assert "Cannot show on this text" in words(card)
+        assert "Why it is grey" in words(card)
+
+    @pytest.mark.parametrize(
+        ("n_heads", "said"), [(0, "No head mostly rests here"), (1, "1 of 270 heads mostly rests here")]
+    )
+    def test_no_head_or_one_that_rests(self, n_heads, said):
+        assert resting_card.status_line(RestingHeads(n_heads, 270)) == said
 
     def test_a_head_of_several_jobs_says_which_is_its_main_one(self, repeating):
         assert "mainly induction" in words(role_card.layout(repeating, "previous_token"))
@@ -227,8 +424,49 @@ class TestStage:
     def test_it_opens_on_induction_when_that_is_active(self, repeating):
         assert stage.opening_role(repeating.analysis) == "induction"
 
-    def test_it_opens_on_the_reason_when_induction_is_grey(self, plain):
-        assert stage.opening_role(plain.analysis) == "induction"
+    @pytest.mark.parametrize(
+        ("statuses", "role"),
+        [
+            (dict.fromkeys(JOBS, "active"), "induction"),
+            ({"duplicate_token": "active", "previous_token": "active"}, "duplicate_token"),
+            ({"previous_token": "active", "current_token": "active", "diffuse": "active"}, "previous_token"),
+            ({"current_token": "active", "diffuse": "active", "induction": "here_and_there"}, "current_token"),
+            ({"diffuse": "active"}, "diffuse"),
+            ({"previous_token": "here_and_there", "duplicate_token": "here_and_there"}, "duplicate_token"),
+            ({"previous_token": "cannot_tell", "induction": "not_applicable"}, "induction"),
+            ({"positional": "active"}, "induction"),
+        ],
+    )
+    def test_it_opens_on_the_first_active_job_then_the_first_here_and_there_and_never_on_rest(
+        self, repeating, statuses, role
+    ):
+        view = all_with(repeating, "not_seen")
+        for key, status in statuses.items():
+            view = with_status(view, key, status=status)
+        assert stage.opening_role(view.analysis) == role
+
+    @pytest.mark.parametrize(
+        ("state", "said"),
+        [
+            (A, "Induction, as head L2H3 does it"),
+            (T, "Induction, here and there: head L2H3"),
+            (L, "Induction: head L2H3 may do it, or it is luck"),
+            (B, "Induction: head L2H3 does less of it than usual"),
+            (N, "Induction is not seen here"),
+        ],
+    )
+    def test_its_title_says_the_state(self, repeating, state, said):
+        shown = stage.layout(with_heads(repeating, [state]), "induction")
+        assert words(shown).startswith(said)
+
+    def test_here_and_there_is_shown_with_its_sentence_and_its_reason(self, repeating):
+        view = with_status(with_heads(repeating, [T]), "induction", reason="L2H3 does it at 3 of 7 places.")
+        shown = words(stage.layout(view, "induction"))
+        assert "it finds the earlier the7 and looks at what came next: river8." in shown
+        assert "L2H3 does it at 3 of 7 places." in shown
+        assert "lights 3 of 3 heads" in shown.lower()
+
+    def test_a_grey_role_stands_there_with_its_reason(self, plain):
         shown = stage.layout(plain, "induction")
         assert "Induction has nothing to work with here" in words(shown)
         assert "An induction head needs a token it has seen before." in words(shown)
@@ -337,8 +575,8 @@ class TestStrip:
         assert label.endswith(" percent")
 
     def test_the_strongest_head_is_an_active_one_even_when_another_scores_more(self):
-        idle = HeadEntry(HeadId(0, 0), "induction", 0.9, False, ("induction",), activation_score=0.9)
-        busy = HeadEntry(HeadId(0, 1), "induction", 0.9, False, ("induction",), activation_score=0.5, is_active=True)
+        idle = HeadEntry(HeadId(0, 0), "induction", 0.9, False, ("induction",), activation_score=0.9, state=N)
+        busy = HeadEntry(HeadId(0, 1), "induction", 0.9, False, ("induction",), activation_score=0.5, state=A)
         assert strongest_entry([idle, busy]) is busy
         assert strongest_entry([]) is None
 
@@ -356,6 +594,9 @@ class TestSentences:
         assert percent(0.001) == "<1 %"
         assert percent(0.0) == "0 %"
         assert percent(0.0004, decimals=1) == "<0.1 %"
+
+    def test_a_guess_of_less_than_one_percent_is_never_one(self):
+        assert [probability(share) for share in (0.006, 0.01, 0.0)] == ["<1 %", "1 %", "0 %"]
 
     def test_a_weight_is_never_a_false_whole(self):
         assert percent(0.9999) == ">99 %"
@@ -394,11 +635,14 @@ class TestPredictions:
 
 class TestBar:
     def test_it_reads_with_every_yardstick(self):
-        bar = score_bar("induction", 0.86, name="L2H3", chance=0.07, threshold=0.48, usual=0.9, is_active=True)
+        bar = score_bar("induction", 0.86, name="L2H3", chance=0.07, threshold=0.48, usual=0.9, status="active")
         props = bar.to_plotly_json()["props"]
         assert props["role"] == "meter"
         assert props["aria-label"] == "L2H3"
         assert props["aria-valuetext"] == "score 0.86, chance 0.07, active from 0.48, usually 0.90, active"
+
+    def test_it_ends_in_the_state(self):
+        assert bar_text(0.41, chance=0.1, status="here_and_there") == "score 0.41, chance 0.10, here and there"
 
     def test_diffuse_has_no_line_of_chance(self):
         bar = score_bar("diffuse", 0.74, name="L0H3", chance=None, threshold=0.85, usual=0.9)
@@ -465,7 +709,7 @@ class TestPage:
         assert [("is-on-stage" in name) for name in names] == [role == "diffuse" for role in ROLES]
 
     def test_heads_with_a_job_are_counted(self, repeating):
-        assert roles_page.named_heads_sentence(repeating).startswith("13 of 32 heads have a job")
+        assert roles_page.named_heads_sentence(repeating).startswith("9 of 32 heads have a job we can name. A dash")
 
     def test_a_page_stays_small(self):
         page = roles_page.layout(FakeHeadlight(), Question(MODEL, REPEATING))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from dash import html
 from dash._utils import to_json
@@ -13,14 +14,15 @@ from components import head_map, head_map_grid
 from components.address import Question
 from components.all_heads import all_heads_page, heads_table
 from components.all_heads.all_heads_view import heads_view
-from components.roles import role_card, roles_page, stage
+from components.lamp import css_name
+from components.roles import resting_card, role_card, roles_page, stage
 from components.roles.roles_view import roles_view
 from tests.deep_service import DEEP_MODEL, resting
 from tests.fake_service import MODEL, REPEATING
 from tests.test_components_heads import nodes, search_for, text_of, with_class
 from utils.heads import HeadId
 from utils.levels import head_levels
-from utils.roles import ROLES, SHOWCASE
+from utils.roles import JOBS, ROLES, SHOWCASE
 
 FEW_COMPONENTS = 300  # a page that changes takes the square of its components; 9600 took minutes
 
@@ -100,9 +102,9 @@ class TestMap:
 
     def test_cells_say_that_they_rest_and_never_show_rest_as_a_second_job(self, view):
         by_id = {entry.id: entry for entry in head_levels(view.analysis, view.catalogue)}
-        assert head_map.cell_label(by_id[resting()[0]], deep=True) == f"{resting()[0]}, rests"
-        assert head_map.cell_label(by_id[HeadId(2, 4)], deep=True).startswith("L2H4, duplicate token, ")
-        assert head_map.cell_label(by_id[HeadId(2, 4)], deep=True).endswith(", also rests")
+        assert head_map.cell_label(by_id[resting()[0]]) == f"{resting()[0]}, rests"
+        assert head_map.cell_label(by_id[HeadId(2, 4)]).startswith("L2H4, duplicate token, ")
+        assert head_map.cell_label(by_id[HeadId(2, 4)]).endswith(", also rests")
         assert with_class(head_map.layout(view.analysis, view.catalogue), "head-cell-second") == []
 
     @pytest.mark.parametrize(
@@ -112,12 +114,31 @@ class TestMap:
         drawn = head_map.layout(view.analysis, view.catalogue, role, with_rest=with_rest)
         assert bool(with_class(drawn, "shows-rest")) == shows
 
-    def test_a_small_model_is_not_changed(self, service):
+    def test_heads_of_a_small_model_rest_as_well_and_its_map_stands_upright(self, service):
         view = roles_view(service, Question(MODEL, REPEATING))
         drawn = head_map.layout(view.analysis, view.catalogue)
         assert not with_class(drawn, "head-map--sideways")
-        assert not with_class(drawn, "head-cell--rests")
+        assert {cell["props"]["data-head"] for cell in with_class(drawn, "head-cell--rests")} == {
+            "L2H1",
+            "L2H7",
+            "L3H5",
+            "L3H6",
+        }
         assert not view.is_deep
+        page = roles_page.layout(service, Question(MODEL, REPEATING), "?rest=1")
+        assert len(with_class(page, "shows-rest")) == 1
+
+    def test_cards_and_map_agree_about_every_head(self, view):
+        cells = cells_of(head_map.layout(view.analysis, view.catalogue))
+        for role in JOBS:
+            for entry in view.analysis.roles[role].heads:
+                if entry.is_main:
+                    assert f"head-cell--{css_name(entry.state.value)}" in cells[str(entry.id)]["className"].split()
+        dashes = {head for head, cell in cells.items() if "head-cell--rests" in cell["className"]}
+        rests = {str(head) for head, _share in view.analysis.most_resting}
+        with_job = {str(entry.id) for entry in head_levels(view.analysis, view.catalogue) if entry.work}
+        assert dashes == rests - with_job
+        assert len(rests) == view.analysis.n_resting.n_heads
 
     def test_the_pages_of_a_deep_model_are_of_few_components(self, deep_service):
         assert n_components(roles_page.layout(deep_service, question())) < 2 * FEW_COMPONENTS
@@ -128,11 +149,17 @@ class TestMap:
 class TestCards:
     def test_resting_is_folded_and_its_heads_are_counted(self, view):
         card = role_card.layout(view, "positional")
+        n_resting = view.analysis.n_resting.n_heads
+        assert n_resting >= len(resting())
+        assert f"{n_resting} of 270 heads mostly rest here" in text_of(card)
         (fold,) = with_class(card, "more-heads")
-        assert len(with_class(fold, "head-row")) == len(with_class(card, "head-row")) == 8
-        assert text_of(fold).startswith("Show the 8 strongest heads")
-        n_holding = view.analysis.roles["positional"].n_holding
-        assert f"All {n_holding} in All heads" in text_of(card)
+        assert len(with_class(fold, "head-row")) == len(with_class(card, "head-row")) == resting_card.MAX_HEADS
+        assert text_of(fold).startswith("Show the 20 that rest most")
+
+    def test_the_heads_that_rest_most_come_first(self, view):
+        shares = [share for _head, share in view.analysis.most_resting]
+        assert shares == sorted(shares, reverse=True)
+        assert min(shares) >= 0.5
 
     def test_a_job_shows_three_heads_then_those_that_the_answer_holds_then_all(self, view):
         card = role_card.layout(view, "induction")
@@ -149,17 +176,24 @@ class TestCards:
         assert fold["props"]["data-fold"] == "induction"
 
     @pytest.mark.parametrize(
-        ("folded", "shown", "holding", "words"),
-        [
-            (1, 3, 4, "Show 1 more head"),
-            (5, 3, 181, "Show 5 more heads"),
-            (8, 0, 181, "Show the 8 strongest heads"),
-            (2, 0, 2, "Show the 2 heads"),
-            (1, 0, 1, "Show the head"),
-        ],
+        ("n_resting", "words"),
+        [(181, "Show the 20 that rest most"), (20, "Show the 20 heads"), (2, "Show the 2 heads"), (1, "Show the head")],
     )
-    def test_the_press_says_how_many_it_shows(self, folded, shown, holding, words):
-        assert role_card.fold_words(folded, shown, holding) == words
+    def test_the_press_says_how_many_it_shows(self, n_resting, words):
+        assert resting_card.fold_words(n_resting) == words
+
+    def test_induction_heads_that_rest_are_named_on_the_card_of_rest(self, view):
+        rests = np.zeros((30, 9))
+        for head in view.analysis.roles["induction"].heads[:3]:
+            rests[head.id] = 1
+        scores = view.analysis.scored.roles
+        scored = replace(
+            view.analysis.scored, roles={**scores, "positional": replace(scores["positional"], score=rests)}
+        )
+        some = replace(view, analysis=replace(view.analysis, scored=scored))
+        assert resting_card.a_state(some) == "A state, not a job: 3 of the 8 induction heads rest here, too."
+        none = replace(view, analysis=replace(view.analysis, scored=None))
+        assert "may rest here" in resting_card.a_state(none)
 
     def test_the_stage_never_opens_on_rest(self, view):
         roles = {

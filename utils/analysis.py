@@ -54,6 +54,14 @@ class Analysis:
         return RestingHeads(0 if self.resting is None else int(self.resting.sum()), self.forward.shape.n_all)
 
     @property
+    def most_resting(self) -> tuple[tuple[HeadId, float], ...]:
+        """The heads that rest on this text, with the share of attention they leave on the first token, most first."""
+        if self.scored is None or self.resting is None:
+            return ()
+        shares, resting = np.nan_to_num(self.scored.rests), self.resting
+        return tuple((head, float(shares[head])) for head in self.forward.shape.ranked(shares) if resting[head])
+
+    @property
     def notices(self) -> tuple[Notice, ...]:
         return self.forward.notices
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from utils.heads import HeadId
-from utils.measures.measure import Evidence, Look, Measure, Reading, looks_of_row
+from utils.measures.measure import Evidence, Look, Measure, Reading, State, looks_of_row
 from utils.roles import ROLES
 
 if TYPE_CHECKING:
     from utils.analysis import Analysis
+    from utils.summary import HeadEntry
 
 MAX_ARCS = 12
 LOOKS_PER_TOKEN = 3
@@ -25,23 +26,28 @@ SAME_FROM = 0.5
 
 @dataclass(frozen=True)
 class Demonstration:
-    """One role on one text, as its strongest head does it.
+    """One role on one text, as the head does it that does most there.
 
-    arcs: at most 12 looks, strongest first. focus: the one that a sentence is about. copy_pos: the earlier copy of the
-    focused query's token, where the role is about one. looks: for every token the keys it gives most to, strongest
-    first. n_same, n_others: on how many of the other evidence rows the head gives half of its attention or more to the
-    role.
+    state: what it does, None where the text cannot show the role. arcs: at most 12 looks, strongest first. focus: the
+    one that a sentence is about. copy_pos: the earlier copy of the focused query's token, where the role is about one.
+    looks: for every token the keys it gives most to, strongest first. n_same, n_others: on how many of the other
+    evidence rows the head gives half of its attention or more to the role.
     """
 
     role: str
     head: HeadId | None = None
-    is_active: bool = False
+    state: State | None = None
     arcs: tuple[Look, ...] = ()
     focus: Look | None = None
     copy_pos: int | None = None
     looks: tuple[tuple[Look, ...], ...] = ()
     n_same: int = 0
     n_others: int = 0
+
+    @property
+    def does_it(self) -> bool:
+        """Whether the head does it at places that are no luck."""
+        return self.state in (State.ACTIVE, State.HERE_AND_THERE)
 
     @property
     def is_about_rows(self) -> bool:
@@ -55,7 +61,7 @@ class Demonstration:
 
 
 def demonstrate(analysis: Analysis, role: str) -> Demonstration:
-    """A role, shown by its strongest active head, else by its strongest head.
+    """A role, shown by the head that does most of it on this text: active before here and there, and so on.
 
     Without a head, or without evidence on this text, there is nothing to show.
     """
@@ -69,7 +75,7 @@ def demonstrate(analysis: Analysis, role: str) -> Demonstration:
     return Demonstration(
         role,
         head=entry.id,
-        is_active=entry.is_active,
+        state=entry.state,
         arcs=measure.arcs(reading, focus, entry.evidence, MAX_ARCS),
         focus=focus,
         copy_pos=None if measure.copy_offset is None else focus.key_pos - measure.copy_offset,
@@ -77,6 +83,18 @@ def demonstrate(analysis: Analysis, role: str) -> Demonstration:
         n_same=n_same,
         n_others=n_others,
     )
+
+
+def strongest_place(analysis: Analysis, entry: HeadEntry) -> Look | None:
+    """Where a head does a role most clearly: the hit with the most attention, else the strongest of its evidence; None
+    without evidence on this text."""
+    if analysis.scored is None or not entry.evidence:
+        return None
+    measure, reading = ROLES[entry.role].measure, analysis.scored.reading.of_head(entry.id)
+    rows = measure.evidence_rows(reading, analysis.scored.evidence_of(entry.role, entry.id))
+    hits = [(row.query_pos, row.key_pos) for row in rows if row.is_hit and row.key_pos is not None]
+    looks = [Look(query, key, float(reading.patterns[query, key])) for query, key in hits]
+    return max(looks, key=lambda look: look.weight, default=entry.evidence[0])
 
 
 def _all_looks(pattern: np.ndarray, is_counted: np.ndarray) -> tuple[tuple[Look, ...], ...]:

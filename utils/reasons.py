@@ -155,10 +155,24 @@ def could_be_luck(figures: HeadFigures) -> str:
         sentence = f"{figures.name} hits {_of_places(figures)}; a blind look mostly does as well."
     else:
         sentence = f"{figures.name} hits {_of_places(figures)}; a blind look does as well {once}."
-    if figures.luck <= luck_limit(1):
-        limit = one_in(luck_limit(figures.n_beside))
-        return f"{sentence} With {figures.n_beside} heads side by side only 1 time in {limit} is no luck."
-    return f"{sentence} A longer text gives it more chances."
+    return f"{sentence} {what_would_tell(figures.luck, figures.n_beside)}"
+
+
+def how_lucky(chances: int, hits: int, luck: float) -> str:
+    """The same of one row among others, without the head's name: "One chance in this text; a blind look lands there 1
+    time in 12."."""
+    once = f"1 time in {one_in(luck)}"
+    if chances == 1:
+        return f"One chance in this text; a blind look lands there {once}."
+    blind = "mostly does as well" if luck >= MOSTLY_LUCK else f"does as well {once}"
+    return f"{hits} of {chances} places; a blind look {blind}."
+
+
+def what_would_tell(luck: float, n_beside: int) -> str:
+    """What hits that may be luck would need to be none."""
+    if luck > luck_limit(1):
+        return "A longer text gives it more chances."
+    return f"With {n_beside} heads side by side only 1 time in {one_in(luck_limit(n_beside))} is no luck."
 
 
 def one_in(luck: float) -> str:

@@ -148,6 +148,12 @@ class RoleSummary:
         return sum(head.state is state for head in self.heads)
 
     @property
+    def ranked(self) -> list[HeadEntry]:
+        """Its heads by what they do on this text: active first, then here and there, and so on; of those in one state
+        the highest score first."""
+        return sorted(self.heads, key=_order, reverse=True)
+
+    @property
     def strongest(self) -> HeadEntry | None:
         """Of the heads that do most on this text the one with the highest score."""
         return strongest_entry(self.heads)

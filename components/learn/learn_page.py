@@ -107,15 +107,17 @@ def _general(key: str, title: str) -> html.Section:
 
 
 def _bar_figure() -> html.Div:
-    bar = score_bar(SHOWCASE, 0.86, name="Example bar", chance=0.07, threshold=0.48, usual=0.9, is_active=True)
+    bar = score_bar(SHOWCASE, 0.86, name="Example bar", chance=0.07, threshold=0.48, usual=0.9, status="active")
     return html.Div([html.Span("L2H3", className="head-name"), bar, html.Span("0.86")], className="surface example-bar")
 
 
 def _dark_figure() -> html.Div:
-    """The four states of a lamp side by side."""
+    """The states of a lamp side by side."""
     states = (
         ("active", "active"),
-        ("below_usual", "below its usual level"),
+        ("here_and_there", "here and there"),
+        ("cannot_tell", "cannot tell"),
+        ("not_seen", "not seen"),
         ("not_applicable", "cannot show here"),
         ("no_heads", "no such head"),
     )

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from dash import dcc, html
 
 from components.address import learn_href
-from components.markup import aria, classes
+from components.lamp import state_mark
+from components.markup import aria
 from components.score_bar import score_bar
 from utils.roles import SHOWCASE
 
@@ -17,26 +18,36 @@ if TYPE_CHECKING:
 ANCHOR = "how-to-read"
 TITLE = "How to read a bar"
 EXAMPLE = {"score": 0.86, "chance": 0.07, "threshold": 0.48, "usual": 0.90}
+HOW_IT_COUNTS = (
+    "The score runs from 0 to 1 and counts only when the head looks. One means: whenever it looks, it looks where this "
+    "job says it should. “Looks 61 % of the time” means that the other 39 % of its attention rests on the first token."
+)
 
 LIST_ENTRIES = (
-    ("score", "Bar end", "share of attention that does this job"),
-    ("chance", "Line", "chance: a head that looks everywhere equally"),
+    ("score", "Bar end", "share of its looking that does this job"),
+    ("chance", "Line", "chance: what a blind look would get"),
     ("notch", "Notch", "counts as active from here on"),
     ("usual", "Triangle", "this head’s usual level, on its test texts"),
 )
+LAMPS = (
+    ("active", "active", "it does its job, at its usual level, and that is no luck"),
+    ("here_and_there", "here and there", "at more places than a blind look would hit, yet below its usual level"),
+    ("cannot_tell", "cannot tell", "it hit a place or two, but so might a blind look"),
+    ("not_seen", "not seen", "in no place, or less than usual"),
+)
+CANNOT_SHOW = ("not_applicable", "cannot show", "this text gives the job nothing to work on")
 
 
 def legend(can_be_grey: bool, has_link: bool = True) -> html.Div:
     """One line that names the marks.
 
-    Args: can_be_grey: say what a dashed ring is, in place of an open one. has_link: with the way to the section below.
+    Args: can_be_grey: say what a dashed ring is, too. has_link: with the way to the section below.
     """
     link = [html.A(TITLE, href=f"#{ANCHOR}", className="text-button")] if has_link else []
-    second = _mark("dashed", "cannot show on this text") if can_be_grey else _mark("below", "below its usual level")
+    states = (*LAMPS, CANNOT_SHOW) if can_be_grey else LAMPS
     return html.Div(
         [
-            _mark("active", "active on your text"),
-            second,
+            *(html.Span([state_mark(status), words], className="legend-entry") for status, words, _ in states),
             _mark("chance", "chance"),
             _mark("notch", "active from here"),
             _mark("usual", "usual level"),
@@ -56,9 +67,10 @@ def layout(question: Question) -> html.Section:
     return html.Section(
         [
             html.H2(TITLE, id=f"{ANCHOR}-title"),
-            html.P("The score runs from 0 to 1. One means: all attention goes where this job says it should."),
+            html.P(HOW_IT_COUNTS),
             _figure(),
             html.Dl([_entry(*entry) for entry in LIST_ENTRIES], className="bar-list"),
+            html.Dl([_state(*entry) for entry in (*LAMPS, CANNOT_SHOW)], className="state-list"),
             html.P(
                 [
                     "Why some lamps stay dark: a head can only show its job when the text gives it something to work "
@@ -82,13 +94,13 @@ def _figure() -> html.Div:
         chance=EXAMPLE["chance"],
         threshold=EXAMPLE["threshold"],
         usual=EXAMPLE["usual"],
-        is_active=True,
+        status="active",
     )
     notes = [
         _note("usual", "Usual level", "this head on its test texts"),
-        _note("chance", "Chance", "what a head that looks everywhere equally would get"),
+        _note("chance", "Chance", "what a blind look would get"),
         _note("threshold", "Notch", "counts as active from here on"),
-        _note("score", f"Bar end: {EXAMPLE['score']}", "share of attention that does this job"),
+        _note("score", f"Bar end: {EXAMPLE['score']}", "share of its looking that does this job"),
     ]
     style = {f"--{name}": str(value) for name, value in EXAMPLE.items()}
     return html.Div([bar, *notes], className=f"bar-figure role-{SHOWCASE}", style=style, **aria(hidden=True))
@@ -99,11 +111,16 @@ def _note(mark: str, title: str, text: str) -> html.Div:
 
 
 def _mark(kind: str, text: str) -> html.Span:
-    return html.Span(
-        [html.Span(className=classes("glyph", f"glyph--{kind}"), **aria(hidden=True)), text], className="legend-entry"
-    )
+    return html.Span([_glyph(kind), text], className="legend-entry")
+
+
+def _glyph(kind: str) -> html.Span:
+    return html.Span(className=f"glyph glyph--{kind}", **aria(hidden=True))
+
+
+def _state(status: str, term: str, text: str) -> html.Div:
+    return html.Div([html.Dt([state_mark(status), term]), html.Dd(text)])
 
 
 def _entry(kind: str, term: str, text: str) -> html.Div:
-    mark = html.Span(className=f"glyph glyph--{kind}", **aria(hidden=True))
-    return html.Div([html.Dt([mark, term]), html.Dd(text)])
+    return html.Div([html.Dt([_glyph(kind), term]), html.Dd(text)])

@@ -8,15 +8,16 @@ import numpy as np
 
 from components.numbers import in_words
 from utils.reasons import has_copies, look_alikes, too_short_reason
-from utils.roles import ROLES
+from utils.roles import JOBS, ROLES
 
 if TYPE_CHECKING:
     from utils.analysis import Analysis
+    from utils.summary import RestingHeads
 
 WHAT_TOKENS_ARE = (
-    "A language model reads {tokens}: words, or parts of words. Its {attention heads} look back at earlier tokens, "
-    "and some do a job we can name."
+    "A language model reads {tokens}: words, or parts of words. Its {attention heads} look back at earlier tokens, and "
 )
+SOME_DO_A_JOB = "some do a job we can name."
 NOTHING_REPEATS = "A grey lamp is not a fault. These heads wait for something to repeat, and nothing in this text does."
 REPEATS_TELL_NOTHING = (
     "A grey lamp is not a fault. What repeats here stands where two jobs look at the same token, "
@@ -34,13 +35,15 @@ TOO_SHORT = "A head shows its job by where it looks back, and here is hardly any
 NO_CATALOGUE = "The heads of this model were not analysed yet, so nobody knows which of them does which job."
 
 
+NEARLY_ALL = 0.9  # of the heads, from which on the lead is about rest alone
+FEW_WORDS = 10
+
+
 def headline(analysis: Analysis) -> str:
     """How many of the jobs light up, and how many wait for something to repeat."""
     if is_too_short(analysis):
         return "This text is too short to tell."
-    n_active = sum(role.status == "active" for role in analysis.roles.values())
-    verb = "lights" if n_active == 1 else "light"
-    start = f"{in_words(n_active).capitalize()} of {in_words(len(ROLES))} known jobs {verb} up"
+    start = _how_many_light(_count(analysis, "active"))
     n_waiting = len(waiting_for_repetition(analysis))
     if n_waiting == 0:
         return f"{start} on your text."
@@ -50,16 +53,74 @@ def headline(analysis: Analysis) -> str:
     return f"{start}. {number} {'needs' if n_waiting == 1 else 'need'} repetition."
 
 
+def _how_many_light(n_active: int) -> str:
+    """ "Three of five known jobs light up"."""
+    n_jobs = in_words(len(JOBS))
+    if n_active == len(JOBS):
+        return f"All {n_jobs} known jobs light up"
+    if n_active == 0:
+        return f"None of the {n_jobs} known jobs lights up"
+    return f"{in_words(n_active).capitalize()} of {n_jobs} known jobs {'lights' if n_active == 1 else 'light'} up"
+
+
+def _count(analysis: Analysis, status: str) -> int:
+    """How many of the jobs are in a state."""
+    return sum(analysis.roles[key].status == status for key in JOBS)
+
+
 def lead(analysis: Analysis, has_catalogue: bool) -> str:
-    """The line below the headline. Words in braces have word help on the page."""
+    """The line below the headline: the jobs that show less clearly, why some are grey, how many heads rest. Words in
+    braces have word help on the page."""
     if not has_catalogue:
         return NO_CATALOGUE
     if is_too_short(analysis):
         return TOO_SHORT
+    if analysis.n_resting.n_heads >= NEARLY_ALL * analysis.n_resting.of:
+        return everything_rests(analysis)
+    parts = [less_clearly(analysis), _why_grey(analysis)]
+    if any(parts):
+        return " ".join(part for part in (*parts, resting_sentence(analysis.n_resting)) if part)
+    return WHAT_TOKENS_ARE + (resting_sentence(analysis.n_resting, is_start=False) or SOME_DO_A_JOB)
+
+
+def less_clearly(analysis: Analysis) -> str:
+    """How many jobs show here and there, and of how many it cannot be told; empty for none."""
+    n_there, n_luck = _count(analysis, "here_and_there"), _count(analysis, "cannot_tell")
+    more = " more" if _count(analysis, "active") else ""
+    there = f"{in_words(n_there).capitalize()}{more} {'shows' if n_there == 1 else 'show'} here and there"
+    luck = "cannot be told from luck"
+    if n_there and n_luck:
+        return f"{there}, and {in_words(n_luck)} {luck}."
+    if n_luck:
+        return f"{in_words(n_luck).capitalize()}{more} {luck}."
+    return f"{there}." if n_there else ""
+
+
+def resting_sentence(resting: RestingHeads, is_start: bool = True) -> str:
+    """ "166 of the 270 {attention heads} mostly rest."; empty for none. is_start: False goes on in a sentence that has
+    just named the heads: "nine of the 32 mostly rest."."""
+    if resting.n_heads == 0:
+        return ""
+    number, verb = in_words(resting.n_heads), "rests" if resting.n_heads == 1 else "rest"
+    if not is_start:
+        return f"{number} of the {resting.of} mostly {verb}."
+    return f"{number.capitalize()} of the {resting.of} {{attention heads}} mostly {verb}."
+
+
+def everything_rests(analysis: Analysis) -> str:
+    """The lead of a text on which hardly any head does anything else."""
+    resting, n_words = analysis.n_resting, len(analysis.forward.prompt.split())
+    words = f"{in_words(n_words).capitalize()} words give them little to look at."
+    little = words if 1 < n_words <= FEW_WORDS else "They find little to look at in it."
+    return f"{resting.n_heads} of {resting.of} {{attention heads}} rest on this text. {little}"
+
+
+def _why_grey(analysis: Analysis) -> str:
+    """What some jobs wait for; empty where none does."""
     if any(evidence.is_unread for evidence in analysis.evidence.values()):
         return PARTS_OF_CHARACTERS
     if not waiting_for_repetition(analysis):
-        return WHAT_TOKENS_ARE
+        return ""
     if _repeats(analysis):
         return REPEATS_TELL_NOTHING
     return LOOK_ALIKES if look_alikes(analysis.forward.tokens) else NOTHING_REPEATS

@@ -15,8 +15,8 @@ from components.roles import bar_guide, role_card, stage
 from components.roles.headline import headline, lead, waiting_for_repetition
 from components.roles.roles_view import RolesView, roles_view
 from components.word_help import word_help
-from utils.levels import head_levels
-from utils.roles import ROLES
+from utils.levels import HeadLevels, head_levels
+from utils.roles import JOBS, ROLES
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
@@ -79,17 +79,27 @@ def card_classes(view: RolesView, on_stage: str, roles: list[str]) -> list[str]:
 
 
 def named_heads_sentence(view: RolesView) -> str:
-    """How many heads have a job, counted from the heads that have none."""
+    """How many heads have a job, and what the others show as."""
     total = view.analysis.forward.shape.n_all
     if view.catalogue is None:
         return f"This model has {total} heads. Their jobs are not known yet."
-    n_dots = len(view.analysis.other.heads)
-    named = total - n_dots
-    heads = f"All {total}" if not n_dots else f"{named or 'None'} of {total}"
-    verb = "has" if named <= 1 and n_dots else "have"
-    dots, do, which = ("dot", "does", "it") if n_dots == 1 else ("dots", "do", "any")
-    without = f"The {dots} {do} something these {in_words(len(ROLES))} jobs do not cover. " if n_dots else ""
-    return f"{heads} heads {verb} a job we can name. {without}Open {which} to see what it looks at."
+    levels = head_levels(view.analysis, view.catalogue)
+    named = sum(bool(entry.work) for entry in levels)
+    without = [
+        *(["A dash is a head that rests."] if any(entry.only_rests for entry in levels) else []),
+        *(
+            [f"A dot does something these {in_words(len(JOBS))} jobs do not cover."]
+            if any(map(_is_dot, levels))
+            else []
+        ),
+    ]
+    heads = f"All {total}" if named == total else f"{named or 'None'} of {total}"
+    verb = "has" if named <= 1 < total else "have"
+    return " ".join([f"{heads} heads {verb} a job we can name.", *without, "Open any to see what it looks at."])
+
+
+def _is_dot(entry: HeadLevels) -> bool:
+    return not entry.work and not entry.rests
 
 
 def _top(view: RolesView) -> list[Component]:
@@ -116,7 +126,7 @@ def _cards(view: RolesView) -> html.Section:
         [
             html.Div(
                 [
-                    html.H2(f"{in_words(len(ROLES)).capitalize()} jobs, and the heads that do them", id="jobs-title"),
+                    html.H2(f"{in_words(len(JOBS)).capitalize()} jobs, and the heads that do them", id="jobs-title"),
                     bar_guide.legend(
                         can_be_grey=bool(waiting_for_repetition(view.analysis)), has_link=not view.is_deep
                     ),
@@ -133,12 +143,14 @@ def _cards(view: RolesView) -> html.Section:
 def _every_head(view: RolesView) -> html.Section:
     last = view.analysis.forward.n_layers - 1
     flow = f"Text enters at layer 0 (L0) and leaves at layer {last}." if last else "This model has one layer."
+    levels = head_levels(view.analysis, view.catalogue)
     return html.Section(
         [
             html.H2("Every head in this model", id="map-title"),
-            html.P(named_heads_sentence(view)),
-            head_map.layout(view.analysis, view.catalogue),
-            html.P(f"{flow} A small second sign marks a second job.", className="panel-note"),
+            html.P(f"{named_heads_sentence(view)} {flow}"),
+            head_map.rest_switch(view.with_rest),
+            head_map.map_of(levels, view.question.model, view.question.prompt, with_rest=view.with_rest),
+            head_map.legend(levels),
         ],
         className="surface panel",
         **aria(labelledby="map-title"),

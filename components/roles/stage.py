@@ -14,8 +14,9 @@ from components.numbers import plural
 from components.roles.headline import is_too_short
 from utils.byte_pieces import is_mostly_pieces
 from utils.demonstration import Demonstration, demonstrate
+from utils.measures.measure import State
 from utils.reasons import count_typed
-from utils.roles import ROLES, SHOWCASE
+from utils.roles import JOBS, ROLES, SHOWCASE
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
@@ -25,6 +26,13 @@ if TYPE_CHECKING:
     from utils.summary import RoleSummary
 
 MAX_CHIPS = 3
+TITLES = {
+    State.ACTIVE: ", as head {head} does it",
+    State.HERE_AND_THERE: ", here and there: head {head}",
+    State.CANNOT_TELL: ": head {head} may do it, or it is luck",
+    State.BELOW_USUAL: ": head {head} does less of it than usual",
+    State.NOT_SEEN: " is not seen here",
+}
 CHAT_TEMPLATE = (
     "The small tokens with a dashed line are the model’s chat template, which nobody typed. Your text can look at "
     "them, but where they look themselves counts for no job."
@@ -62,15 +70,14 @@ def frame(view: RolesView, role: str) -> html.Div:
 
 
 def opening_role(analysis: Analysis) -> str:
-    """The role that the stage opens on.
+    """The role that the stage opens on: the first active job, else the first that shows here and there.
 
-    The showcase role if it is active; else, if it is grey, still that one with its reason; else the first active role,
-    those that need a repetition before others, and the showcase role when none is active. Never one that is rest.
+    The showcase role goes first, then those that need a repetition, then the others in their order. Where none shows,
+    the showcase role with its reason.
     """
-    if analysis.roles[SHOWCASE].status in ("active", "not_applicable"):
-        return SHOWCASE
-    active = [key for key, summary in analysis.roles.items() if summary.status == "active" and not ROLES[key].is_rest]
-    return min(active, key=lambda key: not ROLES[key].requires_repetition, default=SHOWCASE)
+    order = sorted(JOBS, key=lambda key: (key != SHOWCASE, not ROLES[key].requires_repetition))
+    shown = [key for status in ("active", "here_and_there") for key in order if analysis.roles[key].status == status]
+    return shown[0] if shown else SHOWCASE
 
 
 def title(shown: Demonstration, summary: RoleSummary) -> str:
@@ -82,9 +89,7 @@ def title(shown: Demonstration, summary: RoleSummary) -> str:
         return f"{name}: no head of this model does this job"
     if shown.head is None:
         return f"{name} has nothing to work with here"
-    if shown.is_active:
-        return f"{name}, as head {shown.head} does it"
-    return f"{name}: head {shown.head} does less of it than usual"
+    return f"{name}{TITLES[shown.state or State.NOT_SEEN].format(head=shown.head)}"
 
 
 def _about_template(analysis: Analysis) -> list[Component]:
@@ -95,20 +100,20 @@ def _about_template(analysis: Analysis) -> list[Component]:
 
 
 def _words(view: RolesView, role: str, shown: Demonstration) -> list[Component]:
-    """The sentence under the strip; for a dark role its reason and up to three prompts that light it."""
-    summary, tokens = view.analysis.roles[role], view.analysis.forward.tokens
-    if shown.is_active:
+    """The sentence under the strip; for a role that is not active its reason and up to three prompts that light it."""
+    summary = view.analysis.roles[role]
+    reason = f"{summary.reason[:1].upper()}{summary.reason[1:]}"
+    if shown.does_it:
         left_out = f"{plural(shown.n_hidden, 'more place')} without an arc here." if shown.n_hidden else ""
-        notes = ((left_out, "panel-note arcs-left-out"), (summary.caution, "panel-note"))
-        return [
-            _with_follower(evidence_sentence.long(shown, tokens)),
+        notes = ((left_out, "panel-note arcs-left-out"), (reason, "panel-note"), (summary.caution, "panel-note"))
+        said: list[Component] = [
+            _with_follower(evidence_sentence.long(shown, view.analysis.forward.tokens)),
             *(html.P(text, className=class_name) for text, class_name in notes if text),
         ]
-    reason = summary.reason
-    sentence = html.P(f"{reason[:1].upper()}{reason[1:]}", className="strip-sentence")
-    chips = chips_for(view, role)
-    said = _with_follower(sentence)
-    return [said, html.Div(chips, className="chips")] if chips else [said]
+    else:
+        said = [_with_follower(html.P(reason, className="strip-sentence"))]
+    chips = [] if summary.status == "active" else chips_for(view, role)
+    return [*said, html.Div(chips, className="chips")] if chips else said
 
 
 def _with_follower(sentence: html.P) -> html.Div:
