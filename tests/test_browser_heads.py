@@ -287,7 +287,7 @@ class TestHeadPage:
     def test_a_press_on_a_job_shows_its_evidence(self, pages):
         pages.open("/head", layer=2, head=6)
         pages.until(lambda: "Seven tokens appeared before" in pages.texts(".section-lead")[0])
-        pages.press(".six-job.role-previous_token")
+        pages.press(".job-level.role-previous_token")
         pages.until(lambda: "looks at the previous token" in pages.texts(".section-lead")[0])
         assert "role=previous_token" in pages.search()
         assert pages.errors() == []

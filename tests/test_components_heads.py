@@ -15,7 +15,7 @@ from dash._utils import to_json
 from components import csv_download, head_map, right_now
 from components.address import Question
 from components.all_heads import all_heads_page, heads_csv, heads_table
-from components.all_heads.all_heads_view import Sort, heads_view, lead, sorted_heads, title
+from components.all_heads.all_heads_view import Sort, heads_view, lead, title
 from components.head import head_evidence, head_page, pattern_grid
 from components.head.head_view import head_view
 from components.job_words import jobs_sentence
@@ -117,7 +117,9 @@ class TestLevels:
             for card in analysis.roles[role].heads:
                 level = by_id[card.id].levels[role]
                 assert level.is_job
-                assert level.score == pytest.approx(card.activation_score)
+                assert level.score == pytest.approx(card.bar_score)
+                assert level.plain_score == pytest.approx(card.activation_score)
+                assert level.look == pytest.approx(card.look)
                 assert level.threshold == pytest.approx(card.threshold)
                 assert level.usual == pytest.approx(card.usual)
                 assert level.is_active == card.is_active
@@ -127,7 +129,8 @@ class TestLevels:
         assert len(levels) == 32
         assert all(not entry.jobs and entry.main_job == OTHER for entry in levels)
         assert all(level.usual is None and level.status is None for entry in levels for level in entry.levels.values())
-        assert levels[19].levels["induction"].score == pytest.approx(analysis.live["induction"].score[INDUCTION_HEAD])
+        looking = analysis.live["induction"].looking
+        assert levels[19].levels["induction"].score == pytest.approx(looking.score[INDUCTION_HEAD])
 
     def test_without_a_text_there_are_usual_levels_and_no_states(self, catalogue):
         levels = head_levels(None, catalogue)
@@ -239,15 +242,15 @@ class TestMap:
 
 class TestTable:
     def test_the_title_counts_heads_with_a_job_and_those_that_do_it(self, service):
-        assert title(view_of(service)) == "13 of 32 heads have a job we can name. 13 do it on your text."
-        assert "Press a row" in lead(view_of(service))
+        assert title(view_of(service)) == "9 of 32 heads have a job we can name. 9 do it on your text."
+        assert "4 of the 32 mostly rest on your text. Press a row" in lead(view_of(service))
 
     def test_no_head_at_all_is_singular(self, service):
         assert title(view_of(service, prompt="Hi")).endswith("None does it on your text.")
 
     def test_without_a_text_the_title_promises_nothing_about_it(self, service):
         view = view_of(service, prompt="")
-        assert title(view) == "13 of 32 heads have a job we can name."
+        assert title(view) == "9 of 32 heads have a job we can name."
         assert view.refusal is not None
 
     def test_a_model_without_a_catalogue_says_so(self, service, monkeypatch):
@@ -265,15 +268,14 @@ class TestTable:
         rows = view_of(service, sort="induction").rows
         scores = [entry.levels["induction"].score for entry in rows]
         assert scores == sorted(scores, reverse=True)
-        assert rows[0].id == HeadId(*np.unravel_index(analysis.live["induction"].score.argmax(), (4, 8)))
+        assert rows[0].id == HeadId(*np.unravel_index(analysis.live["induction"].looking.score.argmax(), (4, 8)))
 
-    def test_heads_without_a_figure_come_last_in_both_directions(self, analysis, catalogue):
-        levels = head_levels(analysis, catalogue)
-        levels[5] = type(levels[5])(levels[5].id, levels[5].jobs, dict(levels[6].levels))
-        unknown = levels[5].levels["induction"]
-        levels[5].levels["induction"] = type(unknown)("induction", False)
-        for sort in (Sort("induction", True), Sort("induction", False)):
-            assert sorted_heads(levels, sort)[-1].id == levels[5].id
+    def test_heads_without_a_figure_come_last_in_both_directions(self, service):
+        for sort in ("induction", "induction.up"):
+            view = view_of(service, sort=sort)
+            unknown = replace(view.levels[5].levels["induction"], score=None, usual=None)
+            view.levels[5].levels["induction"] = unknown
+            assert view.filtered[-1].id == view.levels[5].id
 
     @pytest.mark.parametrize(
         ("text", "sort"),
@@ -299,19 +301,22 @@ class TestTable:
         table = heads_table.layout(view_of(service, sort="induction"))
         states = [node["props"].get("aria-sort") for node in nodes(table) if node["type"] == "Th"]
         assert states.count("descending") == 1
-        assert states.count("none") == 7
+        assert states.count("none") == 9
 
     def test_a_cell_reads_score_usual_level_and_state(self, service):
         entry = view_of(service).levels[19]
         level = entry.levels["induction"]
-        assert heads_table.cell_text(level) == f"induction {level.score:.2f}, usual {level.usual:.2f}, active"
+        assert (
+            heads_table.cell_text(level)
+            == f"induction {level.score:.2f}, usual {level.usual:.2f}, active, looks {round(100 * level.look)} %"
+        )
         assert heads_table.cell_text(entry.levels["diffuse"]).endswith("not a job of this head")
 
     def test_a_filter_keeps_heads_with_the_job_also_as_their_second(self, service):
         view = view_of(service, role="previous_token")
         assert {str(entry.id) for entry in view.filtered} == {"L0H6", "L1H4", "L2H6"}
         assert view.count("previous_token") == 3
-        assert view.count(OTHER) == 19
+        assert view.count(OTHER) == 23
 
     def test_a_job_that_no_head_has_offers_the_way_back(self, service):
         page = all_heads_page.layout(service, Question(MODEL, REPEATING), search_for(role="current_token"))
@@ -374,16 +379,18 @@ class TestCsv:
             (f"L{layer}H{head}", role) for layer in range(4) for head in range(8) for role in ROLES
         }
         found = next(line for line in lines if line["name"] == "L2H3" and line["role"] == "induction")
-        assert float(found["score_on_text"]) == pytest.approx(
-            analysis.live["induction"].score[INDUCTION_HEAD], abs=1e-4
-        )
-        assert float(found["chance"]) == pytest.approx(analysis.live["induction"].chance, abs=1e-4)
+        live = analysis.live["induction"]
+        assert float(found["score_when_it_looks"]) == pytest.approx(live.looking.score[INDUCTION_HEAD], abs=1e-4)
+        assert float(found["plain_score"]) == pytest.approx(live.score[INDUCTION_HEAD], abs=1e-4)
+        assert float(found["look"]) == pytest.approx(live.looking.look[INDUCTION_HEAD], abs=1e-4)
+        assert float(found["chance"]) == pytest.approx(live.looking.chance[INDUCTION_HEAD], abs=1e-4)
         assert (found["is_job"], found["is_main_job"], found["status"]) == ("1", "1", "active")
 
     def test_what_is_unknown_stays_empty(self, catalogue):
         lines = list(csv.DictReader(io.StringIO(heads_csv.heads_csv(head_levels(None, catalogue)))))
-        assert all(line["score_on_text"] == line["threshold"] == line["chance"] == "" for line in lines)
-        assert all(line["usual"] for line in lines)
+        unknown = ("score_when_it_looks", "threshold", "chance")
+        assert all(line[name] == "" for line in lines for name in unknown)
+        assert all(line["usual"] and line["plain_score"] for line in lines)
 
     def test_a_model_name_makes_a_plain_file_name(self):
         assert (
@@ -419,17 +426,17 @@ class TestRightNow:
 
 class TestEvidence:
     @pytest.mark.parametrize("role", list(ROLES))
-    def test_the_average_of_the_rows_is_the_score(self, service, role):
+    def test_the_average_of_the_rows_is_the_plain_score(self, service, role):
         view = head_view_of(service, role=role)
-        rows = head_evidence.evidence_rows(view)
-        assert np.mean([row.share for row in rows]) == pytest.approx(view.levels.levels[role].score, abs=MEAN_WEIGHT)
+        rows, level = head_evidence.evidence_rows(view), view.levels.levels[role]
+        assert np.mean([row.share for row in rows]) == pytest.approx(level.plain_score, abs=MEAN_WEIGHT)
 
-    def test_it_ends_in_the_score_and_its_chance(self, service):
-        view = head_view_of(service)
-        level = view.levels.levels["induction"]
+    @pytest.mark.parametrize("role", ["diffuse", "positional"])
+    def test_a_role_that_is_not_about_looks_ends_in_its_average(self, service, role):
+        view = head_view_of(service, role=role)
         words = text_of(head_evidence.layout(view))
-        assert f"Average of the seven: its score {level.score:.2f}" in words
-        assert f"Chance, for an evenly spread head {level.chance:.2f}" in words
+        assert f"Average of the 17: its score {view.levels.levels[role].score:.2f}" in words
+        assert "Score when it looks" not in words
 
     def test_rows_beyond_the_first_are_one_element_each(self, service):
         view = head_view_of(service, HeadId(2, 6), role="previous_token")
@@ -452,9 +459,11 @@ class TestEvidence:
         assert last.share > view.pattern[last.query_pos, last.key_pos]
 
     def test_the_rows_as_written_average_to_the_score_as_written(self, service):
-        card = nodes(head_evidence.layout(head_view_of(service)))
+        card = nodes(head_evidence.layout(head_view_of(service, role="positional")))
         figures = [node["props"] for node in card if node["props"].get("className") == "evidence-share"]
         shares = [float(figure["children"].strip("<> %")) for figure in figures]
+        (more,) = (node["props"]["children"] for node in card if node["props"].get("className") == "evidence-more")
+        shares += [float(line["props"]["children"].rsplit(": ", 1)[1].strip("<> %")) for line in more]
         score = next(node["props"] for node in card if node["props"].get("className") == "is-score")
         as_decimal, as_percent = score["children"][1]["props"]["children"].split(" = ")
         assert np.mean(shares) == pytest.approx(float(as_percent.strip(" %")), abs=0.11)
@@ -484,7 +493,7 @@ class TestEvidence:
 
     def test_a_head_without_a_job_shows_where_it_looks_hardest(self, service):
         words = text_of(head_evidence.layout(head_view_of(service, NO_JOB_HEAD)))
-        assert "None of the six jobs fits this head. In this model 19 of 32 are like this." in words
+        assert "None of the five jobs fits this head. In this model 23 of 32 are like this." in words
 
     def test_any_job_can_be_looked_at(self, service):
         view = head_view_of(service, role="previous_token")
@@ -601,12 +610,12 @@ class TestHeadPage:
         assert head_view_of(service, HeadId(0, 0)).neighbour(-1) is None
         assert head_view_of(service, HeadId(3, 7)).neighbour(1) is None
 
-    def test_its_own_jobs_come_first_and_all_six_are_there(self, service):
+    def test_its_own_jobs_come_first_and_all_five_are_there_with_rest_apart(self, service):
         bars = [
             node["props"] for node in nodes(self.layout(service, HeadId(2, 6))) if node["props"].get("role") == "meter"
         ]
         assert [bar["aria-label"] for bar in bars[:2]] == ["Induction", "Previous token"]
-        assert len(bars) == 6
+        assert [bar["aria-label"] for bar in bars[5:]] == ["Resting"]
 
     @pytest.mark.parametrize(
         ("layer", "head", "sentence"),
@@ -677,7 +686,7 @@ class TestLearn:
         page = nodes(self.layout())
         ids = {node["props"].get("id") for node in page}
         targets = {node["props"]["href"] for node in page if str(node["props"].get("href", "")).startswith("#")}
-        assert len(targets) == 4 + len(ROLES)
+        assert len(targets) == 5 + len(ROLES)
         assert {target.removeprefix("#") for target in targets} <= ids
 
     def test_prompts_are_those_that_the_catalogue_counted(self, service):

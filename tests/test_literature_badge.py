@@ -8,7 +8,7 @@ import pytest
 
 from components import head_map, literature_badge
 from components.address import Question
-from components.all_heads import all_heads_page, heads_map_card, heads_table
+from components.all_heads import all_heads_page, heads_map_card, heads_map_tab, heads_table
 from components.all_heads.all_heads_view import HeadsView, heads_view
 from components.head import head_page
 from components.head.head_view import head_view
@@ -79,7 +79,7 @@ def test_the_table_has_a_column_of_names_only_where_a_head_has_one(view, named):
 def test_a_model_that_no_paper_names_has_neither_column_nor_book_nor_note(view):
     assert not of_class(heads_table.layout(view), "heads-papers")
     assert not of_class(head_map.map_of(view.levels, MODEL, REPEATING), "book-mark")
-    assert "named in a paper" not in words(all_heads_page._map_tab(view))
+    assert "named in a paper" not in words(heads_map_tab.layout(view))
     assert literature_badge.NOTE not in words(all_heads_page._table_tab(view))
 
 
@@ -88,7 +88,7 @@ def test_the_map_marks_a_named_head_and_its_label_says_the_name(view, named):
     marked = [cell for cell in cells if of_class(cell, "book-mark")]
     assert [cell["props"]["data-head"] for cell in marked] == [str(NAMED)]
     assert words(marked[0]).endswith("IOI paper: name mover")
-    assert "named in a paper" in words(all_heads_page._map_tab(view))
+    assert "named in a paper" in words(heads_map_tab.layout(view))
 
 
 def test_the_map_s_card_and_the_head_s_page_show_the_badge(service, view, named):

@@ -41,6 +41,13 @@ def test_worked_examples(rows, luck):
     counts = count(hitting(evidence, len(rows)), evidence)
     assert counts.luck[0, 0] == pytest.approx(luck)
     assert (counts.chances[0, 0], counts.hits[0, 0]) == (len(rows), len(rows))
+    assert counts.expected[0, 0] == pytest.approx(sum(1 / row for row in rows))
+
+
+def test_blind_looking_is_expected_to_hit_only_where_there_is_a_chance():
+    """Of rows 12 and 13 a head that rests on the second has one chance, which blind looking hits 1/12 times."""
+    evidence = one_target([12, 13], [2, 3], 30)
+    assert count(hitting(evidence, 1), evidence).expected[0, 0] == pytest.approx(1 / 12)
 
 
 def test_the_tail_is_that_of_a_poisson_binomial_distribution():

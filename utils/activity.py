@@ -70,8 +70,8 @@ def _joined(shape: tuple[int, ...], parts: Sequence[Part], decided: Sequence[Dec
 
 
 def _joined_counts(joined: Callable[..., np.ndarray], counts: Sequence[Counts | None]) -> Counts:
-    chances, hits, luck = (
+    chances, hits, luck, expected = (
         joined([getattr(each, name) for each in counts], empty)
-        for name, empty in (("chances", 0), ("hits", 0), ("luck", 1.0))
+        for name, empty in (("chances", 0), ("hits", 0), ("luck", 1.0), ("expected", 0.0))
     )
-    return Counts(chances, hits, luck)
+    return Counts(chances, hits, luck, expected)

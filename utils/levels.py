@@ -28,7 +28,8 @@ class RoleLevel:
     score: on this text; None without a text or without evidence in it. usual: from the catalogue, on this text's axis
     (as measured where there is no text). chance, threshold: None where there is nothing to judge by. look: the share of
     attention that is looking, None where there is no such thing. plain_score: what other tools would say, resting
-    included. is_job: the catalogue lists the role for this head. status: of a job, None for any other role.
+    included. Without a text, look and plain_score are those of the catalogue. is_job: the catalogue lists the role for
+    this head. status: of a job, None for any other role.
     """
 
     role: str
@@ -72,8 +73,8 @@ class HeadLevels:
 
     @property
     def is_active(self) -> bool:
-        """Whether any of its jobs is active on this text."""
-        return any(self.levels[role].is_active for role in self.jobs)
+        """Whether any of its jobs, rest not among them, is active on this text."""
+        return any(self.levels[role].is_active for role in self.work)
 
     @property
     def work(self) -> tuple[str, ...]:
@@ -86,8 +87,10 @@ class HeadLevels:
         return self.rests and not self.work
 
     def has_job(self, role: str) -> bool:
-        """Whether it holds a role; `other` means none at all."""
-        return role in self.jobs if role != OTHER else not self.jobs
+        """Whether it holds a role; `other` means no job. Resting is no job but a state: whether it rests now."""
+        if role == OTHER:
+            return not self.work
+        return self.rests if ROLES[role].is_rest else role in self.jobs
 
 
 def head_levels(analysis: Analysis | None, catalogue: ModelCatalogue | None) -> list[HeadLevels]:
@@ -136,7 +139,9 @@ def _figures(role: str, analysis: Analysis | None, catalogue: ModelCatalogue | N
 
 def _usual_figures(role: str, catalogue: ModelCatalogue) -> _Figures:
     usual = catalogue.usual(role)
-    return _Figures(usual=usual.score if usual.looking is None else usual.looking.score)
+    if usual.looking is None:
+        return _Figures(usual=usual.score, plain_score=usual.score)
+    return _Figures(usual=usual.looking.score, look=usual.looking.look, plain_score=usual.score)
 
 
 def _head_levels(

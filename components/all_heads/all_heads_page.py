@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
 import dash_bootstrap_components as dbc
-from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash import ALL, Dash, Input, Output, State, ctx, html, no_update
 
-from components import csv_download, head_map, messages, prompt_bar, right_now
+from components import csv_download, messages, prompt_bar, right_now
 from components.address import Ids as AddressIds
 from components.address import Question, head_href
-from components.all_heads import cause_map, heads_csv, heads_map_card, heads_table
+from components.all_heads import heads_csv, heads_filters, heads_map_card, heads_map_tab, heads_table
 from components.all_heads.all_heads_view import (
-    BREAKS,
     DOES,
     MAP,
+    PLAIN,
+    STATE,
     TABLE,
     WITHOUT,
     HeadsView,
@@ -29,41 +30,34 @@ from components.all_heads.all_heads_view import (
     title,
 )
 from components.cause_words import UNIT
-from components.lamp import role_sign, sign
+from components.lamp import sign
 from components.literature_badge import NOTE
-from components.markup import aria, classes
-from components.numbers import in_words, plural
+from components.markup import aria
 from components.switch import switch
 from utils.errors import UserError
 from utils.heads import HeadId
-from utils.roles import OTHER, ROLES
+from utils.roles import ROLES
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
 
-    from utils.levels import HeadLevels
     from utils.service import Headlight
 
 CSV = "heads"
-ALL_HEADS, ALL_AGAIN = "all", "all-again"
-CAUSE_NOTE = (
-    "Random words said twice, with one head at a time replaced by its average. A head that another can stand in for "
-    "looks unimportant here, and heads for other things than repeating do too."
-)
-VIEW_PARAMETERS = ("role", "tab", "sort", "rows", "rest", "shows")
+COLUMN_NAMES = {
+    "head": "layer and head",
+    "main": "main job",
+    STATE: "what heads do on your text",
+    PLAIN: "plain score",
+    WITHOUT: "what breaks without the head",
+}
+VIEW_PARAMETERS = ("role", "state", "tab", "sort", "rows", "rest", "shows")
 
 
-class Ids:
+class Ids(heads_map_tab.Ids):
     tab = "heads-tab"
-    shows = "heads-shows"
     find = "heads-find"
     find_answer = "heads-find-answer"
-    chosen = "heads-chosen"
-    card = "heads-card"
-
-    @staticmethod
-    def filter(role: Any) -> dict[str, Any]:
-        return {"type": "heads-filter", "role": role}
 
     @staticmethod
     def rows(number: Any) -> dict[str, Any]:
@@ -84,7 +78,7 @@ def layout(service: Headlight, question: Question, search: str) -> html.Div:
             *refusal,
             *notices,
             _toolbar(view),
-            *(_map_tab(view) if view.tab == MAP else _table_tab(view)),
+            *(heads_map_tab.layout(view) if view.tab == MAP else _table_tab(view)),
             *([right_now.layout(view.analysis)] if view.analysis is not None else []),
         ],
         className="heads-page",
@@ -96,12 +90,9 @@ def skeleton() -> html.Div:
     return html.Div(
         [
             _tab_switch(TABLE),
-            _shows_switch(DOES),
             _find_box(),
             *csv_download.parts(CSV),
-            dcc.Store(id=Ids.chosen),
-            html.Div(id=Ids.card),
-            head_map.skeleton(),
+            *heads_map_tab.skeleton(),
         ]
     )
 
@@ -112,13 +103,14 @@ def register(app: Dash, service: Headlight) -> None:
     @app.callback(
         Output(AddressIds.location, "search", allow_duplicate=True),
         Input(heads_table.Ids.sort(ALL), "n_clicks"),
-        Input(Ids.filter(ALL), "n_clicks"),
+        Input(heads_filters.Ids.filter(ALL), "n_clicks"),
+        Input(heads_filters.Ids.state(ALL), "n_clicks"),
         Input(Ids.rows(ALL), "n_clicks"),
         Input(Ids.tab, "value"),
         State(AddressIds.location, "search"),
         prevent_initial_call=True,
     )
-    def change_view(_sorts: Any, _filters: Any, _rows: Any, _tab: Any, search: str | None) -> Any:
+    def change_view(_sorts: Any, _filters: Any, _states: Any, _rows: Any, _tab: Any, search: str | None) -> Any:
         changed = pressed_search(ctx.triggered_id, ctx.triggered[0]["value"], search or "")
         return no_update if changed == search else changed
 
@@ -177,7 +169,11 @@ def pressed_search(pressed: Any, value: Any, search: str) -> str:
         return _with(parameters, rows=pressed["rows"])
     if pressed["type"] == "heads-sort":
         return _with(parameters, sort=str(Sort.parse(parameters.get("sort")).pressed(pressed["column"])))
+    if pressed["type"] == "heads-state":
+        return _with(parameters, state=None if parameters.get("state") == pressed["state"] else pressed["state"])
     role = pressed["role"]
+    if role == heads_filters.ALL_AGAIN:
+        return _with(parameters, role=None, state=None)
     is_on = parameters.get("role") == role
     return _with(parameters, role=None if is_on or role not in filters() else role)
 
@@ -217,11 +213,6 @@ def _tab_switch(tab: str) -> html.Div:
     return switch(Ids.tab, {TABLE: "Table", MAP: "Map"}, tab, "Show the heads as")
 
 
-def _shows_switch(shows: str) -> html.Div:
-    ways = {DOES: "What it does", BREAKS: "What breaks without it"}
-    return switch(Ids.shows, ways, shows, "Each cell shows")
-
-
 def _find_box() -> html.Div:
     """Where a head's name is typed; Enter opens its page."""
     hint = "Head, e.g. L2H3"
@@ -234,42 +225,16 @@ def _find_box() -> html.Div:
 def _table_tab(view: HeadsView) -> list[Component]:
     body: list[Component] = [heads_table.layout(view), _below_table(view)]
     if not view.filtered:
-        show_all = _filter_button(ALL_AGAIN, f"Show all {len(view.levels)}", None, False)
-        body = [html.Div([html.P("No head of this model does this job."), show_all], className="filter-empty")]
-    job_filters = [_filters(view)] if view.catalogue is not None else []
+        body = [heads_filters.nothing_left(view)]
+    job_filters = heads_filters.layout(view) if view.catalogue is not None else []
     note = [html.P(NOTE, className="papers-note")] if heads_table.has_papers(view) else []
     table = html.Section([*job_filters, *body], className="surface heads-surface", **aria(label="All heads"))
     return [table, _legend(view), *note]
 
 
-def _filters(view: HeadsView) -> html.Div:
-    """One pressed button per role with its count; a status line says the number to a screen reader."""
-    buttons = [_filter_button(ALL_HEADS, "All", len(view.levels), view.role is None)]
-    for role in filters():
-        name = ROLES[role].display_name if role != OTHER else "None"
-        buttons.append(_filter_button(role, name, view.count(role), view.role == role))
-    shown = html.Span(plural(len(view.filtered), "head"), role="status", className="visually-hidden")
-    return html.Div(
-        [*buttons, shown], role="group", className="heads-filters", **aria(label="Show heads with this job")
-    )
-
-
-def _filter_button(role: str, name: str, count: int | None, is_on: bool) -> html.Button:
-    icon = [html.Span(role_sign(role), className=f"filter-sign role-{role}")] if role in ROLES else []
-    number = [html.Span(count, className="filter-count")] if count is not None else []
-    return html.Button(
-        [*icon, html.Span(name), *number],
-        id=Ids.filter(role),
-        type="button",
-        className=classes("filter", is_on and "is-on"),
-        **aria(pressed=is_on),
-    )
-
-
 def _below_table(view: HeadsView) -> html.Div:
     n_shown, n_all = len(view.rows), len(view.filtered)
-    names = {"head": "layer and head", "main": "main job", WITHOUT: "what breaks without the head"}
-    name = names.get(view.sort.column)
+    name = COLUMN_NAMES.get(view.sort.column)
     by = (
         name or f"{ROLES[view.sort.column].display_name.lower()}{' on your text' if view.analysis else ', usual level'}"
     )
@@ -282,105 +247,13 @@ def _below_table(view: HeadsView) -> html.Div:
 
 def _legend(view: HeadsView) -> html.P:
     """The marks of the table in one line."""
-    marks = (
-        ("active", "active on your text"),
-        ("below", "below its usual level"),
-        ("chance", "chance"),
-        ("notch", "active from here"),
-        ("usual", "usual level"),
-    )
+    marks = (("chance", "chance"), ("notch", "active from here"), ("usual", "usual level"))
     entries = [
         html.Span([html.Span(className=f"glyph glyph--{kind}", **aria(hidden=True)), words], className="legend-entry")
         for kind, words in marks
     ]
     entries.append(html.Span("grey bar: not a job of this head"))
+    entries.append(html.Span("bars: the score when a head looks; what is left of 100 % lies on the first token"))
     if view.has_causes:
         entries.append(html.Span(f"without it: by how much dearer, in {UNIT}; ≈ 0: too little to tell from chance"))
     return html.P(entries, className="legend heads-legend")
-
-
-def _map_tab(view: HeadsView) -> list[Component]:
-    deep = head_map.is_deep_map(view.levels)
-    map_section = html.Section(
-        _cause_map(view) if view.shows == BREAKS else _jobs_map(view),
-        className="surface panel heads-map-panel",
-        **aria(label="Map of all heads"),
-    )
-    chosen = heads_map_card.opening_head(view)
-    card = html.Section(
-        heads_map_card.layout(view, chosen) if chosen is not None else [],
-        id=Ids.card,
-        className="surface panel map-card",
-        **aria(label="The head in focus", live="polite"),
-    )
-    jobs = [_jobs(view)] if view.catalogue is not None else []
-    return [
-        html.Div(
-            [map_section, html.Div([dcc.Store(id=Ids.chosen), card, *jobs], className="map-side")],
-            className=classes("heads-map-tab", deep and "is-deep"),
-        )
-    ]
-
-
-def _jobs_map(view: HeadsView) -> list[Component]:
-    """What every head does on the text."""
-    question, deep = view.question, head_map.is_deep_map(view.levels)
-    rest: list[Component] = [head_map.rest_switch(head_map.shows_rest(view.with_rest, view.role))] if deep else []
-    shown = head_map.map_of(
-        view.levels, question.model, question.prompt, view.role, keeps=True, with_rest=view.with_rest
-    )
-    return [
-        _map_head(view, _flow(view.levels), heads_map_card.where_jobs_sit(view), rest),
-        shown,
-        head_map.legend(view.levels, heads_table.has_papers(view)),
-    ]
-
-
-def _cause_map(view: HeadsView) -> list[Component]:
-    """What breaks without each head."""
-    return [_map_head(view, cause_map.strongest(view), CAUSE_NOTE, []), cause_map.layout(view), cause_map.legend(view)]
-
-
-def _map_head(view: HeadsView, title: str, words: str, more: list[Component]) -> html.Div:
-    """Title and lead of a map, and its switches."""
-    switches = [*([_shows_switch(view.shows)] if view.has_causes else []), *more]
-    told = html.Div([html.H2(title), html.P(words)])
-    return html.Div([told, html.Div(switches, className="map-switches")], className="card-head") if switches else told
-
-
-def _flow(levels: list[HeadLevels]) -> str:
-    """Which way text goes through the map."""
-    if not levels or levels[-1].id.layer == 0:
-        return "This model has one layer"
-    start, end = ("on the left", "on the right") if head_map.is_deep_map(levels) else ("at the top", "at the bottom")
-    return f"Text enters {start} and leaves {end}"
-
-
-def _jobs(view: HeadsView) -> html.Section:
-    """Every job with the number of its heads; a press dims the rest of the map."""
-    rows = [
-        html.Button(
-            [
-                heads_map_card.job_lamp(role, view.count(role)),
-                html.Span(
-                    ROLES[role].display_name if role != OTHER else f"None of the {in_words(len(ROLES))}",
-                    className="job-word",
-                ),
-                html.Span(view.count(role), className="filter-count"),
-            ],
-            id=Ids.filter(role),
-            type="button",
-            className=classes("job-row", view.role == role and "is-on"),
-            **aria(pressed=view.role == role),
-        )
-        for role in filters()
-    ]
-    return html.Section(
-        [
-            html.H2("Jobs in this model"),
-            html.P("Press one to dim the rest. A head with two jobs counts twice.", className="panel-note"),
-            html.Div(rows, className="job-rows"),
-            *heads_map_card.why_so_common(view),
-        ],
-        className="surface panel",
-    )

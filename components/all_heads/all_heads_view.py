@@ -1,14 +1,17 @@
 """What the All heads page shows: which heads, in which order. All of it follows from the address.
 
-`role` filters (a role key or `other`), `sort` is a column with `.up` or `.down` behind it where it is not the column's
-own first direction, `tab` is `table` or `map`, `rows=all` shows more than the first 50,
-`rest=1` on the map of a deep model also the heads that only rest, `shows=breaks` on the map what breaks without each
-head and not what it does.
+`role` filters (a role key or `other`), `state` by what heads do on the text, `sort` is a column with `.up` or `.down`
+behind it where it is not the column's own first direction, `tab` is `table` or `map`, `rows=all` shows more than the
+first 50, `rest=1` on the map also the heads that only rest, `shows=breaks` on the map what breaks without each head and
+not what it does.
+
+Counts are of the five jobs; resting is a state, and is counted apart.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,9 +20,9 @@ from components.head_map import WITH_REST
 from components.numbers import plural
 from utils.errors import UserError
 from utils.heads import HeadId, Shape
-from utils.levels import HeadLevels, head_levels
+from utils.levels import HeadLevels, LevelStatus, RoleLevel, head_levels
 from utils.model_config import display_name_of
-from utils.roles import OTHER, ROLES
+from utils.roles import JOBS, OTHER, ROLES
 
 if TYPE_CHECKING:
     from utils.analysis import Analysis
@@ -29,9 +32,17 @@ if TYPE_CHECKING:
 ROWS_AT_A_TIME = 50
 TABLE, MAP = "table", "map"
 DOES, BREAKS = "does", "breaks"
+STATE, PLAIN = "state", "plain"  # columns: what a head does on the text, and the score with rest counted in
 WITHOUT = "without"  # the column of what breaks without a head
 STARTS_UP = ("head", "main")
 UP, DOWN = "up", "down"
+STATES: dict[str, tuple[LevelStatus, ...]] = {
+    "active": ("active",),
+    "here_and_there": ("here_and_there",),
+    "cannot_tell": ("cannot_tell",),
+    "not_seen": ("below_usual", "not_seen"),
+    "not_applicable": ("not_applicable",),
+}  # what the heads can be filtered by, the most that a head can do first; and which states each button stands for
 
 
 @dataclass(frozen=True)
@@ -45,7 +56,7 @@ class Sort:
     def parse(cls, text: str | None) -> Sort:
         """`induction`, `induction.up`, `head.down`; anything else sorts by layer and head."""
         column, _, direction = (text or "").partition(".")
-        if column not in (*STARTS_UP, *ROLES, WITHOUT):
+        if column not in (*STARTS_UP, STATE, PLAIN, WITHOUT, *ROLES):
             return cls()
         return cls(column, direction == UP if direction in (UP, DOWN) else column in STARTS_UP)
 
@@ -74,6 +85,7 @@ class HeadsView:
     levels: list[HeadLevels]
     refusal: UserError | None = None
     role: str | None = None
+    state: str | None = None
     tab: str = TABLE
     sort: Sort = field(default_factory=Sort)
     shows_all: bool = False
@@ -88,22 +100,78 @@ class HeadsView:
     @property
     def n_named(self) -> int:
         """Heads with at least one job."""
-        return sum(bool(entry.jobs) for entry in self.levels)
+        return sum(bool(entry.work) for entry in self.levels)
 
     @property
     def n_active(self) -> int:
         """Heads that do at least one of their jobs on the text."""
         return sum(entry.is_active for entry in self.levels)
 
+    @property
+    def n_resting(self) -> int:
+        """Heads that rest on the text, or usually where there is none, whether or not they have a job."""
+        return sum(entry.rests for entry in self.levels)
+
     def count(self, role: str) -> int:
-        """How many heads have a job, or none for `other`. A head with two jobs counts under both."""
+        """How many heads have a job, or none for `other`; how many rest. A head with two jobs counts under both."""
         return sum(entry.has_job(role) for entry in self.levels)
+
+    def count_state(self, state: str) -> int:
+        """Of the heads that pass the filter by job, how many are in a state of `STATES`."""
+        return sum(self._is_in(entry, state) for entry in self.levels if self._has_role(entry))
 
     @property
     def filtered(self) -> list[HeadLevels]:
-        """The heads that pass the filter, in the chosen order."""
-        kept = [entry for entry in self.levels if self.role is None or entry.has_job(self.role)]
-        return sorted_heads(kept, self.sort)
+        """The heads that pass both filters, in the chosen order."""
+        kept = [entry for entry in self.levels if self._has_role(entry) and self._is_in(entry, self.state)]
+        return self.in_order(kept, self.sort)
+
+    def named_role(self, entry: HeadLevels) -> str:
+        """The role that a row is about: the one that is filtered or sorted by, where the head holds it, else its main
+        job; the role of rest for a head that does nothing else, `other` for one without any."""
+        asked = next((role for role in (self.role, self.sort.column) if role in entry.work), None)
+        return asked or main_work(entry)
+
+    def status(self, entry: HeadLevels) -> LevelStatus | None:
+        """What a head does on the text: for the job that is filtered by, or of all its jobs the one that it does most.
+
+        None without a text, and for a head without a job.
+        """
+        return told_status([self.role] if self.role in entry.work else entry.work, entry)
+
+    def plain_level(self, entry: HeadLevels) -> RoleLevel | None:
+        """The level of the job that is sorted by, or that a row is about; None for a head without one."""
+        role = self.sort.column if self.sort.column in JOBS else self.named_role(entry)
+        return entry.levels[role] if role in JOBS else None
+
+    def _has_role(self, entry: HeadLevels) -> bool:
+        return self.role is None or entry.has_job(self.role)
+
+    def _is_in(self, entry: HeadLevels, state: str | None) -> bool:
+        return state is None or self.status(entry) in STATES[state]
+
+    def in_order(self, levels: list[HeadLevels], sort: Sort) -> list[HeadLevels]:
+        """By a column, by layer and head where that is alike; heads without a figure come last."""
+        by_place = sorted(levels, key=lambda entry: entry.id)
+        if sort.column == "head":
+            return by_place if sort.is_up else by_place[::-1]
+        if sort.column == "main":
+            order = {role: rank for rank, role in enumerate(filters())}
+            return sorted(by_place, key=lambda entry: order[main_work(entry)] * (1 if sort.is_up else -1))
+        return sorted(by_place, key=lambda entry: _last_if_missing(self._figure(entry, sort.column), sort))
+
+    def _figure(self, entry: HeadLevels, column: str) -> float | None:
+        """What a head is sorted by."""
+        if column == STATE:
+            status = self.status(entry)
+            return None if status is None else float(_rank(status))
+        if column == PLAIN:
+            level = self.plain_level(entry)
+            return None if level is None else level.plain_score
+        if column == WITHOUT:
+            return entry.cause.second_copy_nats if entry.cause is not None else None
+        level = entry.levels[column]
+        return level.score if level.score is not None else level.usual
 
     @property
     def rows(self) -> list[HeadLevels]:
@@ -121,7 +189,7 @@ class HeadsView:
 
 
 def filters() -> tuple[str, ...]:
-    """What the heads can be filtered by: a role, or `other` for the heads without one."""
+    """What the heads can be filtered by: a job, rest, or `other` for the heads without a job."""
     return (*ROLES, OTHER)
 
 
@@ -134,6 +202,7 @@ def heads_view(
     rows: str | None = None,
     rest: str | None = None,
     shows: str | None = None,
+    state: str | None = None,
 ) -> HeadsView:
     """The page's state for one address; a value that means nothing is left out.
 
@@ -152,6 +221,7 @@ def heads_view(
         levels=levels,
         refusal=refusal,
         role=role if role in filters() else None,
+        state=state if state in STATES and analysis is not None and catalogue is not None else None,
         tab=MAP if tab == MAP else TABLE,
         sort=Sort.parse(sort),
         shows_all=rows == "all",
@@ -160,15 +230,23 @@ def heads_view(
     )
 
 
-def sorted_heads(levels: list[HeadLevels], sort: Sort) -> list[HeadLevels]:
-    """Heads in order; heads without a figure come last either way, ties stay by layer and head."""
-    by_place = sorted(levels, key=lambda entry: entry.id)
-    if sort.column == "head":
-        return by_place if sort.is_up else by_place[::-1]
-    if sort.column == "main":
-        order = {role: rank for rank, role in enumerate(filters())}
-        return sorted(by_place, key=lambda entry: order[entry.main_job] * (1 if sort.is_up else -1))
-    return sorted(by_place, key=lambda entry: _score_order(entry, sort))
+def main_work(entry: HeadLevels) -> str:
+    """A head's main job; the role of rest for one that does nothing else, `other` for one without any."""
+    if entry.work:
+        return entry.work[0]
+    return next(key for key, role in ROLES.items() if role.is_rest) if entry.rests else OTHER
+
+
+def told_status(roles: Iterable[str | None], entry: HeadLevels) -> LevelStatus | None:
+    """Of some of a head's jobs the state of the one that it does most; None of none, and without a text."""
+    found = [status for role in roles if role and (status := entry.levels[role].status) is not None]
+    return max(found, key=_rank, default=None)
+
+
+def _rank(status: LevelStatus) -> int:
+    """0 for the least that a head can do."""
+    order = [each for group in STATES.values() for each in group]
+    return len(order) - 1 - order.index(status)
 
 
 def title(view: HeadsView) -> str:
@@ -183,31 +261,35 @@ def title(view: HeadsView) -> str:
 
 
 def lead(view: HeadsView) -> str:
-    """The line below the title."""
+    """The lines below the title: how many rest, what is here, and what a press does."""
     press = (
         "Press a row to see where the head looks." if view.tab == TABLE else "Press a cell to see what its head does."
     )
     if view.catalogue is None:
         return (
             f"The heads of {view.model_name} were not analysed, so there are no usual levels and no jobs here, only "
-            f"the scores on your text. {press}"
+            f"the scores on your text. {rest_sentence(view)} {press}"
         )
     if view.analysis is None:
-        return f"Every head of {view.model_name} with its usual levels. Scores on a text come with the first text."
-    return f"Every head of {view.model_name} is here, also those with no job we know. {press}"
+        return (
+            f"Every head of {view.model_name} with its usual levels. {rest_sentence(view)} Scores on a text come with "
+            "the first text."
+        )
+    return f"Every head of {view.model_name} is here, also those with no job we know. {rest_sentence(view)} {press}"
 
 
-def _score_order(entry: HeadLevels, sort: Sort) -> tuple[bool, float]:
-    figure = _figure(entry, sort.column)
+def rest_sentence(view: HeadsView) -> str:
+    """How many heads leave their attention on the first token: "166 of the 270 mostly rest on your text." """
+    often = "usually rest" if view.analysis is None else "mostly rest on your text"
+    if not view.n_resting:
+        return f"None of them {often.replace('rest', 'rests')}."
+    verb = often.replace("rest", "rests") if view.n_resting == 1 else often
+    return f"{view.n_resting} of the {len(view.levels)} {verb}."
+
+
+def _last_if_missing(figure: float | None, sort: Sort) -> tuple[bool, float]:
     is_missing = figure is None or math.isnan(figure)
     return is_missing, 0.0 if figure is None or is_missing else figure if sort.is_up else -figure
-
-
-def _figure(entry: HeadLevels, column: str) -> float | None:
-    if column == WITHOUT:
-        return entry.cause.second_copy_nats if entry.cause is not None else None
-    level = entry.levels[column]
-    return level.score if level.score is not None else level.usual
 
 
 def _analysis_or_refusal(service: Headlight, question: Question) -> tuple[Analysis | None, UserError | None]:

@@ -8,12 +8,12 @@ import dash_bootstrap_components as dbc
 from dash import html
 
 from components.address import head_href
-from components.all_heads.all_heads_view import BREAKS, WITHOUT, Sort, sorted_heads
+from components.all_heads.all_heads_view import BREAKS, WITHOUT, Sort, main_work, told_status
 from components.cause_words import cause_sentence
 from components.job_words import jobs_sentence
 from components.lamp import lamp
 from components.literature_badge import badges
-from components.numbers import in_words
+from components.numbers import in_words, percent
 from components.score_bar import level_bar, two_decimals
 from utils.heads import HeadId
 from utils.levels import HeadLevels, RoleLevel
@@ -39,7 +39,7 @@ def layout(view: HeadsView, head: HeadId) -> list[Component]:
     href = head_href(view.question.model, view.question.prompt, *head)
     papers = badges(view.question.model, head)
     return [
-        html.Div([lamp(entry.main_job, entry.status), words], className="map-card-head"),
+        html.Div([lamp(main_work(entry), told_status(entry.work, entry)), words], className="map-card-head"),
         *_level(entry),
         *([html.P(cause_sentence(entry.cause), className="map-card-cause")] if entry.cause is not None else []),
         *([html.Div(papers, className="paper-names")] if papers else []),
@@ -53,7 +53,7 @@ def opening_head(view: HeadsView) -> HeadId | None:
     if not view.levels:
         return None
     if view.shows == BREAKS:
-        return sorted_heads(view.levels, Sort(WITHOUT, is_up=False))[0].id
+        return view.in_order(view.levels, Sort(WITHOUT, is_up=False))[0].id
     return max(view.filtered or view.levels, key=_strength).id
 
 
@@ -72,7 +72,7 @@ def where_jobs_sit(view: HeadsView) -> str:
 
 
 def job_lamp(role: str, n_heads: int) -> Component:
-    """The lamp that stands for a job, whatever the text; flat where no head has it."""
+    """The lamp that stands for a job, whatever the text; flat where no head has it, and for rest."""
     return lamp(role, "active" if role != OTHER and n_heads else "no_heads", "row")
 
 
@@ -89,29 +89,38 @@ def why_so_common(view: HeadsView) -> list[html.P]:
 
 
 def _level(entry: HeadLevels) -> list[Component]:
-    """Bar and sentence of the main job."""
-    if not entry.jobs:
+    """Bar and sentence of the main job; of a head that does nothing else, how much it rests."""
+    role = main_work(entry)
+    if role == OTHER:
         return []
-    level = entry.levels[entry.main_job]
-    bar = level_bar(level, str(entry.id))
-    return [bar, html.P(_level_sentence(level))] if level.score is not None else [html.P(_level_sentence(level))]
+    level = entry.levels[role]
+    bar = [level_bar(level, str(entry.id))] if level.score is not None and entry.work else []
+    return [*bar, html.P(level_sentence(level))]
 
 
-def _level_sentence(level: RoleLevel) -> str:
-    usual = f"usually {two_decimals(level.usual)}"
-    if level.score is not None:
-        return f"{two_decimals(level.score)} on your text, {usual}."
-    if level.status == "not_applicable":
+def level_sentence(level: RoleLevel) -> str:
+    """One level in words: "0.97 when it looks, usually 0.99. It looks 61 % of the time." """
+    if ROLES[level.role].is_rest:
+        share = level.usual if level.score is None else level.score
+        where = "on its test texts" if level.score is None else "on your text"
+        return f"It leaves {percent(share or 0.0)} of its attention on the first token {where}."
+    usual = two_decimals(level.usual)
+    if level.score is None and level.status == "not_applicable":
         return "This job cannot show on your text."
-    return f"Score on its test texts: {two_decimals(level.usual)}."
+    if level.score is None:
+        return f"Score on its test texts: {usual}."
+    if level.look is None:
+        return f"{two_decimals(level.score)} on your text, usually {usual}."
+    return f"{two_decimals(level.score)} when it looks, usually {usual}. It looks {percent(level.look)} of the time."
 
 
 def _strength(entry: HeadLevels) -> tuple[bool, bool, bool, float]:
     """Active heads first, the showcase role first among them, as on the stage of the Roles page, and those that only
     rest last; then by score."""
-    level = entry.levels.get(entry.main_job)
+    role = main_work(entry)
+    level = entry.levels.get(role)
     figure = (level.score if level.score is not None else level.usual) if level else None
-    return entry.status == "active", not entry.only_rests, entry.main_job == SHOWCASE, figure or 0.0
+    return told_status(entry.work, entry) == "active", bool(entry.work), role == SHOWCASE, figure or 0.0
 
 
 def _layer_range(layers: list[int]) -> str:

@@ -1,7 +1,9 @@
-"""The evidence, token by token: each place that can tell, what the head does there, and the average that is its score.
+"""The evidence, token by token: each place that can tell, what the head does there, and the sums that are its score.
 
 A row shows its share, as the role's measure counts it: the attention that goes where the role says, summed over the
-copies, or how even the row is. The average of the rows is the score.
+copies, or how even the row is. For a role of looking it also shows how much of the attention there is looking, and
+whether the place counts as a chance and as a hit; `head_sums` tells what follows. For any other role the average of
+the rows is the score.
 """
 
 from __future__ import annotations
@@ -11,15 +13,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from dash import html
 
+from components.head import head_sums
 from components.lamp import sign
-from components.markup import aria
+from components.markup import aria, classes
 from components.numbers import in_words, percent, plural
 from components.score_bar import two_decimals
 from components.token_chip import token_chip
 from utils.levels import RoleLevel
 from utils.measures.measure import EvidenceRow
 from utils.reasons import few_rows_caution, too_short_reason
-from utils.roles import OTHER, ROLES
+from utils.roles import JOBS, OTHER, ROLES
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
@@ -46,7 +49,7 @@ def layout(view: HeadView) -> html.Section:
 
 
 def evidence_rows(view: HeadView) -> list[EvidenceRow]:
-    """Every evidence row of the shown role, the last token first. Their mean share is the score."""
+    """Every evidence row of the shown role, the last token first. The mean of their shares is the plain score."""
     if view.evidence is None:
         return []
     return ROLES[view.role].measure.evidence_rows(view.reading, view.evidence)[::-1]
@@ -71,9 +74,9 @@ def no_job_sentence(view: HeadView) -> str:
     catalogue = view.catalogue
     if catalogue is None:
         return "The heads of this model were not analysed, so nobody knows whether this one has a job."
-    n_none = sum(not roles for layer in catalogue.head_roles for roles in layer)
+    n_none = sum(JOBS.keys().isdisjoint(roles) for layer in catalogue.head_roles for roles in layer)
     total = catalogue.shape.n_all
-    return f"None of the {in_words(len(ROLES))} jobs fits this head. In this model {n_none} of {total} are like this."
+    return f"None of the {in_words(len(JOBS))} jobs fits this head. In this model {n_none} of {total} are like this."
 
 
 def _evidence(view: HeadView) -> list[Component]:
@@ -84,9 +87,24 @@ def _evidence(view: HeadView) -> list[Component]:
         html.P(introduction(view, len(rows)), className="section-lead"),
         html.Ol([_row(view, row) for row in first], className="evidence-rows"),
         *([_more(view, later)] if later else []),
-        _average(view, view.levels.levels[view.role], len(rows)),
+        *(_sums(view, rows) if ROLES[view.role].measure.has_looking else _mean(view, len(rows))),
         *([html.P(caution, className="panel-note")] if caution else []),
         *_left_out(view),
+    ]
+
+
+def _sums(view: HeadView, rows: list[EvidenceRow]) -> list[Component]:
+    """What the rows of a role of looking add up to: the score, the count, and all of it as a table."""
+    found = head_sums.counted(view, rows)
+    lines = head_sums.score_lines(
+        rows, view.levels.levels[view.role], view.analysis.live[view.role].chance_of(view.head)
+    )
+    sentences = head_sums.count_sentences(found) if found is not None else []
+    return [
+        html.P(head_sums.MARKS_NOTE, className="panel-note"),
+        _lines(lines),
+        html.P(" ".join(sentences), className="evidence-count"),
+        head_sums.rows_table(view, rows),
     ]
 
 
@@ -97,13 +115,18 @@ def _more(view: HeadView, rows: list[EvidenceRow]) -> html.Details:
 
 
 def _in_words(view: HeadView, row: EvidenceRow) -> str:
-    """Example: `river (17) → river (8): 71.1 %`."""
-    figure = _figure(view, row)
+    """Example: `river (17) → river (8): 71.1 % of 83.0 %, hit`."""
+    figure = f"{_figure(view, row)}{_of_looking(row)}"
+    counts = "" if row.look is None else f", {head_sums.mark_of(row)[1]}"
     query = f"{isolated(view.tokens[row.query_pos].word)} ({row.query_pos})"
     if row.key_pos is None:
         return f"{query}: {figure}"
     more = f" + {row.n_more_keys} more" if row.n_more_keys else ""
-    return f"{query} → {isolated(view.tokens[row.key_pos].word)} ({row.key_pos}){more}: {figure}"
+    return f"{query} → {isolated(view.tokens[row.key_pos].word)} ({row.key_pos}){more}: {figure}{counts}"
+
+
+def _of_looking(row: EvidenceRow) -> str:
+    return "" if row.look is None else f" of {percent(row.look, decimals=1)}"
 
 
 def _figure(view: HeadView, row: EvidenceRow) -> str:
@@ -123,29 +146,42 @@ def _row(view: HeadView, row: EvidenceRow) -> html.Li:
         looks = [token_chip(view.tokens[row.key_pos], row.key_pos, view.role, "key")]
     if row.n_more_keys:
         looks.append(html.Span(f"+ {row.n_more_keys} more"))
+    figure = html.Span(_figure(view, row), className="evidence-share")
     return html.Li(
         [
             html.Span([query, sign("chevron-right"), html.Span(looks, className="evidence-keys")]),
-            _share_bar(row.share),
-            html.Span(_figure(view, row), className="evidence-share"),
+            _share_bar(row),
+            *([figure] if row.look is None else _looking(row, figure)),
         ],
-        className="evidence-row",
+        className=classes("evidence-row", row.look is not None and "evidence-row--look"),
     )
 
 
-def _share_bar(share: float) -> html.Span:
+def _looking(row: EvidenceRow, figure: html.Span) -> list[Component]:
+    """The share out of all looking, and whether the row counts."""
+    mark, word = head_sums.mark_of(row)
+    counts = [html.Span(mark, **aria(hidden=True)), html.Span(word, className="visually-hidden")]
+    figures = html.Span([figure, html.Span(_of_looking(row), className="evidence-look")], className="evidence-figures")
+    return [figures, html.Span(counts, className="evidence-mark", title=word)]
+
+
+def _share_bar(row: EvidenceRow) -> html.Span:
+    """What goes where the role says, filled, of what is looking, tinted."""
     fill = html.Span(className="share-fill")
-    return html.Span(fill, className="share-bar", style={"--score": f"{share:.4f}"}, **aria(hidden=True))
+    shares = {"--score": f"{row.share:.4f}"} | ({} if row.look is None else {"--look": f"{row.look:.4f}"})
+    return html.Span(fill, className="share-bar", style=shares, **aria(hidden=True))
 
 
-def _average(view: HeadView, level: RoleLevel, n_rows: int) -> html.Dl:
-    """The line that the rows add up to, and its yardstick."""
+def _mean(view: HeadView, n_rows: int) -> list[Component]:
+    """The line that the rows average to, and its yardsticks, for a role that is not about looks."""
+    level = view.levels.levels[view.role]
     start = "Its score" if n_rows == 1 else f"Average of the {in_words(n_rows)}: its score"
-    yardsticks = ROLES[view.role].measure.yardsticks(view.reading, level.chance)
-    lines = [
-        (start, _score_figure(level), "is-score"),
-        *((words, two_decimals(each), "") for words, each in yardsticks),
-    ]
+    held_against = ROLES[view.role].measure.yardsticks(view.reading, level.chance)
+    yardsticks = [(words, two_decimals(figure), "") for words, figure in held_against]
+    return [_lines([(start, _score_figure(level), "is-score"), *yardsticks])]
+
+
+def _lines(lines: list[head_sums.Line]) -> html.Dl:
     return html.Dl(
         [html.Div([html.Dt(words), html.Dd(figure)], className=name) for words, figure, name in lines],
         className="evidence-sum",

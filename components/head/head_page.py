@@ -17,6 +17,7 @@ from components.cause_words import cause_sentence
 from components.head import (
     head_attribution,
     head_evidence,
+    head_jobs,
     head_natural,
     head_position,
     head_scan,
@@ -29,18 +30,13 @@ from components.head import (
 )
 from components.head.head_view import GRID, LINES, HeadView, head_view, view_of_search
 from components.job_words import jobs_sentence
-from components.lamp import lamp, role_sign, sign
+from components.lamp import lamp, sign
 from components.literature_badge import badges
-from components.markup import aria, classes
-from components.score_bar import level_bar, two_decimals
+from components.markup import aria
 from components.switch import switch
 from utils.heads import HeadId
-from utils.levels import RoleLevel
-from utils.roles import ROLES
 
 if TYPE_CHECKING:
-    from dash.development.base_component import Component
-
     from utils.service import Headlight
     from utils.tokens import Token
 
@@ -78,7 +74,7 @@ def layout(service: Headlight, question: Question, search: str) -> html.Div:
             *(messages.notice(replace(notice, fix=None), question) for notice in view.analysis.notices),
             pipeline_line.layout(view),
             html.Div(
-                [_where_it_looks(view), html.Div([head_evidence.layout(view), _jobs(view)], className="head-side")],
+                [_where_it_looks(view), _side(view)],
                 className="head-columns",
             ),
             head_position.layout(view),
@@ -194,6 +190,10 @@ def _where_it_looks(view: HeadView) -> html.Section:
     return html.Section([top, drawing], className="surface panel looks-panel", **aria(labelledby="looks-title"))
 
 
+def _side(view: HeadView) -> html.Div:
+    return html.Div([head_evidence.layout(view), head_jobs.layout(view)], className="head-side")
+
+
 def _switch(drawing: str) -> html.Div:
     return switch(Ids.drawing, {GRID: "Grid", LINES: "Lines (BertViz)"}, drawing, "Draw where it looks as")
 
@@ -218,42 +218,6 @@ def _lines(view: HeadView) -> html.Div:
         className="text-button",
     )
     return html.Div([html.P(hint), frame, html.P(alone)], className="lines")
-
-
-def _jobs(view: HeadView) -> html.Section:
-    """One bar per job, the head's own jobs first; a press on one shows its evidence."""
-    order = [*view.levels.jobs, *(role for role in ROLES if role not in view.levels.jobs)]
-    return html.Section(
-        [
-            html.H2("Its jobs on this text", id="jobs-title"),
-            html.Ul([_job(view, view.levels.levels[role]) for role in order], className="six-jobs"),
-            html.P(_jobs_note(view), className="panel-note"),
-        ],
-        className="surface panel",
-        **aria(labelledby="jobs-title"),
-    )
-
-
-def _jobs_note(view: HeadView) -> str:
-    """Why a long bar can be grey: one text makes no job."""
-    if view.catalogue is None:
-        return "Press a job to see its evidence."
-    return (
-        "Press a job to see its evidence. Grey is not a job of this head: jobs come from the test texts of the "
-        "catalogue, not from this text."
-    )
-
-
-def _job(view: HeadView, level: RoleLevel) -> html.Li:
-    name = ROLES[level.role].display_name
-    is_shown = level.role == view.role
-    score = html.Span(two_decimals(level.score) or "–", className="six-score", **aria(hidden=True))
-    shown = html.Span(", its evidence is shown", className="visually-hidden") if is_shown else None
-    words: list[Any] = [name, *([shown] if shown is not None else [])]
-    named = html.Span(words, className="six-name")
-    row: list[Component] = [role_sign(level.role), named, level_bar(level, name), score]
-    class_name = classes("six-job", f"role-{level.role}", level.is_job and "is-job", is_shown and "is-shown")
-    return html.Li(dcc.Link(row, href=view.href(role=level.role), className=class_name))
 
 
 def _foot(view: HeadView) -> html.Div:

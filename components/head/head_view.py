@@ -151,7 +151,7 @@ def head_view(service: Headlight, question: Question, search: str) -> HeadView:
         catalogue,
         levels,
         role,
-        _evidence(analysis, role),
+        _evidence(analysis, role, head),
         drawing=GRID if parameters.get("view") == GRID else LINES,
         position=read("at", lambda at: requested_position(at, analysis.forward)),
         off=read("off", lambda off: requested_off(off, head)),
@@ -228,6 +228,9 @@ def off_text(heads: Iterable[HeadId]) -> str:
     return ",".join(head.dotted for head in heads)
 
 
-def _evidence(analysis: Analysis, role: str) -> Evidence | None:
-    evidence = analysis.evidence.get(role)
-    return evidence if evidence is not None and len(evidence.rows) else None
+def _evidence(analysis: Analysis, role: str, head: HeadId) -> Evidence | None:
+    """The places that this very head's layer can tell by."""
+    if analysis.scored is None or role not in analysis.evidence:
+        return None
+    evidence = analysis.scored.evidence_of(role, head)
+    return evidence if len(evidence.rows) else None

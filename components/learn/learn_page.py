@@ -13,13 +13,13 @@ from dash import Dash, dcc, html
 from components.address import Question, roles_href, toy_href
 from components.chip import prompt_chip, suggestion_chip
 from components.lamp import lamp, sign
-from components.learn import learn_strip
+from components.learn import learn_luck, learn_strip
 from components.markup import aria
 from components.numbers import in_words
 from components.role_help import TEXT_DIR, role_text
 from components.score_bar import score_bar
 from utils.example_texts import DEFAULT_PROMPT
-from utils.roles import INDUCTION_CIRCUIT, ROLES, SHOWCASE
+from utils.roles import INDUCTION_CIRCUIT, JOBS, ROLES, SHOWCASE
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from utils.service import Headlight
 
 BASICS = (("tokens", "What is a token?"), ("heads", "What is an attention head?"))
-READING = (("bar", "How to read a bar"), ("dark", "Why some lamps stay dark"))
+READING = (("bar", "How to read a bar"), ("dark", "Why some lamps stay dark"), ("know", "How we know"))
+REST_TITLE = "And one state"
 PLAIN_WORDS, MISTAKE = "In plain words.", "A common mistake."
 
 
@@ -42,10 +43,11 @@ def layout(service: Headlight, question: Question, search: str) -> html.Div:  # 
                 [
                     html.H1("Learn what the lamps mean", id="headline", tabIndex=-1),
                     html.P(
-                        f"From tokens to the {in_words(len(ROLES))} jobs, each with an example to try.",
+                        f"From tokens to the {in_words(len(JOBS))} jobs, each with an example to try.",
                         className="lead",
                     ),
-                    *(_general(key, title) for key, title in (*BASICS, *READING, ("jobs", _jobs_title()))),
+                    *(_general(key, title) for key, title in (*BASICS, *READING)),
+                    _general("jobs", _jobs_title(), known_sentence(catalogue)),
                     *(_role(role, catalogue, question) for role in ROLES),
                 ],
                 className="learn-column",
@@ -83,7 +85,8 @@ def _contents() -> html.Nav:
     """The list of lessons; each is a place on this page."""
     groups = (
         ("Start here", [(key, title, None) for key, title in (*BASICS, *READING)]),
-        (_jobs_title(), [(key, role.display_name, key) for key, role in ROLES.items()]),
+        (_jobs_title(), [(key, role.display_name, key) for key, role in JOBS.items()]),
+        (REST_TITLE, [(key, role.display_name, key) for key, role in ROLES.items() if key not in JOBS]),
     )
     parts: list[Component] = []
     for title, entries in groups:
@@ -92,7 +95,22 @@ def _contents() -> html.Nav:
 
 
 def _jobs_title() -> str:
-    return f"The {in_words(len(ROLES))} jobs"
+    return f"The {in_words(len(JOBS))} jobs"
+
+
+def known_sentence(catalogue: ModelCatalogue | None) -> str:
+    """How many heads of a model have a job, and how many of the others usually rest; empty where nobody measured it."""
+    if catalogue is None:
+        return ""
+    heads, resting = catalogue.shape.all(), catalogue.resting
+    without = [head for head in heads if JOBS.keys().isdisjoint(catalogue.roles_of(head))]
+    rest = sum(bool(resting[head]) for head in without)
+    told = f"In the model in use, {len(heads) - len(without)} of {len(heads)} heads have one of the {_n_jobs()} jobs"
+    return f"{told}. Of the other {len(without)}, {rest or 'none'} usually {'rests' if rest <= 1 else 'rest'}."
+
+
+def _n_jobs() -> str:
+    return in_words(len(JOBS))
 
 
 def _lesson(key: str, title: str, role: str | None) -> html.Li:
@@ -100,10 +118,13 @@ def _lesson(key: str, title: str, role: str | None) -> html.Li:
     return html.Li(html.A([*icon, html.Span(title)], href=f"#learn-{key}"))
 
 
-def _general(key: str, title: str) -> html.Section:
+def _general(key: str, title: str, more: str = "") -> html.Section:
+    """One general lesson. Args: more: a last sentence about the model in use."""
     figure = [_bar_figure()] if key == "bar" else [_dark_figure()] if key == "dark" else []
-    body = dcc.Markdown(general_text(key), className="learn-text")
-    return html.Section([html.H2(title), *figure, body], id=f"learn-{key}", className="lesson")
+    body = [dcc.Markdown(general_text(key), className="learn-text")]
+    by_hand = learn_luck.layout(general_text("know_more")) if key == "know" else []
+    last = [html.P(more, className="learn-text")] if more else []
+    return html.Section([html.H2(title), *figure, *body, *by_hand, *last], id=f"learn-{key}", className="lesson")
 
 
 def _bar_figure() -> html.Div:
@@ -187,6 +208,8 @@ def _source(key: str) -> str:
 def _try_it(key: str, catalogue: ModelCatalogue | None, question: Question) -> Component:
     """A prompt that lights the role, with the measured count; without one, a text that gives it something to do."""
     prompt = catalogue.categories[key].suggested_prompt if catalogue is not None else None
+    if catalogue is not None and not catalogue.heads_of(key) and ROLES[key].is_rest:
+        return html.P("No head of the model in use rests. That is normal for a small one.")
     if catalogue is not None and not catalogue.heads_of(key):
         return html.P("The model in use has no head for this job. That is normal: not every model grows every kind.")
     if prompt is not None:

@@ -35,7 +35,8 @@ def count(reading: Reading, evidence: Evidence) -> Counts:
     far."""
     is_chance, is_hit = chances_and_hits(*masses(reading, evidence), evidence)
     hits = _n_different_keys(reading, evidence, is_hit)
-    return Counts(is_chance.sum(axis=-1), hits, tail(np.where(is_chance, evidence.looking_chance, 0.0), hits))
+    blind = np.where(is_chance, evidence.looking_chance, 0.0)  # one term per chance; a sum of 1/13 and 1/14 is .148
+    return Counts(is_chance.sum(axis=-1), hits, tail(blind, hits), blind.sum(axis=-1))
 
 
 def masses(reading: Reading, evidence: Evidence) -> tuple[np.ndarray, np.ndarray]:

@@ -321,12 +321,13 @@ class Counts:
     """Places that a head could hit and did hit, [layer, head] each (`luck.py`).
 
     chances: evidence rows that count. hits: different target keys that were hit. luck: how likely a blind look hits as
-    many, in [0, 1].
+    many, in [0, 1]. expected: how many rows blind looking hits on average, at most.
     """
 
     chances: np.ndarray
     hits: np.ndarray
     luck: np.ndarray
+    expected: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)

@@ -50,6 +50,9 @@ class Resting(AttentionTo):
             state=as_states(rests(live.score)),
         )
 
+    def yardsticks(self, reading: Reading, chance: float | None) -> tuple[tuple[str, float | None], ...]:
+        return (("An evenly spread head", chance), ("A head rests from", RESTS_FROM))
+
     def why_below(self, role: Role, figures: HeadFigures, reading: Reading, evidence: Evidence, has_start: bool) -> str:
         place = "start mark" if has_start else "first token"
         return (

@@ -1,0 +1,130 @@
+"""Claims of the lesson on how we know: every number in it is what the code computes, and it counts five jobs."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from components.address import Question
+from components.learn import learn_luck, learn_page
+from tests.deep_service import DEEP_MODEL, DeepHeadlight
+from tests.fake_service import MODEL, REPEATING, FakeHeadlight
+from tests.test_components_heads import nodes, text_of
+from tests.test_method_doc import METHOD
+from utils.catalogue.file import CATALOGUE_PATH, load_catalogues
+from utils.measures.attention_to import MIN_EXCESS, USUAL_SHARE
+from utils.measures.luck import HIT_SHARE, LEAST_LOOK, LUCK_RATE, luck_limit, tail
+from utils.measures.resting import RESTS_FROM
+from utils.roles import JOBS, ROLES
+
+KNOW = learn_page.general_text("know")
+MORE = learn_page.general_text("know_more")
+
+
+def page(service=None, model=MODEL):
+    return learn_page.layout(service or FakeHeadlight(), Question(model, REPEATING), "")
+
+
+def lesson(key: str, service=None, model=MODEL) -> str:
+    return text_of(next(node for node in nodes(page(service, model)) if node["props"].get("id") == f"learn-{key}"))
+
+
+class TestWorkedExample:
+    def test_every_product_in_the_text_is_what_the_code_computes(self):
+        products = re.findall(r"1/(\d+) × 1/(\d+)(?: = 1/\d+)? = (\.\d+)", MORE)
+        assert len(products) == 2
+        for first, second, written in products:
+            both = tail(np.array([[1 / int(first), 1 / int(second)]]), np.array([2]))[0]
+            assert float(written) == pytest.approx(both, abs=5e-6)
+
+    def test_the_limits_of_one_head_and_of_eight(self):
+        assert ".05 / 8 = .00625" in MORE
+        assert luck_limit(8) == pytest.approx(0.00625)
+        assert "1 time in 20 × 8 = 160" in KNOW
+        assert Fraction(1, 160) == Fraction(LUCK_RATE).limit_denominator(100) / 8
+
+    def test_what_blind_looking_hits_on_average(self):
+        assert "1/13 + 1/14 = .15 hits" in MORE
+        assert pytest.approx(0.15, abs=0.005) == 1 / 13 + 1 / 14
+
+    @pytest.mark.parametrize(
+        ("places", "alone", "on_card"), [((13, 14), True, True), ((12, 13), True, False), ((20,), True, False)]
+    )
+    def test_the_table_says_which_hits_are_no_luck(self, places, alone, on_card):
+        assert (learn_luck.is_no_luck(places, 1), learn_luck.is_no_luck(places, 8)) == (alone, on_card)
+        assert places in learn_luck.EXAMPLES
+
+    def test_the_table_is_in_the_lesson(self):
+        words = lesson("know")
+        assert "after 13 and 14 tokens 1/13 × 1/14 = .00549 no luck no luck" in words
+        assert "after 12 and 13 tokens 1/12 × 1/13 = .00641 no luck cannot tell" in words
+        assert "after 20 tokens 1/20 = .05 no luck cannot tell" in words
+
+
+class TestText:
+    def test_the_two_sentences_for_students(self):
+        assert (
+            "In 21 places this text gives the head a chance; blind looking would land there about 0.4 times, this head "
+            "did 6 times. Each target word counts once, and the bar is higher when several heads are on the card."
+        ) in " ".join(KNOW.split())
+
+    def test_its_limits_are_those_of_the_code(self):
+        assert "with 10 % of its attention or more" in KNOW
+        assert LEAST_LOOK == 0.1
+        assert "at most half of all" in KNOW
+        assert "more than half of its looking" in KNOW
+        assert HIT_SHARE == 0.5
+        assert "at least half of the way from chance to its usual level, and at least a fifth of the way" in KNOW
+        assert (USUAL_SHARE, MIN_EXCESS) == (0.5, 0.2)
+        assert "half of its attention or more" in lesson("positional")
+        assert RESTS_FROM == 0.5
+
+    def test_it_is_in_the_list_has_an_address_and_needs_no_network(self):
+        found = nodes(page())
+        links = [node["props"]["href"] for node in found if node["props"].get("href")]
+        assert "#learn-know" in links
+        assert "learn-know" in [node["props"].get("id") for node in found]
+        assert not [text for text in (KNOW, MORE) if "://" in text]
+
+    def test_the_page_that_it_names_is_there(self):
+        assert "`docs/method.md`" in MORE
+        assert METHOD.is_file()
+
+
+class TestCounts:
+    def test_five_jobs_and_one_state(self):
+        words = text_of(page())
+        assert "The five jobs Previous token" in words
+        assert "And one state Resting" in words
+        assert "six jobs" not in words
+
+    def test_the_jobs_come_first_and_rest_last(self):
+        ids = [str(node["props"].get("id")).removeprefix("learn-") for node in nodes(page())]
+        assert [key for key in ids if key in ROLES] == list(ROLES)
+        assert list(ROLES)[: len(JOBS)] == list(JOBS)
+
+    def test_the_model_in_use_is_counted(self):
+        assert (
+            "In the model in use, 9 of 32 heads have one of the five jobs. Of the other 23, 4 usually rest."
+            in lesson("jobs")
+        )
+        assert "In the model in use, 17 of 270 heads have one of the five jobs." in lesson(
+            "jobs", DeepHeadlight(), DEEP_MODEL
+        )
+
+    @pytest.mark.parametrize("catalogue", load_catalogues(CATALOGUE_PATH).values(), ids=lambda known: known.model_name)
+    def test_the_count_is_true_of_every_model_that_ships(self, catalogue):
+        told = [int(number) for number in re.findall(r"\d+", learn_page.known_sentence(catalogue))]
+        named = sum(bool(set(roles) & set(JOBS)) for row in catalogue.head_roles for roles in row)
+        assert told[:3] == [named, catalogue.shape.n_all, catalogue.shape.n_all - named]
+
+    def test_a_model_that_nobody_analysed_has_no_count(self):
+        assert learn_page.known_sentence(None) == ""
+
+    def test_every_lamp_shape_is_told(self):
+        words = lesson("dark")
+        for name in ("here and there", "cannot tell", "not seen", "cannot show here", "no such head"):
+            assert name in words
