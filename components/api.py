@@ -1,6 +1,7 @@
 """The addresses for scripts and for the heatmap frame.
 
-`POST /api/analyze`, `POST /api/ablate`, `GET /api/circuits`, `GET /api/composition`, `GET /heatmap`, `GET /health`.
+`POST /api/analyze`, `POST /api/ablate`, `GET /api/circuits`, `GET /api/composition`, `GET /api/readers`,
+`GET /heatmap`, `GET /health`.
 
 Refusals are 4xx (503 when the server itself cannot answer) with `{"error": a sentence, "hint": what to do}`. Whatever
 else goes wrong is logged with its trace, and the caller gets a sentence.
@@ -18,6 +19,7 @@ from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from utils.chat import ChatTurn
+from utils.circuits.circuits import MARGIN_KIND
 from utils.errors import UserError
 
 if TYPE_CHECKING:
@@ -70,7 +72,7 @@ def _add_questions(server: Flask, service: Headlight) -> None:
 
 
 def _add_weights(server: Flask, service: Headlight) -> None:
-    """What is told from a model's weights."""
+    """What is told of a model's heads without a text."""
 
     @server.get("/api/circuits")
     @_answers_json
@@ -88,8 +90,16 @@ def _add_weights(server: Flask, service: Headlight) -> None:
             raise UserError("The link names no kind of composition.", "Write kind=Q, kind=K or kind=V.")
         return jsonify(model=model, **service.circuits.composition(model, kind).as_json())
 
+    @server.get("/api/readers")
+    @_answers_json
+    def readers() -> Response:
+        model = request.args.get("model", service.settings.default_model)
+        margin = service.circuits.margin_of(model, (_whole_number("layer"), _whole_number("head")))
+        return jsonify(model=model, **margin.as_json(service.circuits.composition(model, MARGIN_KIND)))
+
     @server.post("/api/circuits")
     @server.post("/api/composition")
+    @server.post("/api/readers")
     @_answers_json
     def wrong_method_for_weights() -> Response:
         raise UserError("This address answers GET only.", "Put the question into the address.", status=405)

@@ -1,7 +1,8 @@
-"""Circuits without a model: fits made up by rule around the heads of `fake_service.py`, in the real types.
+"""Circuits without a model: fits and margins made up by rule around the heads of `fake_service.py`, in the real types.
 
 L1H4 (previous token) fits the induction heads L2H3, L3H1 and L2H6 at 2.8, 2.5 and 2.0 times random. L0H1 into L3H7 is
-the highest fit of all, and narrow. L1H2, which has no job, fits L2H3 almost as well as L1H4.
+the highest fit of all, and narrow. L1H2, which has no job, fits L2H3 almost as well as L1H4. Margins are measured where
+a test gives shares, such as `SHARES`: each reader's margin is 10 logits.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from tests.fake_service import MISSING_MODEL, N_HEADS, N_LAYERS, FakeHeadlight
 from utils.circuits.average_pattern import AveragePattern
 from utils.circuits.composition import Composition
 from utils.circuits.head_circuits import HeadCircuits
+from utils.circuits.jobs import Jobs, jobs_of
+from utils.circuits.margin import Margins, ReaderMargin
 from utils.circuits.token_circuits import TokenCircuits
 from utils.experiments.direct_logits import Push
 from utils.heads import HeadId, Shape
@@ -29,17 +32,32 @@ MULTIPLES = {
     (HeadId(1, 2), READER): 2.6,
     NARROW: 6.0,
 }
+SHARES = {  # of the margin of each reader; MLPs carry the rest
+    (WRITER, READER): 0.7,
+    (HeadId(0, 2), READER): 0.2,
+    (WRITER, HeadId(2, 6)): 0.9,
+    (WRITER, HeadId(3, 1)): 0.3,
+    (READER, HeadId(3, 1)): 0.05,
+}
+MARGIN = 10.0
 
 
 class FakeCircuits:
     """Takes the place of `utils.circuits.circuits.Circuits`."""
 
-    def __init__(self, service: FakeHeadlight, n_layers: int = N_LAYERS, multiples: dict | None = None):
+    def __init__(
+        self,
+        service: FakeHeadlight,
+        n_layers: int = N_LAYERS,
+        multiples: dict | None = None,
+        shares: dict | None = None,
+    ):
         self._service = service
+        self._shares = shares or {}
         self._shape = Shape(n_layers, N_HEADS)
         self._multiples = MULTIPLES if multiples is None else multiples
-        self.knows = True
-        self.compare: Callable[[Progress], object] = lambda _progress: None
+        self.is_known = True
+        self.comparing: Callable[[Progress], object] = lambda _progress: None
 
     def heads_of(self, model: str) -> Shape:
         return self._shape
@@ -47,12 +65,20 @@ class FakeCircuits:
     def needs_model(self, model: str) -> bool:
         return model == MISSING_MODEL
 
-    def knows_composition(self, model: str, kind: str) -> bool:
-        return self.knows
+    def knows(self, model: str, kind: str) -> bool:
+        return self.is_known
 
-    def composition(self, model: str, kind: str, progress: Progress | None = None) -> Composition:
-        if progress is not None:
-            self.compare(progress)
+    def jobs(self, model: str) -> Jobs:
+        return jobs_of(model, self._service.catalogue(model), self._shape)
+
+    def margins(self, model: str, progress: Progress | None = None) -> Margins:
+        return fake_margins(self._shares)
+
+    def compare(self, model: str, kind: str, progress: Progress) -> Composition:
+        self.comparing(progress)
+        return self.composition(model, kind)
+
+    def composition(self, model: str, kind: str) -> Composition:
         return fake_composition(kind, self._shape.n_layers, self._multiples if kind == "K" else {})
 
     def of_head(self, model: str, head: tuple[int, int]) -> HeadCircuits:
@@ -84,9 +110,21 @@ class FakeCircuits:
 class CircuitsService(FakeHeadlight):
     """The fake service with circuits."""
 
-    def __init__(self, n_layers: int = N_LAYERS, multiples: dict | None = None):
+    def __init__(self, n_layers: int = N_LAYERS, multiples: dict | None = None, shares: dict | None = None):
         super().__init__()
-        self.circuits = FakeCircuits(self, n_layers, multiples)  # type: ignore[assignment]
+        self.circuits = FakeCircuits(self, n_layers, multiples, shares)  # type: ignore[assignment]
+
+
+def fake_margins(shares: dict[tuple[HeadId, HeadId], float]) -> Margins:
+    """Each reader of these pairs with its writers; what they leave is the MLPs'."""
+    readers = {}
+    for reader in sorted({reader for _, reader in shares}):
+        writers = np.zeros((reader.layer, N_HEADS))
+        for (writer, read_by), share in shares.items():
+            if read_by == reader:
+                writers[writer] = MARGIN * share
+        readers[reader] = ReaderMargin(reader, "induction", MARGIN, writers, 0.0, MARGIN - float(writers.sum()), 0.0)
+    return Margins(readers, 8, 40)
 
 
 def fake_composition(kind: str, n_layers: int, multiples: dict[tuple[HeadId, HeadId], float]) -> Composition:

@@ -136,7 +136,7 @@ class FakeExperiments:
         )
 
     def _compose(self, model: str, kind: str, progress: Any) -> Any:
-        return self._service.circuits.composition(model, kind, progress)
+        return self._service.circuits.compare(model, kind, progress)
 
     def direct_logits(self, model: str, prompt: str, head: tuple[int, int], position: int = -1) -> DirectLogits:
         forward, (chosen,), _draws = self._ask(model, prompt, [head], None)

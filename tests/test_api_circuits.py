@@ -1,4 +1,4 @@
-"""`GET /api/circuits` and `GET /api/composition`: their shape, and their refusals."""
+"""`GET /api/circuits`, `GET /api/composition` and `GET /api/readers`: their shape, and their refusals."""
 
 from __future__ import annotations
 
@@ -100,6 +100,36 @@ def test_gpt2_answers_from_what_comes_with_headlight(client, without_gpt2):
     assert body["baseline"] == pytest.approx(0.0361, abs=1e-4)
 
 
+def test_readers_answer_who_writes_what_a_head_goes_by(client):
+    answer, body = ask(client, "/api/readers?model=classroom-gpt2&layer=2&head=5")
+    assert answer.status_code == 200
+    fixed = ("margin", "writers", "embedding", "mlps", "other", "sentence")
+    assert list(body) == ["model", "layer", "head", "role", *fixed]
+    assert (body["model"], body["layer"], body["head"], body["role"]) == ("classroom-gpt2", 2, 5, "induction")
+    first, writers = body["writers"][0], body["writers"]
+    assert list(first) == ["layer", "head", "logits", "share", "weight_score", "breadth"]
+    assert (first["layer"], first["head"]) == (0, 3)
+    assert len(writers) == len({(part["layer"], part["head"]) for part in writers}) == 16
+    assert [part["logits"] for part in writers] == sorted((part["logits"] for part in writers), reverse=True)
+    parts = [body["embedding"], body["mlps"], body["other"], *(part["logits"] for part in writers)]
+    assert sum(parts) == pytest.approx(body["margin"], abs=1e-3)
+    assert first["share"] == pytest.approx(first["logits"] / body["margin"])
+    _, weights = ask(client, "/api/composition?model=classroom-gpt2&kind=K")
+    assert first["weight_score"] == weights["scores"][3][2 * 8 + 5]
+    assert first["breadth"] == weights["breadth"][3][2 * 8 + 5]
+    assert body["sentence"].startswith("L2H5’s preference comes mostly through MLPs: ")
+    assert "Of the heads, L0H3 writes most: " in body["sentence"]
+
+
+def test_a_model_whose_heads_nobody_measured_is_told_what_to_do(tmp_path):
+    save_tiny_model(tmp_path / "unmeasured")
+    client = create_app(Headlight(Settings(offline=True, models_dir=tmp_path))).server.test_client()
+    answer, body = ask(client, "/api/readers?model=unmeasured&layer=1&head=0")
+    assert answer.status_code == 409
+    assert body["error"] == "Nobody has measured yet which jobs this model's heads have."
+    assert body["hint"] == "Analyze the model, under Models."
+
+
 def test_a_model_of_one_layer_answers_with_nothing_but_null(tmp_path, monkeypatch):
     monkeypatch.setitem(TINY_CONFIGS["gpt2"], "n_layer", 1)
     save_tiny_model(tmp_path / "one-layer")
@@ -123,6 +153,13 @@ def test_a_model_of_one_layer_answers_with_nothing_but_null(tmp_path, monkeypatc
         ("/api/circuits?model=classroom-gpt2&layer=1.0&head=0", 400, "'1.0' as its layer"),
         ("/api/circuits?model=no-such-model&layer=0&head=0", 404, "does not know a model"),
         ("/api/circuits?model=../secret&layer=0&head=0", 404, "does not know a model"),
+        ("/api/readers?model=classroom-gpt2&layer=0&head=3", 409, "(induction or duplicate token)"),
+        ("/api/readers?model=classroom-gpt2&layer=4&head=0", 404, "layers 0 to 3, each with heads 0 to 7"),
+        ("/api/readers?model=classroom-gpt2&layer=0&head=8", 404, "layers 0 to 3, each with heads 0 to 7"),
+        ("/api/readers?model=classroom-gpt2&layer=2", 400, "names no head"),
+        ("/api/readers?model=classroom-gpt2&layer=x&head=0", 400, "'x' as its layer"),
+        ("/api/readers?model=no-such-model&layer=0&head=0", 404, "does not know a model"),
+        ("/api/readers?model=gpt2&layer=5&head=5", 503, "not on this computer"),
         ("/api/composition?model=classroom-gpt2", 400, "names no kind"),
         ("/api/composition?model=classroom-gpt2&kind=", 400, 'kind ""'),
         ("/api/composition?model=classroom-gpt2&kind=O", 400, 'kind "O"'),
@@ -138,7 +175,7 @@ def test_a_refusal_is_a_sentence_and_what_to_do(client, without_gpt2, address, s
     assert body["hint"].endswith(".")
 
 
-@pytest.mark.parametrize("address", ["/api/circuits", "/api/composition"])
+@pytest.mark.parametrize("address", ["/api/circuits", "/api/composition", "/api/readers"])
 def test_the_addresses_answer_get_only(client, address):
     answer = client.post(address, json={"model": "classroom-gpt2"})
     assert answer.status_code == 405

@@ -390,25 +390,53 @@ class TestComparisonsInTheBackground:
     def test_a_run_and_whoever_asks_directly_share_one_computation(self, service, monkeypatch):
         gate = Gate(lambda: None)
         worker = Worker(monkeypatch, circuits, "compute_composition", gate)
-        assert not service.circuits.knows_composition(MODEL, "K")
+        assert not service.circuits.knows(MODEL, "K")
         service.experiments.runs.start(self.QUESTION)
         gate.wait_until_begun()
         direct = InBackground(lambda: service.circuits.composition(MODEL, "K"))
         gate.let_go()
         status = service.experiments.runs.start(self.QUESTION, patience_s=WAIT_S)
         assert status.result is direct.result()
-        assert service.circuits.knows_composition(MODEL, "K")
-        assert not service.circuits.knows_composition(MODEL, "Q")
+        assert service.circuits.knows(MODEL, "K")
+        assert not service.circuits.knows(MODEL, "Q")
+        assert worker.n_calls == 1
+
+    def test_margins_are_measured_once_with_the_pairs_and_before_the_page_is_known(self, service, monkeypatch):
+        worker = Worker(monkeypatch, circuits, "compute_margins")
+        told: list[tuple[int, int]] = []
+        service.circuits.composition(MODEL, "K")
+        assert not service.circuits.knows(MODEL, "K")
+        service.circuits.compare(MODEL, "K", lambda *done: told.append(done))
+        shares = [n_done / n_all for n_done, n_all in told]
+        assert shares == sorted(shares)
+        assert shares[0] == circuits.PAIRS_SHARE
+        assert shares[-1] == 1
+        assert service.circuits.knows(MODEL, "K")
+        assert service.circuits.margins(MODEL) is service.circuits.margins(MODEL)
+        assert worker.n_calls == 1
+        service.circuits.compare(MODEL, "Q")
+        assert service.circuits.knows(MODEL, "Q")
+
+    def test_a_refusal_is_kept_and_takes_no_pairs_away(self, service, monkeypatch):
+        def refuse():
+            raise UserError("It does not add up.", "Choose another model.")
+
+        worker = Worker(monkeypatch, circuits, "compute_margins", refuse)
+        assert service.circuits.compare(MODEL, "K").kind == "K"
+        assert service.circuits.knows(MODEL, "K")
+        for _ in range(2):
+            with pytest.raises(UserError, match="does not add up"):
+                service.circuits.margins(MODEL)
         assert worker.n_calls == 1
 
     def test_after_files_have_changed_it_is_not_known(self, service):
-        service.circuits.composition(MODEL, "K")
+        service.circuits.compare(MODEL, "K")
         service._forget(MODEL)
-        assert not service.circuits.knows_composition(MODEL, "K")
+        assert not service.circuits.knows(MODEL, "K")
 
     def test_gpt2_of_its_shipped_results_is_known_without_its_model(self, service):
-        assert all(service.circuits.knows_composition("gpt2", kind) for kind in "QKV")
-        assert not service.circuits.knows_composition("no such model", "K")
+        assert all(service.circuits.knows("gpt2", kind) for kind in "QKV")
+        assert not service.circuits.knows("no such model", "K")
 
 
 class TestScansInTheBackground:

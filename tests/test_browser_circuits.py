@@ -55,7 +55,8 @@ def pages(dash_duo, real_app) -> CircuitsPages:
 class TestShippedModel:
     def test_lines_are_drawn_a_press_chooses_and_keys_walk(self, pages):
         pages.show()
-        assert pages.texts("h1") == ["In Classroom GPT-2, one head writes what the induction heads look for."]
+        said = "In Classroom GPT-2, one head writes more than any other head of what the induction heads look for."
+        assert pages.texts("h1") == [said]
         pages.until(lambda: pages.lit() == 4)
         opened_on = pages.chosen()
         stops = "return document.querySelectorAll('#circuit-graph a[tabindex=\"0\"]').length"
@@ -75,6 +76,32 @@ class TestShippedModel:
         assert pages.run("return window.scrollY") == scrolled
         pages.driver.back()
         pages.until(lambda: pages.chosen() == opened_on)
+        assert pages.errors() == []
+
+    def test_a_student_sees_who_writes_what_an_induction_head_goes_by_and_tests_it(self, pages):
+        pages.show()
+        assert pages.chosen() == ["L0H3"]
+        assert "mostly through MLPs" in pages.texts(".lead")[0]
+        opened_on = pages.texts(".close-up h2")
+        assert pages.texts(".margin-rows a")[0] == "L0H3"
+        pages.press("#circuit-L2H5")  # it reads, and nobody reads it
+        pages.until(lambda: pages.texts(".close-up h2") == ["L2H5 up close"])
+        assert pages.chosen() == ["L0H3"]
+        assert pages.texts(".margin-rows a")[0] == "L0H3"
+        assert "What L2H5 goes by" in pages.texts("h2")
+        second = pages.texts(".margin-rows a")[1]
+        pages.press(".margin-rows li:nth-child(2) a")
+        pages.until(lambda: pages.chosen() == [second])
+        assert pages.texts(".close-up h2") == ["L2H5 up close"]
+        pages.driver.refresh()
+        pages.until(lambda: pages.chosen() == [second])
+        pages.driver.back()
+        pages.until(lambda: pages.chosen() == ["L0H3"])
+        pages.driver.back()
+        pages.until(lambda: pages.texts(".close-up h2") == opened_on)
+        pages.press("#path-test-run")
+        pages.until(lambda: pages.texts(".path-verdict"))
+        assert "cause" not in pages.texts(".path-verdict")[0]
         assert pages.errors() == []
 
     def test_a_cell_of_the_map_chooses_the_pair_everywhere(self, pages):
@@ -111,7 +138,8 @@ class TestShippedModel:
 class TestWithoutWeights:
     def test_gpt2_shows_its_fits_and_says_what_needs_the_model(self, pages):
         pages.show(WITHOUT_WEIGHTS)
-        assert pages.texts("h1") == ["In GPT-2, one head writes what the induction heads look for."]
+        assert pages.texts("h1") == ["In GPT-2, one head writes what the induction heads could look for."]
+        assert "Weights alone say what could be read, not what is." in pages.texts(".circuits-source")[0]
         assert pages.chosen() == ["L4H11"]
         pages.until(lambda: pages.lit() == 4)
         assert pages.texts(".fit-row a")[:2] == ["L6H9", "L5H1"]

@@ -148,7 +148,7 @@ def test_the_first_load_shows_the_default_prompt_analysed(page):
 
 def test_an_address_is_analysed_when_it_is_opened(page):
     page.open(model=MODEL, prompt=PLAIN)
-    assert page.text_of("#headline") == "Three of six known jobs light up. Two need repetition."
+    assert page.text_of("#headline") == "Two of five known jobs light up. Two need repetition."
     assert page.prompt() == PLAIN
 
 
@@ -270,7 +270,7 @@ def test_the_text_survives_a_walk_through_all_pages(page):
         page.duo.driver.find_element(By.LINK_TEXT, name).click()
         page.until(lambda path=path: page.run("return location.pathname") == path)
         page.wait_for_prompt_in_address(f"prompt={PLAIN}")
-    page.until(lambda: page.text_of("#headline").startswith("Three of six"))
+    page.until(lambda: page.text_of("#headline").startswith("Two of five"))
     assert page.prompt() == PLAIN
 
 
@@ -288,9 +288,9 @@ def test_a_second_toast_has_its_whole_time(page):
 
 def test_a_new_result_is_announced_once(page):
     page.open(prompt=PLAIN)
-    page.until(lambda: page.run("return document.querySelector('#announcer').textContent").startswith("Three of six"))
+    page.until(lambda: page.run("return document.querySelector('#announcer').textContent").startswith("Two of five"))
     page.type_prompt(REPEATING)
-    page.until(lambda: page.run("return document.querySelector('#announcer').textContent").startswith("Five of six"))
+    page.until(lambda: page.run("return document.querySelector('#announcer').textContent").startswith("Four of five"))
 
 
 def test_an_empty_prompt_asks_for_a_text_and_offers_an_example(page):
@@ -305,7 +305,7 @@ def test_a_model_that_is_not_here_keeps_the_text_and_offers_another(page):
     assert page.text_of("#headline") == "GPT-2 is not on this computer."
     assert page.prompt() == PLAIN
     page.find(".error-page .btn").click()
-    page.until(lambda: "Three of six" in page.text_of("#headline"))
+    page.until(lambda: "Two of five" in page.text_of("#headline"))
     assert page.prompt() == PLAIN
 
 

@@ -8,12 +8,11 @@ import torch
 
 from tests.precision import RATIO
 from tests.tiny_models import tiny_model
-from utils.circuits import readers
 from utils.circuits.baseline import random_fit
 from utils.circuits.composition import Composition, compute_composition
 from utils.circuits.spectra import effective_rank
 from utils.circuits.weights import HeadWeights, model_weights
-from utils.heads import HeadId, Shape
+from utils.heads import Shape
 
 N_LAYERS, N_HEADS, D_MODEL, D_HEAD = 3, 2, 16, 4
 SHAPE = Shape(N_LAYERS, N_HEADS)
@@ -124,25 +123,16 @@ def by_hand() -> Composition:
     return Composition("K", 2, 2, scores, 0.2, 0.01, breadth, random_breadth=6, broad_from=4)
 
 
-def test_the_best_pairs_are_broad_ones_unless_all_are_wanted():
+def test_the_best_pairs_go_by_score_and_tell_their_breadth():
     composition = by_hand()
     assert composition.n_pairs == 4
-    assert [(str(fit.writer), str(fit.reader)) for fit in composition.best(9)] == [
-        ("L0H1", "L1H0"),
-        ("L0H1", "L1H1"),
-        ("L0H0", "L1H1"),
+    assert [(str(fit.writer), str(fit.reader), fit.breadth) for fit in composition.best(9)] == [
+        ("L0H0", "L1H0", 1),
+        ("L0H1", "L1H0", 9),
+        ("L0H1", "L1H1", 4),
+        ("L0H0", "L1H1", 5),
     ]
-    first = composition.best(1, broad_only=False)
-    assert [(fit.writer, fit.reader, fit.score, fit.breadth) for fit in first] == [(HeadId(0, 0), HeadId(1, 0), 0.8, 1)]
-    assert first[0].multiple == pytest.approx(4)
-
-
-def test_the_readers_of_a_head_are_its_own_row():
-    composition = by_hand()
-    assert [fit.reader for fit in readers.readers_of(composition, HeadId(0, 0), broad_only=True)[:5]] == [HeadId(1, 1)]
-    of_all = readers.readers_of(composition, HeadId(0, 0), broad_only=False)[:5]
-    assert [fit.reader for fit in of_all] == [HeadId(1, 0), HeadId(1, 1)]
-    assert readers.readers_of(composition, HeadId(1, 0), broad_only=False)[:5] == []
+    assert composition.best(1)[0].multiple == pytest.approx(4)
 
 
 def test_a_writer_s_place_is_among_all_earlier_heads():
@@ -162,7 +152,7 @@ def test_a_model_of_one_layer_has_no_pairs():
     composition = compute_composition(heads, Shape(1, N), "V")
     assert composition.n_pairs == 0
     assert np.isnan(composition.scores).all()
-    assert composition.best(5) == composition.best(5, broad_only=False) == []
+    assert composition.best(5) == []
 
 
 def test_progress_ends_at_all_pairs():

@@ -7,13 +7,23 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.fake_circuits import BASELINE, NARROW, READER, WRITER, CircuitsService, fake_composition
+from tests.fake_circuits import (
+    BASELINE,
+    NARROW,
+    READER,
+    SHARES,
+    WRITER,
+    CircuitsService,
+    fake_composition,
+    fake_margins,
+)
 from tests.fake_service import MISSING_MODEL, MODEL, N_HEADS, N_LAYERS, PLAIN, REPEATING, FakeHeadlight
 from utils.circuits import readers
 from utils.circuits.composition import Composition
 from utils.circuits.copying import Copying, is_copied, judge_copying
 from utils.circuits.jobs import Jobs, jobs_of
 from utils.circuits.own_token import Place, diagonal_share, looks_for_own_token, text_place
+from utils.circuits.readers import Reads
 from utils.experiments.direct_logits import Push
 from utils.heads import HeadId, Shape
 
@@ -28,10 +38,6 @@ def fits() -> Composition:
 @pytest.fixture(scope="module")
 def jobs() -> Jobs:
     return jobs_of(MODEL, FakeHeadlight().catalogue(MODEL), Shape(N_LAYERS, N_HEADS))
-
-
-def composition_of(multiples: dict[tuple[HeadId, HeadId], float]) -> Composition:
-    return fake_composition("K", N_LAYERS, multiples)
 
 
 class TestJobs:
@@ -72,67 +78,55 @@ class TestJobs:
         assert not jobs.notes_token_before(UNNAMED)
 
 
-class TestReaders:
-    def test_they_are_all_later_heads_best_first(self, fits):
-        found = readers.readers_of(fits, WRITER, broad_only=False)
+class TestByWeights:
+    """Where nothing is measured."""
+
+    @pytest.fixture(scope="class")
+    def reads(self, fits, jobs) -> Reads:
+        return Reads(fits, jobs, None)
+
+    def test_the_readers_of_a_head_are_later_heads_with_a_job_best_first(self, reads, jobs):
+        found = reads.readers_of(WRITER)
+        assert [link.reader for link in found[:3]] == [READER, HeadId(3, 1), HeadId(2, 6)]
+        telling = [link for link in found if link.reader in jobs.telling]
+        assert found[: len(telling)] == telling
+        assert [link.strength for link in telling] == sorted((link.strength for link in telling), reverse=True)
+        assert {link.reader for link in found} == {head for head in jobs.roles if head.layer > WRITER.layer}
+        assert not any(link.is_measured for link in found)
+        assert reads.readers_of(HeadId(3, 0)) == []
+
+    def test_without_known_jobs_all_later_heads_count(self, fits):
+        found = Reads(fits, Jobs(), None).readers_of(WRITER)
         assert len(found) == 2 * N_HEADS
-        assert [fit.reader for fit in found[:3]] == [READER, HeadId(3, 1), HeadId(2, 6)]
-        assert [fit.multiple for fit in found] == sorted((fit.multiple for fit in found), reverse=True)
-        assert readers.readers_of(fits, HeadId(3, 0), broad_only=False) == []
+        assert [link.reader for link in found[:3]] == [READER, HeadId(3, 1), HeadId(2, 6)]
 
-    def test_a_narrow_fit_is_left_out_where_only_broad_ones_count(self, fits):
-        assert readers.readers_of(fits, NARROW[0], broad_only=False)[0].reader == NARROW[1]
-        assert NARROW[1] not in [fit.reader for fit in readers.readers_of(fits, NARROW[0], broad_only=True)]
+    def test_those_with_one_job_are_among_those_with_any(self, reads, jobs):
+        found = reads.readers_of(WRITER)
+        induction = readers.with_role(found, jobs, "induction")
+        assert [link.reader for link in induction] == [READER, HeadId(3, 1), HeadId(2, 6)]
+        assert readers.reader_role(found, jobs) == "induction"
+        assert readers.reader_role([], jobs) is None
+        assert readers.reader_role(found, Jobs()) is None
 
-    def test_those_with_one_job_are_among_those_with_any(self, fits, jobs):
-        induction = readers.readers_with_job(fits, jobs, WRITER, "induction", broad_only=False)
-        assert [fit.reader for fit in induction] == [READER, HeadId(3, 1), HeadId(2, 6)]
-        named = readers.named_readers(fits, jobs, WRITER, broad_only=False)
-        assert [fit for fit in named if fit in induction] == induction
-        assert {fit.reader for fit in named} == {head for head in jobs.roles if head.layer > WRITER.layer}
-
-    def test_lit_are_the_best_four_named_ones_that_are_clear(self, jobs):
-        heads = [HeadId(2, 3), HeadId(2, 6), HeadId(3, 1), HeadId(2, 1), HeadId(3, 5)]
-        many = composition_of({(WRITER, head): 3 - 0.1 * place for place, head in enumerate(heads)})
-        assert [fit.reader for fit in readers.lit_fits(many, jobs, WRITER, broad_only=True)] == heads[:4]
-        few = composition_of({(WRITER, READER): 1.6, (WRITER, HeadId(2, 0)): 5.0})
-        assert [fit.reader for fit in readers.lit_fits(few, jobs, WRITER, broad_only=True)] == [READER]
-
-    def test_where_no_fit_is_clear_the_best_four_are_lit_all_the_same(self, jobs):
-        lit = readers.lit_fits(composition_of({}), jobs, WRITER, broad_only=True)
-        assert len(lit) == 4
-        assert not any(map(readers.is_clear, lit))
-        assert all(fit.reader in jobs.roles for fit in lit)
-
-    def test_without_named_readers_all_count(self, fits):
-        lit = readers.lit_fits(fits, Jobs(), WRITER, broad_only=True)
-        assert [fit.reader for fit in lit] == [READER, HeadId(3, 1), HeadId(2, 6)]
-
-    def test_a_note_is_for_the_job_of_the_head_that_reads_it_best(self, fits, jobs):
-        assert readers.reader_role(fits, jobs, WRITER, broad_only=True) == "induction"
-        assert readers.reader_role(fits, Jobs(), WRITER, broad_only=True) is None
-        assert readers.reader_role(fits, jobs, HeadId(3, 0), broad_only=True) is None
-        assert readers.reader_role(None, jobs, None, broad_only=True) is None
-
-
-class TestPairs:
-    def test_the_best_named_pair_has_two_jobs(self, fits, jobs):
-        pair = readers.best_named_pair(fits, jobs)
-        assert (pair.writer, pair.reader) == (WRITER, READER)
+    def test_a_page_opens_on_the_textbook_pair_and_not_on_the_best_fit_of_all(self, fits, jobs, reads):
+        assert fits.best(1)[0].writer == NARROW[0]
+        assert reads.opening.pair == (WRITER, READER)
         without = {head: roles for head, roles in jobs.roles.items() if head != WRITER}
-        other = readers.best_named_pair(fits, Jobs(without, "catalogue"))
-        assert WRITER not in (other.writer, other.reader)
-        assert {other.writer, other.reader} <= set(without)
-        assert readers.best_named_pair(fits, Jobs()) is None
+        other = Reads(fits, Jobs(without, "catalogue"), None).opening
+        assert WRITER not in other.pair
+        assert set(other.pair) <= set(without)
+        assert Reads(fits, Jobs(), None).opening.pair == NARROW
 
-    def test_the_best_writer_is_broad_unless_all_fits_are_asked_for(self, fits):
-        assert readers.best_writer(fits, NARROW[1], broad_only=False) == NARROW[0]
-        assert readers.best_writer(fits, NARROW[1], broad_only=True) != NARROW[0]
-        assert readers.best_writer(fits, HeadId(0, 3), broad_only=False) is None
+    def test_lines_join_heads_whose_jobs_say_much(self, fits, jobs, reads):
+        lines = reads.lines(24)
+        assert lines[0].pair == (WRITER, READER)
+        assert all(set(link.pair) <= jobs.telling for link in lines)
+        assert Reads(fits, Jobs(), None).lines(24)[0].pair == NARROW
+        assert len(Reads(fits, Jobs(), None).lines(24)) == 24
 
-    def test_where_no_writer_is_broad_the_best_of_all_is_taken(self, fits):
-        narrow = replace(fits, breadth=np.zeros_like(fits.breadth))
-        assert readers.best_writer(narrow, READER, broad_only=True) == WRITER
+    def test_the_best_writer_is_the_best_fit(self, reads):
+        assert reads.best_writer(NARROW[1]) == NARROW[0]
+        assert reads.best_writer(HeadId(0, 3)) is None
 
     @pytest.mark.parametrize(
         ("asked", "chosen"),
@@ -144,23 +138,65 @@ class TestPairs:
             ((HeadId(3, 0), None), (HeadId(3, 0), HeadId(3, 0))),
         ],
     )
-    def test_what_was_asked_stays_and_the_rest_is_its_best_partner(self, fits, jobs, asked, chosen):
-        assert readers.chosen_pair(fits, jobs, False, *asked) == chosen
+    def test_what_was_asked_stays_and_the_rest_is_its_best_partner(self, reads, asked, chosen):
+        assert reads.chosen(*asked) == chosen
 
-    def test_without_jobs_the_best_pair_of_all_opens(self, fits):
-        assert readers.chosen_pair(fits, Jobs(), False, None, None) == NARROW
-        assert readers.chosen_pair(fits, Jobs(), True, None, None) == (WRITER, READER)
+    def test_induction_runs_through_keys_from_a_previous_token_head(self, jobs, reads):
+        assert reads.is_textbook(WRITER, READER)
+        assert not Reads(fake_composition("Q", N_LAYERS, {}), jobs, None).is_textbook(WRITER, READER)
+        assert not reads.is_textbook(UNNAMED, READER)
+        assert not reads.is_textbook(WRITER, HeadId(3, 5))
 
-    def test_one_layer_has_no_writer(self, jobs):
-        assert readers.chosen_pair(None, jobs, True, HeadId(0, 1), HeadId(0, 5)) == (None, HeadId(0, 5))
-        assert readers.chosen_pair(None, jobs, True, None, None) == (None, min(jobs.roles))
 
-    def test_induction_runs_through_keys_from_a_previous_token_head(self, fits, jobs):
-        pair = fits.fit(WRITER, READER)
-        assert readers.is_induction(jobs, pair, "K")
-        assert not readers.is_induction(jobs, pair, "Q")
-        assert not readers.is_induction(jobs, fits.fit(UNNAMED, READER), "K")
-        assert not readers.is_induction(jobs, fits.fit(WRITER, HeadId(3, 5)), "K")
+class TestMeasured:
+    """Where readers have margins: `SHARES` of `fake_circuits.py`."""
+
+    @pytest.fixture(scope="class")
+    def reads(self, fits, jobs) -> Reads:
+        return Reads(fits, jobs, fake_margins(SHARES))
+
+    def test_a_writer_counts_from_a_tenth_of_the_margin_on(self, reads):
+        assert [(*link.pair, link.strength) for link in reads.measured] == [
+            (WRITER, HeadId(2, 6), pytest.approx(0.9)),
+            (WRITER, READER, pytest.approx(0.7)),
+            (WRITER, HeadId(3, 1), pytest.approx(0.3)),
+            (HeadId(0, 2), READER, pytest.approx(0.2)),
+        ]
+        assert reads.lines(2) == reads.measured[:2]
+
+    def test_a_page_opens_on_the_largest_share_of_an_induction_head(self, fits, jobs, reads):
+        assert reads.opening.pair == (WRITER, HeadId(2, 6))
+        margins = fake_margins(SHARES)
+        other = replace(margins.readers[HeadId(2, 6)], role="duplicate_token")
+        changed = replace(margins, readers={**margins.readers, HeadId(2, 6): other})
+        assert Reads(fits, jobs, changed).opening.pair == (WRITER, READER)
+
+    def test_a_reader_goes_by_its_measured_writer_whatever_its_weights_fit(self, reads, fits):
+        assert reads.best_writer(READER) == WRITER
+        assert reads.told_writers(READER) == [reads.measured[1], reads.measured[3]]
+        assert reads.best_writer(NARROW[1]) == NARROW[0], "without a margin, by weights"
+
+    def test_a_writer_with_no_share_is_told_by_its_weights_where_it_is_chosen_and_nowhere_else(self, reads):
+        assert reads.told_readers(UNNAMED) == []
+        assert [link.is_measured for link in reads.readers_of(UNNAMED)][:1] == [False]
+        assert [link.pair for link in reads.readers_of(WRITER)] == [
+            (WRITER, HeadId(2, 6)),
+            (WRITER, READER),
+            (WRITER, HeadId(3, 1)),
+        ]
+        assert reads.chosen(WRITER, None) == (WRITER, HeadId(2, 6))
+        assert reads.chosen(None, HeadId(3, 1)) == (WRITER, HeadId(3, 1))
+
+    def test_the_chosen_reader_is_lit_even_where_four_others_read_more(self, fits, jobs):
+        heads = [HeadId(3, head) for head in range(6)]
+        shares = {(WRITER, head): 0.9 - 0.1 * place for place, head in enumerate(heads)}
+        reads = Reads(fits, jobs, fake_margins(shares))
+        assert [link.reader for link in readers.lit_links(reads, WRITER, heads[0])] == heads[:4]
+        assert [link.reader for link in readers.lit_links(reads, WRITER, heads[5])] == [*heads[:3], heads[5]]
+
+    def test_no_readers_leave_the_weights(self, fits, jobs):
+        assert not Reads(fits, jobs, fake_margins({})).is_measured
+        assert Reads(fits, jobs, fake_margins({})).opening.pair == (WRITER, READER)
 
 
 class TestNumbers:
@@ -172,25 +208,9 @@ class TestNumbers:
         far = readers.multiples_between(fits, 0, 3)
         assert far[NARROW[0].head, NARROW[1].head] == pytest.approx(6.0)
 
-    def test_the_best_fit_of_a_model_is_broad_unless_none_is(self, fits):
-        assert readers.best_multiple(fits, broad_only=False) == pytest.approx(6.0)
-        assert readers.best_multiple(fits, broad_only=True) == pytest.approx(2.8)
-        narrow = replace(fits, breadth=np.zeros_like(fits.breadth))
-        assert readers.best_multiple(narrow, broad_only=True) == pytest.approx(6.0)
-
     def test_a_fit_has_its_place_among_all_of_the_model(self, fits):
-        n_pairs = 6 * N_HEADS**2
-        assert readers.place_among_all(fits, fits.fit(WRITER, READER), broad_only=False) == (2, n_pairs)
-        assert readers.place_among_all(fits, fits.fit(WRITER, READER), broad_only=True) == (1, n_pairs - 1)
-
-    def test_a_fit_is_clear_from_one_and_a_half_times_random(self, fits):
-        at = readers.CLEAR_FROM
-        assert readers.is_clear(replace(fits.fit(WRITER, READER), multiple=at))
-        assert not readers.is_clear(replace(fits.fit(WRITER, READER), multiple=at - 0.01))
-
-    def test_a_fit_is_broad_from_the_limit_of_the_model(self, fits):
-        assert readers.is_broad(fits, fits.fit(WRITER, READER))
-        assert not readers.is_broad(fits, fits.fit(*NARROW))
+        assert readers.place_among_all(fits, fits.fit(WRITER, READER)) == (2, 6 * N_HEADS**2)
+        assert readers.place_among_all(fits, fits.fit(*NARROW)) == (1, 6 * N_HEADS**2)
         assert fits.fit(WRITER, READER).score == pytest.approx(2.8 * BASELINE)
 
 

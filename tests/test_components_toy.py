@@ -253,9 +253,9 @@ class TestWhy:
         assert "4.0 × random, the best of 4 heads" in words
         assert "A fit is no cause." in words
 
-    def test_a_poor_fit_is_called_none(self):
-        words = text_of(why_two_layers.link_words(self.composition(0.05), WRITER, READER, REPEATING))
-        assert "1.0 × random, no clear fit." in words
+    def test_a_poor_fit_is_told_by_its_rank(self):
+        words = text_of(why_two_layers.link_words(self.composition(0.01), WRITER, READER, REPEATING))
+        assert "0.2 × random, number 4 of 4 heads that" in words
 
     def test_the_first_guess_is_named_only_if_it_is_what_was_found(self, view):
         assert "river , the model’s first guess here (58 %)." in text_of(why_two_layers.layout(view))

@@ -17,11 +17,10 @@ from components.roles import role_card, roles_page
 from components.roles.headline import headline
 from components.roles.roles_view import roles_view
 from tests.deep_service import DEEP_MODEL, DeepHeadlight
-from tests.fake_circuits import CircuitsService
+from tests.fake_circuits import SHARES, CircuitsService
 from tests.fake_service import MODEL, REPEATING, FakeHeadlight
 from tests.test_components_heads import text_of
 from utils.circuits.jobs import Jobs
-from utils.circuits.readers import best_named_pair, reader_role
 from utils.heads import HeadId
 from utils.levels import HeadLevels, RoleLevel
 from utils.roles import ROLES
@@ -158,23 +157,22 @@ def test_what_happens_right_now(roles, n_strong, n_surprising):
 
 
 class TestCircuits:
-    def view(self, multiples: dict | None = None, **choices: str):
-        service = CircuitsService(multiples=multiples)
+    def view(self, multiples: dict | None = None, shares: dict | None = None, **choices: str):
+        service = CircuitsService(multiples=multiples, shares=shares)
         search = "?" + "&".join(f"{key}={value}" for key, value in choices.items())
         return circuits_view(service, Question(MODEL, REPEATING), search)
 
     @pytest.mark.parametrize(
-        ("n", "broad", "said"),
+        ("n", "shares", "said"),
         [
-            (0, True, "There is no broad fit."),
-            (1, True, "There is 1 broad fit."),
-            (2, True, "There are 2 broad fits."),
-            (0, False, "There is no fit."),
-            (N_LINES, True, f"These are the {N_LINES} best broad fits."),
+            (1, None, "This is the best fit. Weights alone say what could be read, not what is."),
+            (2, None, "These are the 2 best fits. Weights alone say what could be read, not what is."),
+            (1, SHARES, "a tenth or more of what the later one goes by."),
+            (N_LINES, SHARES, f"These are the {N_LINES} largest shares."),
         ],
     )
-    def test_how_many_lines_are_drawn(self, n, broad, said):
-        assert circuits_words.graph_lead(replace(self.view(), broad_only=broad), n).endswith(said)
+    def test_how_many_lines_are_drawn(self, n, shares, said):
+        assert circuits_words.graph_lead(self.view(shares=shares), n).endswith(said)
 
     @pytest.mark.parametrize(
         ("heads", "said"),
@@ -189,34 +187,29 @@ class TestCircuits:
         assert circuits_words.listed(heads) == said
 
     def test_only_the_last_layer_is_said_to_be_the_last(self):
-        view = self.view()
-        nothing_broad = replace(view.fits, broad_from=1000.0)
-        for writer, words in ((WRITER, "No later head fits L1H4 broadly."), (HeadId(3, 1), "it is in the last layer.")):
-            without = replace(view, fits=nothing_broad, writer=writer, reader_role=None)
-            said = text_of(fit_bars.layout(without, nothing_broad))
-            assert words in said
-            assert ("last layer" in said) == (writer.layer == 3)
+        for writer in (WRITER, HeadId(3, 1)):
+            view = self.view(writer=writer.dotted)
+            assert ("last layer" in text_of(fit_bars.layout(view, view.fits))) == (writer.layer == 3)
 
-    def test_a_head_without_a_broad_fit_is_not_said_to_be_unreadable(self):
-        view = self.view()
-        assert circuits_words.head_sentence(view, WRITER, []) == "L1H4, previous token, fits no later head broadly"
-        assert circuits_words.head_sentence(view, HeadId(3, 1), []).endswith("no later head can read it")
+    def test_a_head_without_a_share_is_not_said_to_be_unreadable(self):
+        said = circuits_words.head_sentence(self.view(shares=SHARES), HeadId(0, 1), [])
+        assert said == "L0H1, no share of a tenth measured"
+        last = circuits_words.head_sentence(self.view(), HeadId(3, 1), [])
+        assert last.endswith("no later head can read it")
 
     @pytest.mark.parametrize(
         ("multiples", "role"),
         [
             ({(WRITER, RESTING): 4.0, (WRITER, READER): 3.9}, "induction"),
-            ({(WRITER, RESTING): 4.0}, "positional"),
+            ({(WRITER, RESTING): 4.0}, "induction"),
             ({(WRITER, READER): 2.0}, "induction"),
         ],
     )
     def test_a_pair_is_told_by_the_reader_whose_job_says_much(self, multiples, role):
         view = self.view(multiples)
-        assert reader_role(view.fits, view.jobs, WRITER, broad_only=True) == role
-        pair = best_named_pair(view.fits, view.jobs)
-        assert view.jobs.main(pair.reader) == role
-        name = ROLES[role].display_name.lower()
-        assert f"{name} head" in circuits_words.title(view, pair)
+        assert view.reader_role == role
+        assert view.jobs.main(view.reads.opening.reader) == role
+        assert f"{ROLES[role].display_name.lower()} head" in circuits_words.title(view)
 
     def test_a_head_is_named_by_the_job_that_says_most(self):
         service = DeepHeadlight()
@@ -228,7 +221,7 @@ class TestCircuits:
 
     def test_in_a_deep_model_only_layers_with_names_are_wide(self):
         view = self.view()
-        drawing = circuit_graph.drawing_of(view, view.fits)
+        drawing = circuit_graph.drawing_of(view, view.reads)
         assert drawing.busy == {1, 2, 3}
         assert circuit_graph.columns(drawing).split(") ")[0].startswith("minmax(27px")
         assert not drawing.is_deep

@@ -39,11 +39,11 @@ def test_the_plain_detector_finds_the_catalogue_s_strongest_previous_token_head(
     assert heads_of(service, "previous_token")[0] in found
 
 
-def test_the_best_broad_fits_are_the_induction_circuit(service):
+def test_the_previous_token_head_writes_first_for_every_induction_head(service):
     writer, readers = heads_of(service, "previous_token")[0], heads_of(service, "induction")
-    fits = service.circuits.composition(TUNES, "K").best(len(readers))
-    assert {fit.writer for fit in fits} == {writer}
-    assert {fit.reader for fit in fits} == set(readers)
+    margins = service.circuits.margins(TUNES).readers
+    assert set(readers) <= set(margins)
+    assert {margins[reader].first.writer for reader in readers} == {writer}
 
 
 def test_without_the_previous_token_head_induction_is_gone(service):

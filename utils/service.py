@@ -77,8 +77,8 @@ class Headlight:
         self.fetches = FetchJobs(self.settings)
         self.speeds = Speeds(self.settings)
         self._reading_terms = threading.Lock()
-        self.circuits = Circuits(self._models, self.settings)
-        self.experiments = Experiments(self._models, self.settings, self.catalogue, self.circuits.composition)
+        self.circuits = Circuits(self._models, self.settings, self.catalogue)
+        self.experiments = Experiments(self._models, self.settings, self.catalogue, self.circuits.compare)
 
     def models(self) -> list[ModelChoice]:
         """Models that can be asked, then those whose files are not here; not those with files that cannot be read."""

@@ -70,7 +70,11 @@ def _on_text(service: Headlight, view: CircuitsView) -> tuple[list[Component], l
 def _title(view: CircuitsView) -> html.Div:
     head, jobs = view.head, view.jobs.roles.get(view.head, ())
     known = jobs_sentence(jobs) if view.jobs.source else "Its jobs are not known yet."
-    through = f" Best earlier fit: {view.best_earlier}." if view.best_earlier is not None else ""
+    through = ""
+    if view.margin is not None:
+        through = f" {view.margin.sentence()}"
+    elif view.best_earlier is not None:
+        through = f" Best earlier fit by weights: {view.best_earlier}."
     words = html.Div([html.H2(f"{head} up close"), html.P(f"{known}{through}", className="section-lead")])
     papers = html.Div(badges(view.question.model, head), className="paper-names")
     return html.Div(

@@ -1,4 +1,4 @@
-"""Which head reads which: layers left to right, heads top to bottom, a line for each of the strongest fits.
+"""Which head reads which: layers left to right, heads top to bottom, a line for each of the strongest links.
 
 Places are fixed, so that all models read alike. A head with a job is a filled disc with its sign, any other a dot, and
 every head is a link that chooses it. assets/circuits.js draws the lines from a small store, previews a head under the
@@ -11,18 +11,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import dash_bootstrap_components as dbc
 from dash import ClientsideFunction, Dash, Input, Output, dcc, html
 
-from components.circuits.circuits_view import ALL, BROAD, N_LINES, role_name
-from components.circuits.circuits_words import graph_lead, head_sentence, later_note, named, rank_words
+from components.circuits.circuits_view import N_LINES, role_name
+from components.circuits.circuits_words import graph_lead, head_sentence, later_note, link_label, named, rank_words
 from components.folded_table import folded_table
 from components.lamp import role_sign
 from components.markup import aria, classes, data
 from components.numbers import plural, times
 from components.plain import plain
-from components.switch import switch
-from utils.circuits.readers import N_LIT, named_first, readers_of
+from utils.circuits.readers import N_LIT
 from utils.heads import HeadId
 from utils.roles import OTHER, ROLES
 
@@ -30,8 +28,9 @@ if TYPE_CHECKING:
     from dash.development.base_component import Component
 
     from components.circuits.circuits_view import CircuitsView
-    from utils.circuits.composition import Composition, Fit
+    from utils.circuits.readers import Link, Reads
 
+SHARE_WIDTH = 3.0  # the whole of a margin is drawn as wide as a fit of so many times random
 MANY_HEADS = 17  # heads per layer from which only heads on a line, or with a job, are shown
 MANY_LAYERS = 13  # from which only layers with names in them are wide, and heads that only rest are dots
 WIDE, SLIM = "minmax(104px, 2fr)", "minmax(27px, 1fr)"
@@ -41,17 +40,16 @@ SCROLL = "The drawing is wider than the window: scroll it sideways to see the ot
 class Ids:
     graph = "circuit-graph"
     lines = "circuit-lines"
-    fits = "circuits-fits"
 
 
 @dataclass(eq=False)
 class Drawing:
-    """What the graph shows. lines: the best fits of all; readers: for every head its fits into later heads."""
+    """What the graph shows. lines: the strongest links of all; readers: for every head its links into later heads."""
 
     view: CircuitsView
-    fits: Composition
-    lines: list[Fit]
-    readers: dict[HeadId, list[Fit]]
+    reads: Reads
+    lines: list[Link]
+    readers: dict[HeadId, list[Link]]
 
     @property
     def is_deep(self) -> bool:
@@ -61,7 +59,7 @@ class Drawing:
     def busy(self) -> set[int]:
         """The layers of the chosen head and of its readers, whose names stand beside them."""
         chosen = {self.view.writer.layer} if self.view.writer is not None else set()
-        return chosen | {fit.reader.layer for fit in self.view.lit}
+        return chosen | {link.reader.layer for link in self.view.lit}
 
     def role(self, head: HeadId) -> str:
         """The role that a head is drawn as; in a deep model, where most heads rest, that is none."""
@@ -69,20 +67,20 @@ class Drawing:
         return OTHER if self.is_deep and role in ROLES and ROLES[role].is_rest else role
 
     @cached_property
-    def drawn(self) -> dict[tuple[HeadId, HeadId], Fit]:
-        """Every line, the lit ones first, which may not be among the best of all."""
-        return {(fit.writer, fit.reader): fit for fit in [*self.view.lit, *self.lines]}
+    def drawn(self) -> dict[tuple[HeadId, HeadId], Link]:
+        """Every line, the lit ones first, which may not be among the strongest of all."""
+        return {link.pair: link for link in [*self.view.lit, *self.lines]}
 
 
-def layout(view: CircuitsView, fits: Composition) -> html.Section:
+def layout(view: CircuitsView, reads: Reads) -> html.Section:
     """The card: the drawing, its legend, and all of it as a table."""
-    drawing = drawing_of(view, fits)
+    drawing = drawing_of(view, reads)
     words = html.Div([html.H2("Which head reads which"), html.P(graph_lead(view, len(drawing.lines)))])
     note = later_note(view, drawing.lines)
     hint = [html.P(SCROLL, className="panel-note circuit-hint")] if drawing.is_deep else []
     return html.Section(
         [
-            html.Div([words, _switch(view)], className="card-head"),
+            html.Div(words, className="card-head"),
             html.Div(_graph(drawing), className="circuit-scroll"),
             *hint,
             *([html.P(note, className="panel-note")] if note else []),
@@ -95,7 +93,7 @@ def layout(view: CircuitsView, fits: Composition) -> html.Section:
 
 def skeleton() -> html.Div:
     """The ids that callbacks name."""
-    return html.Div([html.Div(id=Ids.graph), dcc.Store(id=Ids.lines), dbc.RadioItems(id=Ids.fits)])
+    return html.Div([html.Div(id=Ids.graph), dcc.Store(id=Ids.lines)])
 
 
 def register(app: Dash) -> None:
@@ -105,37 +103,34 @@ def register(app: Dash) -> None:
     )
 
 
-def drawing_of(view: CircuitsView, fits: Composition) -> Drawing:
+def drawing_of(view: CircuitsView, reads: Reads) -> Drawing:
     """What the graph shows of one state of the page."""
-    readers = {head: readers_of(fits, head, view.broad_only) for head in view.shape.all()}
-    return Drawing(view, fits, fits.best(N_LINES, view.broad_only), readers)
+    readers = {head: reads.told_readers(head) for head in view.shape.all()}
+    return Drawing(view, reads, reads.lines(N_LINES), readers)
 
 
 def line_data(drawing: Drawing) -> dict[str, Any]:
-    """What the browser draws: `[writer, reader, times random, role of the writer, role of the reader]` per line.
+    """What the browser draws: `[writer, reader, strength, role of the writer, role of the reader]` per line.
 
-    lit: the chosen head's best four, drawn in role colours. previews: for each head its best four, drawn while the
+    lit: the chosen head's first four, drawn in role colours. previews: for each head its first four, drawn while the
     pointer is on it. Roles are keys; `other` is ink.
     """
     view = drawing.view
-    lit = {(fit.writer, fit.reader) for fit in view.lit}
-    grey = [fit for pair, fit in drawing.drawn.items() if pair not in lit]
-    previews = {str(head): named_first(fits, view.jobs)[:N_LIT] for head, fits in drawing.readers.items() if fits}
+    lit = {link.pair for link in view.lit}
+    grey = [link for pair, link in drawing.drawn.items() if pair not in lit]
+    previews = {str(head): links[:N_LIT] for head, links in drawing.readers.items() if links}
     return {
         "chosen": str(view.writer) if view.writer is not None else None,
-        "lit": [_numbers(drawing, fit) for fit in view.lit],
-        "grey": [_numbers(drawing, fit) for fit in grey],
-        "previews": {head: [_numbers(drawing, fit) for fit in fits] for head, fits in previews.items()},
+        "lit": [_numbers(drawing, link) for link in view.lit],
+        "grey": [_numbers(drawing, link) for link in grey],
+        "previews": {head: [_numbers(drawing, link) for link in links] for head, links in previews.items()},
     }
 
 
-def _numbers(drawing: Drawing, fit: Fit) -> list[Any]:
-    roles = (drawing.role(fit.writer), drawing.role(fit.reader))
-    return [str(fit.writer), str(fit.reader), round(fit.multiple, 2), *roles]
-
-
-def _switch(view: CircuitsView) -> html.Div:
-    return switch(Ids.fits, {BROAD: "Broad fits", ALL: "All fits"}, BROAD if view.broad_only else ALL, "Which fits")
+def _numbers(drawing: Drawing, link: Link) -> list[Any]:
+    roles = (drawing.role(link.writer), drawing.role(link.reader))
+    width = SHARE_WIDTH * link.strength if link.is_measured else link.strength
+    return [str(link.writer), str(link.reader), round(width, 2), *roles]
 
 
 def _graph(drawing: Drawing) -> html.Div:
@@ -176,7 +171,7 @@ def _place(drawing: Drawing, head: HeadId) -> html.Div:
     is_on_line = any(head in pair for pair in drawing.drawn)
     if view.shape.n_heads >= MANY_HEADS and not is_on_line and role == OTHER:
         return html.Div(className="circuit-place")
-    read = next((fit for fit in view.lit if fit.reader == head), None)
+    read = next((link for link in view.lit if link.reader == head), None)
     is_chosen = head == view.writer
     words = html.Span(head_sentence(view, head, drawing.readers[head]), className="visually-hidden")
     link = html.A(
@@ -193,7 +188,7 @@ def _place(drawing: Drawing, head: HeadId) -> html.Div:
         **data(head=str(head)),
         **(aria(current="true") if is_chosen else {}),
     )
-    note = "writes" if is_chosen else times(read.multiple) if read is not None else ""
+    note = "writes" if is_chosen else link_label(read) if read is not None else ""
     shown = html.Span([html.Strong(str(head)), note], className=classes("circuit-words", is_chosen and "is-writer"))
     return html.Div([link, *([shown] if note else [])], className=f"circuit-place role-{role}")
 
@@ -210,24 +205,25 @@ def _legend(drawing: Drawing) -> html.Div:
     if view.lit:
         best = view.lit[0]
         line = html.Span(className=f"circuit-line role-{drawing.role(best.reader)}", **aria(hidden=True))
-        means = f" means {best.multiple:.1f} times two random heads"
-        entries.append(
-            html.Span([line, html.Span(["the chosen head’s fits: ", html.Strong(times(best.multiple)), means])])
-        )
+        what = "the chosen head’s share: " if best.is_measured else "the chosen head’s fits: "
+        means = f" of what {best.reader} goes by" if best.is_measured else " means so many times two random heads"
+        entries.append(html.Span([line, html.Span([what, html.Strong(link_label(best)), means])]))
     return html.Div(entries, className="legend")
 
 
 def _table(drawing: Drawing) -> html.Details:
-    """Every line of the drawing: writer, reader, fit, rank among the reader's earlier heads."""
-    jobs = drawing.view.jobs
-    rows = [
-        [
-            named(jobs, fit.writer),
-            named(jobs, fit.reader),
-            times(fit.multiple),
-            rank_words(*drawing.fits.rank_of(fit.writer, fit.reader)),
-            plural(round(fit.breadth), "kind"),
-        ]
-        for fit in drawing.drawn.values()
-    ]
-    return folded_table(("Writer", "Reader", "Fit", "Rank among earlier heads", "Kinds of note"), rows)
+    """Every line of the drawing: writer, reader and what was measured, beside what their weights alone say."""
+    jobs, margins = drawing.view.jobs, drawing.reads.margins
+    rows = []
+    for link in drawing.drawn.values():
+        fit, share = drawing.reads.fits.fit(*link.pair), [""]
+        if margins is not None and link.is_measured:
+            margin = margins.readers[link.reader]
+            share = [f"{link_label(link)}: {margin.written_by(link.writer).logits:.1f} of {margin.margin:.1f} logits"]
+        rank = rank_words(*drawing.reads.fits.rank_of(*link.pair))
+        weights = [times(fit.multiple), rank, plural(round(fit.breadth), "kind")]
+        measured = share if drawing.reads.is_measured else []
+        rows.append([named(jobs, link.writer), named(jobs, link.reader), *measured, *weights])
+    measured_head = ("Of what the reader goes by",) if drawing.reads.is_measured else ()
+    heads = ("Writer", "Reader", *measured_head, "Fit of weights", "Its rank among earlier heads", "Kinds of note")
+    return folded_table(heads, rows)

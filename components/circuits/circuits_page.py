@@ -1,8 +1,8 @@
-"""The circuits page: which head reads which, told from the weights, and a test of whether it matters on a text.
+"""The circuits page: which head reads which, and a test of whether it matters on a text.
 
-Comparing all pairs of heads can take a while the first time. The page waits a moment for it and shows the result at
-once; where it takes longer, the page appears with a line that says how far it is (`components/run_line.py`), and is
-filled when the numbers are there.
+Comparing all pairs of heads, and measuring what heads go by, can take a while the first time. The page waits a moment
+for it and shows the result at once; where it takes longer, the page appears with a line that says how far it is
+(`components/run_line.py`), and is filled when the numbers are there.
 """
 
 from __future__ import annotations
@@ -24,24 +24,21 @@ from components.circuits import (
     circuits_csv,
     composition_map,
     fit_bars,
+    margin_bars,
     path_experiment,
 )
 from components.circuits.circuits_view import (
-    ALL,
     ALONE,
-    BROAD,
     DEFAULT_KIND,
     THROUGH,
     CircuitsView,
     circuits_view,
     kind_of_search,
 )
-from components.circuits.circuits_words import footer, lead, title
+from components.circuits.circuits_words import WEIGHTS_ALONE, footer, lead, title
 from components.lamp import sign
 from components.markup import aria
-from components.numbers import plural
 from components.themed_graph import Ids as GraphIds
-from utils.circuits.readers import best_named_pair, is_broad
 from utils.errors import UserError
 from utils.experiments.runs import Kind
 
@@ -49,13 +46,13 @@ if TYPE_CHECKING:
     from dash.development.base_component import Component
 
     from utils.circuits.composition import Composition
+    from utils.circuits.readers import Reads
     from utils.service import Headlight
 
 Line = run_line.RunIds("compare")
 CSV = "circuits"
-STEPS = "pairs of heads compared"
 PATIENCE_S = 1.5
-DEFAULTS = {"kind": DEFAULT_KIND, "fits": BROAD, "looks": THROUGH}
+DEFAULTS = {"kind": DEFAULT_KIND, "looks": THROUGH}
 DEPENDENTS = {"from": {"to"}, "head": {"test"}}
 
 
@@ -66,7 +63,6 @@ class Ids:
 
 CONTROLS = {
     composition_map.Ids.kind: "kind",
-    circuit_graph.Ids.fits: "fits",
     composition_map.Ids.from_layer: "from",
     composition_map.Ids.to_layer: "to",
     circuit_looks.Ids.looks: "looks",
@@ -80,7 +76,7 @@ def layout(service: Headlight, question: Question, search: str) -> html.Div:
     Raises: UserError as the view, and as `Runs.start`.
     """
     asked = asked_of(question, search)
-    is_there = service.circuits.knows_composition(question.model, kind_of_search(search)) or _is_soon(service, asked)
+    is_there = service.circuits.knows(question.model, kind_of_search(search)) or _is_soon(service, asked)
     return html.Div(
         [
             circuits_tabs.layout(question, CIRCUITS_PATH),
@@ -142,12 +138,12 @@ def register(app: Dash, service: Headlight) -> None:
         view = circuits_view(service, question, search or "")
         return view.search(**composition_map.pressed_pair(view, click))
 
-    def all_fits(search: str) -> tuple[str, str] | None:
+    def all_pairs(search: str) -> tuple[str, str] | None:
         view = circuits_view(service, Question.from_search(search, service.settings.default_model), search)
         name = csv_download.file_name(view.question.model, view.kind.lower(), "composition")
-        return (circuits_csv.fits_csv(view.fits), name) if view.fits is not None else None
+        return (circuits_csv.pairs_csv(view.reads), name) if view.reads is not None else None
 
-    csv_download.register(app, CSV, all_fits)
+    csv_download.register(app, CSV, all_pairs)
 
 
 def _register_line(app: Dash, service: Headlight) -> None:
@@ -171,7 +167,6 @@ def _register_line(app: Dash, service: Headlight) -> None:
         (Output(Ids.body, "children"),),
         draw,
         refuse,
-        STEPS,
         keeps_at_stop=True,
     )
 
@@ -206,7 +201,7 @@ def changed_search(name: str, value: str | None, shown: dict[str, str] | None, s
 def body(service: Headlight, question: Question, search: str) -> list[Component]:
     """Everything below the tabs. Raises UserError as `circuits_view`."""
     view = circuits_view(service, question, search)
-    parts = _circuit_parts(view, view.fits) if view.fits is not None else [_one_layer(view)]
+    parts = _circuit_parts(view, view.reads) if view.reads is not None else [_one_layer(view)]
     circuits = service.circuits.of_head(question.model, view.head)
     return [
         _title(view),
@@ -223,7 +218,6 @@ def shown_values(view: CircuitsView) -> dict[str, str]:
     """What each switch and menu shows."""
     return {
         "kind": view.kind,
-        "fits": BROAD if view.broad_only else ALL,
         "from": str(view.layers[0]),
         "to": str(view.layers[1]),
         "looks": ALONE if view.is_alone else THROUGH,
@@ -240,16 +234,21 @@ def _waiting() -> list[Component]:
 
 
 def _title(view: CircuitsView) -> html.Div:
-    pair = best_named_pair(view.fits, view.jobs, view.broad_only) if view.fits is not None else None
-    source = f"Fits are read from the weights of {view.model_name}. They need no text."
     return html.Div(
         [
-            html.P(source, className="circuits-source"),
-            html.H1(title(view, pair), id="headline", tabIndex=-1),
-            html.P(lead(view, pair), className="lead"),
+            html.P(_source(view), className="circuits-source"),
+            html.H1(title(view), id="headline", tabIndex=-1),
+            html.P(lead(view), className="lead"),
             *([] if view.needs_model else [_text_line(view)]),
         ]
     )
+
+
+def _source(view: CircuitsView) -> str:
+    if view.reads is not None and view.reads.is_measured:
+        return f"Measured in {view.model_name}, on random tokens said twice."
+    why = f" {view.why_unmeasured}" if view.why_unmeasured else ""
+    return f"Read from the weights of {view.model_name}, without any text. {WEIGHTS_ALONE}{why}"
 
 
 def _text_line(view: CircuitsView) -> html.P:
@@ -268,7 +267,7 @@ def _text_line(view: CircuitsView) -> html.P:
 def _no_jobs(view: CircuitsView) -> Component:
     return messages.offer(
         f"Nobody has measured yet which jobs the heads of {view.model_name} have.",
-        "The fits are here all the same; names and colours come with the jobs.",
+        "Fits of weights are here all the same; names, colours and what is measured come with the jobs.",
         "Analyze the model, under Models",
         models_href(view.question.model, view.question.prompt),
     )
@@ -279,45 +278,46 @@ def _one_layer(view: CircuitsView) -> html.P:
     return html.P(dcc.Link("See why it matters", href=toy, className="btn btn-quiet"), className="one-layer")
 
 
-def _circuit_parts(view: CircuitsView, fits: Composition) -> list[Component]:
+def _circuit_parts(view: CircuitsView, reads: Reads) -> list[Component]:
+    bars = fit_bars.layout(view, reads.fits) if view.margin is None else margin_bars.layout(view, reads, view.margin)
     return [
-        circuit_graph.layout(view, fits),
+        circuit_graph.layout(view, reads),
         html.Div(
             [
-                composition_map.layout(view, fits),
-                html.Div([fit_bars.layout(view, fits), _how_to_read(fits)], className="circuits-side"),
+                composition_map.layout(view, reads.fits),
+                html.Div([bars, _how_to_read()], className="circuits-side"),
             ],
             className="circuit-pair",
         ),
     ]
 
 
-def _how_to_read(fits: Composition) -> html.Section:
-    best = fits.best(1, broad_only=False)[0]
-    narrow = ""
-    if not is_broad(fits, best):
-        narrow = (
-            f" The highest score of all, {best.writer} into {best.reader} at {best.multiple:.1f} ×, rests on about "
-            f"{plural(round(best.breadth), 'kind')}, which many pairs may share, so it says little about one circuit."
-        )
+def _how_to_read() -> html.Section:
     return html.Section(
         [
             html.H2("How to read it"),
             html.P(
                 [
-                    html.Strong("Q, K, V"),
-                    " say where the later head uses the note: in what it asks (Q), in what it can find (K), or in what "
-                    "it passes on (V). Induction runs through K.",
+                    html.Strong("A share is measured."),
+                    " On random tokens said twice, a head with a copying job prefers the right place by some logits. "
+                    "What every earlier part wrote of that adds up to all of it.",
                 ]
             ),
             html.P(
                 [
-                    html.Strong("Broad fits"),
-                    f" rest on {fits.broad_from:.0f} kinds of note or more, a quarter of what a head could write. "
-                    f"Where to draw that line is a choice.{narrow}",
+                    html.Strong("A fit is read from weights."),
+                    " It says what a head could read, not what it does read. Where it rests on few kinds of note, many "
+                    "pairs may share it.",
                 ]
             ),
-            html.P([html.Strong("A fit is not a cause."), " It says what a head could read, not that it does."]),
+            html.P(
+                [
+                    html.Strong("Q, K, V"),
+                    " say where the later head uses the note: in what it asks (Q), in what it can find (K), or in what "
+                    "it passes on (V). Induction runs through K, and only K is measured.",
+                ]
+            ),
+            html.P([html.Strong("Neither is a cause."), " Only switching a head off can show one."]),
         ],
         className="surface panel how-to-read",
         **aria(label="How to read it"),
@@ -326,5 +326,5 @@ def _how_to_read(fits: Composition) -> html.Section:
 
 def _foot(view: CircuitsView, norm_note: str) -> html.Div:
     words = [sign("download"), "Download numbers (CSV)"]
-    download = csv_download.parts(CSV, words, "text-button", hidden=view.fits is None)
+    download = csv_download.parts(CSV, words, "text-button", hidden=view.reads is None)
     return html.Div([html.P(footer(view, norm_note)), *download], className="page-foot")

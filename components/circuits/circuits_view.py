@@ -1,10 +1,11 @@
 """What the circuits page shows. All of it follows from the address.
 
-`kind` is Q, K or V; `fits` is `all` or, by default, `broad`; `writer` and `head` are the chosen earlier head and the
-head looked at up close, written `4.11`; `from` and `to` are the two layers of the map; `looks=alone` leaves out the
-earlier head up close; `test=1` runs the path test.
+`kind` is Q, K or V; `writer` and `head` are the chosen earlier head and the one looked at up close, written `4.11`;
+`from` and `to` are the two layers of the map; `looks=alone` leaves out the earlier head up close; `test=1` runs the
+path test.
 
-A *fit* is a composition score as a multiple of that of two random heads. A *named* head is one with a job.
+What a head goes by is measured where it has a job with copies (`utils/circuits/margin.py`), for K. A *fit* is a
+composition score of weights as a multiple of that of two random heads.
 """
 
 from __future__ import annotations
@@ -15,31 +16,33 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode
 
 from components.address import CIRCUITS_PATH, Question, asked
-from utils.circuits.jobs import Jobs, jobs_of
+from utils.circuits.circuits import MARGIN_KIND
+from utils.circuits.jobs import Jobs
 from utils.circuits.pair_products import KINDS
-from utils.circuits.readers import best_writer, chosen_pair, lit_fits, reader_role, readers_with_job
+from utils.circuits.readers import Link, Reads, lit_links, reader_role, with_role
+from utils.errors import UserError
 from utils.heads import HeadId, Shape
 from utils.model_config import display_name_of
 from utils.roles import ROLES
 
 if TYPE_CHECKING:
-    from utils.circuits.composition import Composition, Fit
+    from utils.circuits.composition import Composition
+    from utils.circuits.margin import Margins, ReaderMargin
     from utils.service import Headlight
 
-DEFAULT_KIND = "K"
-BROAD, ALL = "broad", "all"
+DEFAULT_KIND = MARGIN_KIND
 ALONE, THROUGH = "alone", "through"
 N_LINES = 24
-CHOICES = ("kind", "fits", "writer", "head", "from", "to", "looks", "test")
+CHOICES = ("kind", "writer", "head", "from", "to", "looks", "test")
 
 
 @dataclass(frozen=True, eq=False)
 class CircuitsView:
     """One state of the page.
 
-    fits: None for a model of one layer. writer: the chosen earlier head, None where no head comes earlier than `head`.
-    reader_role: the job of the heads that read the writer's note best, None where no named head reads it. layers: the
-    two of the map.
+    reads: None for a model of one layer. why_unmeasured: why this model's margins cannot be told, empty where they
+    can, or where nobody asked. writer: the chosen earlier head, None where no head comes earlier than `head`. layers:
+    the two of the map.
     """
 
     question: Question
@@ -47,12 +50,11 @@ class CircuitsView:
     shape: Shape
     needs_model: bool
     jobs: Jobs
-    fits: Composition | None
+    reads: Reads | None
     head: HeadId
     kind: str = DEFAULT_KIND
-    broad_only: bool = True
+    why_unmeasured: str = ""
     writer: HeadId | None = None
-    reader_role: str | None = None
     layers: tuple[int, int] = (0, 1)
     is_alone: bool = False
     is_tested: bool = False
@@ -68,75 +70,118 @@ class CircuitsView:
         return "?" + urlencode(asked(self.question.model, self.question.prompt) | choices)
 
     def choosing(self, head: HeadId) -> dict[str, str | None]:
-        """The choices after a press on a head of the graph: as the writer, or as the reader in the last layer."""
+        """The choices after a press on a head of the graph: as the writer, or as the reader where nobody reads it."""
         rest: dict[str, str | None] = {"head": None, "writer": None, "from": None, "to": None, "test": None}
-        return rest | {"head" if head.layer == self.shape.n_layers - 1 else "writer": head.dotted}
+        return rest | {"head" if self._is_reader(head) else "writer": head.dotted}
+
+    def _is_reader(self, head: HeadId) -> bool:
+        if head.layer == self.shape.n_layers - 1 or self.reads is None:
+            return True
+        return bool(self.reads.told_writers(head)) and not self.reads.told_readers(head)
+
+    @property
+    def fits(self) -> Composition | None:
+        """All pairs by their weights; None for a model of one layer."""
+        return self.reads.fits if self.reads is not None else None
+
+    @property
+    def margins(self) -> Margins | None:
+        """All that was measured; None where nothing was."""
+        return self.reads.margins if self.reads is not None else None
+
+    @property
+    def margin(self) -> ReaderMargin | None:
+        """What the head up close goes by; None where it has no job with copies, or another kind is shown."""
+        return self.margins.readers.get(self.head) if self.margins is not None else None
 
     @property
     def best_earlier(self) -> HeadId | None:
-        """The earlier head that fits the head up close best; None in the first layer."""
-        return best_writer(self.fits, self.head, self.broad_only) if self.fits is not None else None
+        """The earlier head that the head up close reads most, or fits best; None in the first layer."""
+        return self.reads.best_writer(self.head) if self.reads is not None else None
 
     @property
     def through(self) -> HeadId | None:
-        """The earlier head that the close-up reads through: the chosen writer, or the best earlier fit."""
+        """The earlier head that the close-up reads through: the chosen writer, or the best one."""
         if self.writer is not None and self.writer.layer < self.head.layer:
             return self.writer
         return self.best_earlier
 
+    @cached_property
+    def reader_role(self) -> str | None:
+        """The job of the heads that read the writer most, None where no head with a job reads it."""
+        return reader_role(self._links, self.jobs)
+
     @property
     def tested_writer(self) -> HeadId | None:
-        """The head that the path test switches off, None where no named head reads the writer's note."""
+        """The head that the path test switches off, None where no head with a job reads the writer's note."""
         return self.writer if self.reader_role is not None else None
 
     @cached_property
-    def lit(self) -> list[Fit]:
-        """The lit lines: the writer's best four."""
-        if self.fits is None or self.writer is None:
+    def lit(self) -> list[Link]:
+        """The lit lines: the writer's first four."""
+        if self.reads is None or self.writer is None:
             return []
-        return lit_fits(self.fits, self.jobs, self.writer, self.broad_only)
+        return lit_links(self.reads, self.writer, self.head)
 
     @cached_property
-    def readers(self) -> list[Fit]:
-        """The writer's fit with every later head that has the readers' job (or, without one, its best), best first."""
-        if self.fits is None or self.writer is None:
-            return []
-        if self.reader_role is None:
-            return self.lit
-        return readers_with_job(self.fits, self.jobs, self.writer, self.reader_role, broad_only=False)
+    def readers(self) -> list[Link]:
+        """The writer with every later head that reads it by the readers' job, strongest first; without such a job the
+        lit ones."""
+        return self.lit if self.reader_role is None else with_role(self._links, self.jobs, self.reader_role)
+
+    @cached_property
+    def _links(self) -> list[Link]:
+        return self.reads.readers_of(self.writer) if self.reads is not None and self.writer is not None else []
 
 
 def circuits_view(service: Headlight, question: Question, search: str) -> CircuitsView:
     """The page's state for one address; a choice that means nothing is left out.
 
-    May take long, since all pairs of heads are compared. Raises UserError for an unknown model, for one whose weights
-    are needed and not here, and for heads that the model does not have.
+    May take long, since all pairs of heads are compared and margins measured. Raises UserError for an unknown model,
+    for one whose weights are needed and not here, and for heads that the model does not have.
     """
     given = {key: value for key, value in parse_qsl(search.lstrip("?")) if key in CHOICES}
-    shape = service.circuits.heads_of(question.model)
-    kind = kind_of_search(search)
-    broad_only = given.get("fits") != ALL
-    jobs = jobs_of(question.model, service.catalogue(question.model), shape)
-    fits = service.circuits.composition(question.model, kind) if shape.n_layers > 1 else None
+    shape, kind = service.circuits.heads_of(question.model), kind_of_search(search)
+    jobs = service.circuits.jobs(question.model)
+    reads, why_unmeasured = _reads(service, question.model, kind, jobs) if shape.n_layers > 1 else (None, "")
     asked = [_asked(given.get(key), shape) for key in ("writer", "head")]
-    writer, head = chosen_pair(fits, jobs, broad_only, *asked)
+    writer, head = _chosen(reads, jobs, *asked)
     return CircuitsView(
         question=question,
         model_name=display_name_of(question.model),
         shape=shape,
         needs_model=service.circuits.needs_model(question.model),
         jobs=jobs,
-        fits=fits,
+        reads=reads,
         head=head,
         kind=kind,
-        broad_only=broad_only,
+        why_unmeasured=why_unmeasured,
         writer=writer,
-        reader_role=reader_role(fits, jobs, writer, broad_only),
         layers=_layers(given, shape, writer, head),
         is_alone=given.get("looks") == ALONE,
         is_tested=given.get("test") == "1",
         given=given,
     )
+
+
+def _reads(service: Headlight, model: str, kind: str, jobs: Jobs) -> tuple[Reads, str]:
+    """Who reads whom, and why that is not measured, where it could have been."""
+    fits = service.circuits.composition(model, kind)
+    if kind != MARGIN_KIND or service.circuits.needs_model(model):
+        return Reads(fits, jobs, None), ""
+    try:
+        return Reads(fits, jobs, service.circuits.margins(model)), ""
+    except UserError as refusal:
+        return Reads(fits, jobs, None), refusal.sentence
+
+
+def _chosen(
+    reads: Reads | None, jobs: Jobs, writer: HeadId | None, head: HeadId | None
+) -> tuple[HeadId | None, HeadId]:
+    """As `Reads.chosen`; in a model of one layer no head writes for another."""
+    if reads is None:
+        return None, head or min(jobs.roles, default=HeadId(0, 0))
+    return reads.chosen(writer, head)
 
 
 def kind_of_search(search: str) -> str:

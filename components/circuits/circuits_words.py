@@ -1,87 +1,102 @@
-"""The sentences of the circuits page. A fit is read from weights; only switching a head off may speak of a cause."""
+"""The sentences of the circuits page.
+
+A share is measured, a fit is read from weights; only switching a head off may speak of a cause.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from components.circuits.circuits_view import N_LINES, role_name
-from components.numbers import plural, times
+from components.numbers import percent, plural, times
 from utils.circuits.jobs import CATALOGUE, PUBLISHED, PUBLISHED_FROM, UNKNOWN, Jobs
-from utils.circuits.readers import is_broad, is_clear, is_induction, place_among_all, readers_with_job
+from utils.circuits.margin import MOSTLY
+from utils.circuits.readers import place_among_all, with_role
 from utils.heads import HeadId
-from utils.roles import ROLES
+from utils.roles import OTHER, ROLES
 
 if TYPE_CHECKING:
     from components.circuits.circuits_view import CircuitsView
-    from utils.circuits.composition import Composition, Fit
+    from utils.circuits.readers import Link, Reads
 
-NO_NAMED_PAIR = "No two named heads of this model fit clearly better than random."
 READERS_NAMED = 4
 ONE_LAYER = "This model has one layer. No head can read another's notes."
-USES = {
-    "Q": ("ask with", "asks with such notes", "ask with such notes"),
-    "K": ("look for", "searches for such notes", "search for such notes"),
-    "V": ("pass on", "passes such notes on", "pass such notes on"),
-}
-LATER = {"Q": "asks with", "K": "looks for", "V": "passes on"}
+WEIGHTS_ALONE = "Weights alone say what could be read, not what is."
+NO_PROOF = "That a note is read is no proof yet."
+COULD = {"Q": "ask with", "K": "look for", "V": "pass on"}
 
 
-def title(view: CircuitsView, pair: Fit | None) -> str:
-    """The page's answer, about the best pair of two heads with a job.
-
-    Args: pair: that pair by the chosen kind and fits, None without any.
-    """
-    if view.fits is None:
+def title(view: CircuitsView) -> str:
+    """The page's answer, about the pair that says most."""
+    if view.reads is None:
         return ONE_LAYER
-    if not view.jobs.roles:
-        return f"What the heads of {view.model_name} read of one another. Their jobs are not known yet."
-    if pair is None or not is_clear(pair):
-        if view.kind == "K":
-            small = " That is normal for very small models." if view.shape.n_layers <= 4 else ""
-            return NO_NAMED_PAIR + small
-        return f"Through {view.kind}, no two named heads of this model fit clearly better than random."
-    job = role_name(view.jobs.main(pair.reader))
-    if len(_readers(view, view.fits, pair)) == 1:
-        article = "an" if job[0] in "aeiou" else "a"
-        return f"In {view.model_name}, one head writes what {article} {job} head {LATER[view.kind]}."
-    return f"In {view.model_name}, one head writes what the {job} heads {USES[view.kind][0]}."
+    link = view.reads.opening
+    if not view.jobs.roles or link.role == OTHER:
+        unknown = "" if view.jobs.roles else " Their jobs are not known yet."
+        return f"What the heads of {view.model_name} could read of one another.{unknown}"
+    job = role_name(link.role)
+    article = "an" if job[0] in "aeiou" else "a"
+    is_one = len(_first_read(view.reads, link)) == 1
+    who = f"{article} {job} head" if is_one else f"the {job} heads"
+    if not link.is_measured:
+        return f"In {view.model_name}, one head writes what {who} could {COULD[view.kind]}."
+    looks = "looks" if is_one else "look"
+    how_much = "most of what" if link.strength > MOSTLY else "more than any other head of what"
+    return f"In {view.model_name}, one head writes {how_much} {who} {looks} for."
 
 
-def lead(view: CircuitsView, pair: Fit | None) -> str:
-    """The same as two steps: what the writer notes, and who uses such notes."""
-    if view.fits is None:
+def lead(view: CircuitsView) -> str:
+    """The same in steps: what the writer notes, how much of it a reader goes by, and who else does."""
+    if view.reads is None:
         return "A head can only read what an earlier layer wrote. What this model's heads look for and write is below."
-    if pair is None or not is_clear(pair) or not view.jobs.roles:
-        best = view.fits.best(1, view.broad_only) or view.fits.best(1, False)
-        return f"The best fit is {best[0].writer} into {best[0].reader}, {times(best[0].multiple)} random."
-    readers = _readers(view, view.fits, pair)
-    use = USES[view.kind][1 if len(readers) == 1 else 2]
-    recipe = " Together that is the recipe of induction." if is_induction(view.jobs, pair, view.kind) else ""
-    return f"{pair.writer} {ROLES[view.jobs.main(pair.writer)].writes}. {listed(sorted(readers))} {use}.{recipe}"
+    link = view.reads.opening
+    writes = f"{link.writer} {ROLES[view.jobs.main(link.writer)].writes}. " if link.writer in view.jobs.roles else ""
+    readers = sorted(_first_read(view.reads, link))
+    if not link.is_measured:
+        could = f"{listed(readers[:READERS_NAMED])} could {COULD[view.kind]} such notes, by their weights."
+        return f"{writes}{could}" if view.jobs.roles else f"{link.reader} fits {link.writer} best by its weights."
+    margin = view.reads.margins.readers[link.reader] if view.reads.margins is not None else None
+    said = margin.sentence() if margin is not None else ""
+    others = [head for head in readers if head != link.reader]
+    also = f" It comes first for {listed(others)} too." if others else ""
+    is_recipe = view.reads.is_textbook(link.writer, link.reader)
+    return f"{writes}{said}{also}{' Together that is the recipe of induction.' if is_recipe else ''}"
 
 
-def _readers(view: CircuitsView, fits: Composition, pair: Fit) -> list[HeadId]:
-    """Up to four heads with the job of the pair's reader that its writer fits clearly, best first."""
-    job = view.jobs.main(pair.reader)
-    found = readers_with_job(fits, view.jobs, pair.writer, job, view.broad_only)
-    return [fit.reader for fit in found if is_clear(fit)][:READERS_NAMED]
+def _first_read(reads: Reads, link: Link) -> list[HeadId]:
+    """The heads that read a link's writer by the same job: those that read it more than any other head or, by weights,
+    the four that fit it best."""
+    found = [each.reader for each in with_role(reads.readers_of(link.writer), reads.jobs, link.role)]
+    if not link.is_measured:
+        return found[:READERS_NAMED]
+    return [head for head in found if reads.best_writer(head) == link.writer]
+
+
+def link_label(link: Link) -> str:
+    """The strength of a link in short: `92 %` of what the reader goes by, or `2.9 ×` two random heads."""
+    return percent(link.strength) if link.is_measured else times(link.strength)
+
+
+def link_said(link: Link) -> str:
+    """The same in words, to be read out."""
+    return f"{percent(link.strength)} of what it goes by" if link.is_measured else f"{link.strength:.1f} times random"
 
 
 def graph_lead(view: CircuitsView, n_lines: int) -> str:
     """What a line is, and which lines are drawn."""
-    kind = "broad fit" if view.broad_only else "fit"
-    if n_lines >= N_LINES:
-        which = f"These are the {n_lines} best {kind}s"
-    else:
-        which = f"There {'is' if n_lines <= 1 else 'are'} {plural(n_lines, kind) if n_lines else f'no {kind}'}"
-    return f"A line joins two heads when the later one {LATER[view.kind]} what the earlier one writes. {which}."
+    if view.reads is not None and view.reads.is_measured:
+        means = "A line joins two heads when the earlier one writes a tenth or more of what the later one goes by."
+        return f"{means} These are the {n_lines} largest shares." if n_lines >= N_LINES else means
+    means = f"A line joins two heads when the later one could {COULD[view.kind]} what the earlier one writes."
+    best = f"These are the {n_lines} best fits." if n_lines > 1 else "This is the best fit."
+    return f"{means} {best} {WEIGHTS_ALONE}"
 
 
-def later_note(view: CircuitsView, lines: list[Fit]) -> str:
+def later_note(view: CircuitsView, lines: list[Link]) -> str:
     """Heads of the readers' job that no line reaches, which one would otherwise wonder about; empty without any."""
     if not lines or view.reader_role is None:
         return ""
-    reached = {fit.reader for fit in lines}
+    reached = {link.reader for link in lines}
     others = [head for head in view.jobs.roles if head not in reached and view.jobs.has(head, view.reader_role)]
     if not others:
         return ""
@@ -89,26 +104,29 @@ def later_note(view: CircuitsView, lines: list[Fit]) -> str:
     return f"{heads} {'has' if len(others) == 1 else 'have'} no line here."
 
 
-def no_reader(view: CircuitsView) -> str:
-    """Why there is no fit to show for the chosen head: it is in the last layer, or none of its fits is broad."""
-    if view.writer is None or view.writer.layer == view.shape.n_layers - 1:
-        return "No later head can read what this head writes: it is in the last layer."
-    return f"No later head fits {view.writer} broadly. “All fits” shows those that rest on few kinds of note."
+NO_READER = "No later head can read what this head writes: it is in the last layer."
 
 
-def head_sentence(view: CircuitsView, head: HeadId, fits: list[Fit]) -> str:
-    """A head of the graph in words, with its fits into later heads, best first.
+def head_sentence(view: CircuitsView, head: HeadId, readers: list[Link]) -> str:
+    """A head of the graph in words: its job, whom it reads most, and who reads it.
 
-    Example: "L4H11, previous token, fits 8 later heads, best L6H9, 2.9 times random".
+    Args: readers: its links into later heads, strongest first. Example: "L17H3, induction, reads L16H0 most, 92 % of
+    what it goes by".
     """
-    job = [role_name(view.jobs.main(head))] if head in view.jobs.roles else []
-    if not fits:
-        is_last = head.layer == view.shape.n_layers - 1
-        return ", ".join([str(head), *job, "no later head can read it" if is_last else "fits no later head broadly"])
-    n_clear = sum(map(is_clear, fits))
-    clear = f"fits {plural(n_clear, 'later head')}" if n_clear else "fits no later head clearly"
-    best = f"best {fits[0].reader}, {fits[0].multiple:.1f} times random"
-    return ", ".join([str(head), *job, clear, best])
+    said = [named(view.jobs, head)]
+    writers = view.reads.told_writers(head) if view.reads is not None else []
+    if writers:
+        said.append(f"reads {writers[0].writer} most, {link_said(writers[0])}")
+    if readers and readers[0].is_measured:
+        said.append(f"writes for {plural(len(readers), 'later head')}, most for {readers[0].reader}")
+        said.append(link_said(readers[0]))
+    elif readers:
+        said.append(f"best fit {readers[0].reader}, {link_said(readers[0])}")
+    elif head.layer == view.shape.n_layers - 1:
+        said.append("no later head can read it")
+    elif not writers:
+        said.append("no share of a tenth measured")
+    return ", ".join(said)
 
 
 def rank_words(rank: int, of: int) -> str:
@@ -118,15 +136,12 @@ def rank_words(rank: int, of: int) -> str:
 
 def pair_caption(view: CircuitsView) -> str:
     """The raw score of the best fit that is shown, once, and its place among all."""
-    fits = view.readers
-    if view.fits is None or not fits:
+    if view.fits is None or not view.readers:
         return ""
-    best = fits[0]
-    broad_only = view.broad_only and is_broad(view.fits, best)
-    rank, count = place_among_all(view.fits, best, broad_only)
+    best = view.fits.fit(*view.readers[0].pair)
+    rank, count = place_among_all(view.fits, best)
     place = "The best" if rank == 1 else f"Number {rank:,}"
-    kind = "broad fits" if broad_only else "fits"
-    return f" score, from 0 to 1. {best.writer} into {best.reader}: {best.score:.3f}. {place} of {count:,} {kind}."
+    return f" score, from 0 to 1. {best.writer} into {best.reader}: {best.score:.3f}. {place} of {count:,} fits."
 
 
 def footer(view: CircuitsView, norm_note: str) -> str:

@@ -1,8 +1,7 @@
 """From one layer into another: the fit of every head of an earlier layer with every head of a later one.
 
-The scale runs from random to the best fit of the model; numbers stand in cells
-from twice random up and in those of the lit lines. A press on a cell
-chooses the pair everywhere.
+Told from the weights alone. The scale runs from random to the best fit of the two layers; numbers stand in cells from
+twice random up and in those of the lit lines. A press on a cell chooses the pair everywhere.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ import numpy as np
 import plotly.graph_objects as go
 from dash import ClientsideFunction, Dash, Input, Output, dcc, html
 
+from components.circuits.circuits_words import WEIGHTS_ALONE
 from components.lamp import role_sign
 from components.markup import aria, classes
 from components.numbers import times
@@ -21,7 +21,7 @@ from components.switch import switch
 from components.themed_graph import Ids as GraphIds
 from components.themed_graph import house_figure, role_colour, themed_graph
 from utils.circuits.pair_products import KINDS
-from utils.circuits.readers import best_multiple, multiples_between
+from utils.circuits.readers import multiples_between
 from utils.heads import HeadId
 from utils.roles import OTHER
 
@@ -68,6 +68,7 @@ def layout(view: CircuitsView, fits: Composition) -> html.Section:
             _layer_line(view),
             box,
             _scale(view, fits),
+            html.P(WEIGHTS_ALONE, className="panel-note"),
             html.P(READ_OUT, id=Ids.readout, className="grid-readout", **aria(live="polite")),
             dcc.Store(id=Ids.cells, data=cell_data(view, fits)),
         ],
@@ -148,14 +149,14 @@ def pressed_pair(view: CircuitsView, click: dict[str, Any]) -> dict[str, str | N
 
 
 def most(view: CircuitsView, fits: Composition) -> float:
-    """The best fit of the model, or the best broad one, the dark end of the scale; a little above random at least."""
-    return max(best_multiple(fits, view.broad_only), 1.1)
+    """The best fit of the two layers, the dark end of the scale; a little above random at least."""
+    return max(float(multiples_between(fits, *view.layers).max()), 1.1)
 
 
 def _ringed(view: CircuitsView) -> dict[tuple[int, int], str]:
     """Cells [writer, reader] of the lit lines, in the reader's colour, and of the chosen pair."""
     from_layer, to_layer = view.layers
-    pairs = {(fit.writer, fit.reader): role_colour(view.jobs.main(fit.reader)) for fit in view.lit}
+    pairs = {link.pair: role_colour(view.jobs.main(link.reader)) for link in view.lit}
     if view.writer is not None and view.writer.layer < view.head.layer:
         pairs.setdefault((view.writer, view.head), role_colour(view.jobs.main(view.head)))
     return {
@@ -173,7 +174,7 @@ def _ring(row: int, column: int, colour: str) -> dict[str, Any]:
 def _names(view: CircuitsView, layer: int, is_marked: bool) -> list[html.Span]:
     """The heads of a layer along an axis: their signs, the chosen ones in bold."""
     chosen = {view.writer, *((view.head,) if is_marked else ())}
-    lit = {fit.reader for fit in view.lit}
+    lit = {link.reader for link in view.lit}
     names = []
     for index in range(view.shape.n_heads):
         head = HeadId(layer, index)

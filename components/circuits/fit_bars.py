@@ -1,4 +1,7 @@
-"""How well the chosen head fits each head that could read it: a bar each, two random heads as the line through it."""
+"""How well the chosen head fits each head that could read it, by weights: a bar each, two random heads as the line.
+
+For pairs of which nothing is measured.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,10 @@ from typing import TYPE_CHECKING
 from dash import html
 
 from components.circuits.circuits_view import role_name
-from components.circuits.circuits_words import no_reader, pair_caption, rank_words
+from components.circuits.circuits_words import NO_READER, WEIGHTS_ALONE, pair_caption, rank_words
 from components.lamp import role_sign
 from components.markup import aria
 from components.numbers import plural, times
-from utils.circuits.readers import is_broad
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
@@ -25,9 +27,9 @@ ROOM = 1.15  # the track is a little longer than the longest bar
 
 def layout(view: CircuitsView, fits: Composition) -> html.Section:
     """The card. Where no later head fits there is nothing to compare, and a sentence says why."""
-    readers = view.readers
+    readers = [fits.fit(*link.pair) for link in view.readers]
     if not readers:
-        parts: list[Component] = [html.P(no_reader(view))]
+        parts: list[Component] = [html.P(NO_READER)]
     else:
         parts = _bars(view, fits, readers)
     return html.Section([html.H2(_title(view)), *parts], className="surface panel", **aria(label="Fits as bars"))
@@ -41,7 +43,7 @@ def _title(view: CircuitsView) -> str:
 
 
 def _bars(view: CircuitsView, fits: Composition, readers: list[Fit]) -> list[Component]:
-    end = ROOM * max(readers[0].multiple, 1.0)
+    end = ROOM * max(1.0, *(fit.multiple for fit in readers))
     rows = [_row(view, fits, fit, end) for fit in readers]
     more = rows[SHOWN:]
     rest = html.Details(
@@ -56,7 +58,7 @@ def _bars(view: CircuitsView, fits: Composition, readers: list[Fit]) -> list[Com
     )
     return [
         html.P(
-            f"Line: two random heads of the same size ({fits.baseline:.3f}). "
+            f"{WEIGHTS_ALONE} Line: two random heads of the same size ({fits.baseline:.3f}). "
             "Right: this head's rank among all heads in earlier layers.",
         ),
         html.Ul(rows[:SHOWN], className="fit-rows"),
@@ -87,11 +89,11 @@ def _row(view: CircuitsView, fits: Composition, fit: Fit, end: float) -> html.Li
         style={"--fit": f"{fit.multiple / end:.4f}", "--random": f"{1 / end:.4f}"},
         **aria(hidden=True),
     )
-    narrow = html.Span(f"narrow: {plural(round(fit.breadth), 'kind')} of note", className="fit-narrow")
+    breadth = html.Span(f"{plural(round(fit.breadth), 'kind')} of note", className="fit-narrow")
     return html.Li(
         [
             html.Span(role_sign(role), className="circuit-disc"),
-            html.Span([name] if is_broad(fits, fit) else [name, narrow]),
+            html.Span([name, breadth]),
             bar,
             html.Strong(times(fit.multiple)),
             html.Span(rank, className="fit-rank"),

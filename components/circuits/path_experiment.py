@@ -13,6 +13,7 @@ from dash import Dash, Input, Output, html
 from components import messages, run_line
 from components.address import Question, models_href
 from components.circuits.circuits_view import CircuitsView, circuits_view, role_name
+from components.circuits.circuits_words import NO_PROOF
 from components.circuits.path_outcome import outcome
 from components.lamp import sign
 from components.markup import aria
@@ -42,14 +43,14 @@ def layout(service: Headlight, view: CircuitsView) -> html.Section:
     if writer is None or role is None:
         return _nothing_to_watch(view)
     what = (
-        f"A good fit is not yet proof. This runs {view.model_name} on your text without {writer}, "
+        f"{NO_PROOF} This runs {view.model_name} on your text without {writer}, "
         "and without each of some other heads as a control."
     )
     question = f"Is it the cause? Switch {writer} off and watch the {role_name(role)} heads."
     if view.needs_model:
         question = "Is it the cause? That takes the model itself."
         what = (
-            f"A good fit is not yet proof. The test switches {writer} off and watches the {role_name(role)} heads at "
+            f"{NO_PROOF} The test switches {writer} off and watches the {role_name(role)} heads at "
             f"work, but {view.model_name} is not on this computer."
         )
     parts: list[Component] = [
@@ -121,7 +122,7 @@ def answer(view: CircuitsView, result: LaterPatterns) -> list[Component]:
     """The outcome for one state of the page. Args: result: with its writer off; the state has a reader's role."""
     if view.reader_role is None:
         return []
-    readers = [fit.reader for fit in view.readers]
+    readers = [link.reader for link in view.readers]
     return outcome(path_experiment(result, view.reader_role, readers), view)
 
 

@@ -68,7 +68,7 @@ def outcome(test: PathExperiment, view: CircuitsView) -> list[Component]:
         className="legend",
     )
     n_readers = len(view.readers)
-    some = f" These {len(test.readers)} of {n_readers} fit best." if n_readers > len(test.readers) else ""
+    some = f" These {len(test.readers)} of {n_readers} come first." if n_readers > len(test.readers) else ""
     note = (
         f"Across: the {role_name(test.role)} score of each reader on your text, 0 to 1.{some} "
         "Off: what the head writes is replaced by its average on other texts. One text is no law."

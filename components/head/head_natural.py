@@ -21,8 +21,8 @@ Ids = CardIds("natural")
 Line = run_line.RunIds("natural")
 PRESS = "Try ordinary text"
 CAUTION = (
-    "One head at a time: what another head can stand in for looks unimportant. On ordinary text most heads alone move "
-    "the loss by a hundredth of a nat or less."
+    "One head at a time: what another head can stand in for looks unimportant, and so few sentences cannot tell a "
+    "small rise from chance."
 )
 
 

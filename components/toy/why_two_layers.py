@@ -15,7 +15,6 @@ from components.address import Question, circuits_href
 from components.markup import aria
 from components.numbers import percent, times
 from components.toy.toy_view import ToyView
-from utils.circuits.readers import is_clear
 from utils.errors import UserError
 from utils.heads import HeadId
 from utils.toy.looks import HeadLook, induction_look, note_pair
@@ -82,8 +81,6 @@ def link_words(fits: Composition, writer: HeadId, reader: HeadId, prompt: str) -
     rank, of = fits.rank_of(writer, reader)
     place = f"the best of {of} heads" if rank == 1 else f"number {rank} of {of} heads"
     much = f"{times(fit.multiple)} random, {place} that {reader} could read."
-    if not is_clear(fit):
-        much = f"{times(fit.multiple)} random, no clear fit."
     link = dcc.Link("Test it", href=circuits_href(TWO_LAYERS, prompt, writer=writer.dotted))
     return [f"K-composition from {writer} to {reader}: ", html.Strong(much), " A fit is no cause. ", link]
 

@@ -1,4 +1,4 @@
-"""The door to all circuits: from a model and its heads to numbers told from the weights, computed once and kept.
+"""The door to all circuits: from a model and its heads to numbers, computed once and kept.
 
 Safe under concurrent calls. Where a model's weights are not on this computer but its results come with Headlight
 (GPT-2), those answer.
@@ -6,10 +6,12 @@ Safe under concurrent calls. Where a model's weights are not on this computer bu
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Mapping
+from contextlib import suppress
 
 import numpy as np
 
+from utils.catalogue.schema import ModelCatalogue
 from utils.circuits.average_pattern import AveragePattern, mean_patterns
 from utils.circuits.composition import Composition, compute_composition
 from utils.circuits.head_circuits import (
@@ -18,27 +20,42 @@ from utils.circuits.head_circuits import (
     compute_head_circuits,
     joined_vocabulary,
 )
+from utils.circuits.jobs import Jobs, jobs_of
+from utils.circuits.margin import Margins, ReaderMargin, copying_readers
+from utils.circuits.margin_parts import compute_margins
 from utils.circuits.pair_products import KINDS
 from utils.circuits.shipped import ShippedCircuits, shipped_circuits
 from utils.circuits.token_circuits import TokenCircuits, compute_token_circuits
 from utils.circuits.weights import model_weights
 from utils.errors import UserError
 from utils.forward_pass import encode_prompt
-from utils.heads import Shape
+from utils.heads import HeadId, Shape
 from utils.models.files import local_model_dir
 from utils.models.loader import LoadedModel, ModelStore
-from utils.result_cache import Progress, ResultCache, own_progress
+from utils.result_cache import Progress, ResultCache, nobody_asks, own_progress, stage
+from utils.roles import ROLES
 from utils.settings import Settings
 
 CACHE_SHARE = 8  # circuits may keep one part in so many of the memory that prompts may
+PAIRS_SHARE = 0.5  # of the time of comparing heads; the rest measures margins
+MARGIN_KIND = "K"  # a margin is about what a reader's keys are made of
 
 
 class Circuits:
-    """Circuits of the models of one server. Args: models: loads them."""
+    """Circuits of the models of one server.
 
-    def __init__(self, models: ModelStore, settings: Settings):
+    Args: models: loads them. catalogue: what is known of a model's heads, None where nothing is.
+    """
+
+    def __init__(
+        self,
+        models: ModelStore,
+        settings: Settings,
+        catalogue: Callable[[str], ModelCatalogue | None] = lambda _model: None,
+    ):
         self._models = models
         self._settings = settings
+        self._catalogue = catalogue
         self._results = ResultCache(settings.cache_mb * 2**20 // CACHE_SHARE)
 
     def forget(self) -> None:
@@ -94,15 +111,72 @@ class Circuits:
             lambda: compute_composition(model_weights(loaded), loaded.shape, kind, own_progress(progress)),
         )
 
-    def knows_composition(self, model: str, kind: str) -> bool:
-        """Whether `composition` answers without comparing: it comes with Headlight, was computed already, or is of a
-        model of one layer. False while the model is not in memory."""
+    def jobs(self, model: str) -> Jobs:
+        """What is known of the jobs of a model's heads. Raises UserError as `heads_of`."""
+        return jobs_of(model, self._catalogue(model), self.heads_of(model))
+
+    def margins(self, model: str, progress: Progress | None = None) -> Margins:
+        """Who writes what each head with a copying job goes by, measured on random texts.
+
+        Args: progress: as `composition` has it, with steps done and steps in all.
+        Raises: UserError as `compute_margins`, and for a model that is not on this computer.
+        """
+        loaded = self._models.get(model)
+        readers = copying_readers(self.jobs(model).roles)
+
+        def run() -> Margins | UserError:
+            try:
+                return compute_margins(loaded, readers, own_progress(progress))
+            except UserError as refusal:  # which is kept as well: it takes as long, and will not change
+                return refusal
+
+        found = self._results.once(_margins_key(loaded, readers), run)
+        if isinstance(found, UserError):
+            raise found.again()
+        return found
+
+    def margin_of(self, model: str, head: tuple[int, int]) -> ReaderMargin:
+        """Who writes what one head goes by.
+
+        Raises: UserError as `margins`, and with status 409 for a head that has no job with copies, or cannot see them.
+        """
+        chosen = self.heads_of(model).require(*head)
+        jobs = self.jobs(model)
+        if chosen not in copying_readers(jobs.roles):
+            raise _no_job(chosen, is_known=bool(jobs.source))
+        found = self.margins(model).readers.get(chosen)
+        if found is None:
+            raise _sees_too_little(chosen)
+        return found
+
+    def compare(self, model: str, kind: str, progress: Progress | None = None) -> Composition:
+        """As `composition`; where margins say more, they are measured too, so that `margins` answers at once.
+
+        Args: progress: as `composition` has it, in parts of a thousand where margins are measured.
+        """
+        if not self._wants_margins(model, kind):
+            return self.composition(model, kind, progress)
+        tell = progress or nobody_asks
+        fits = self.composition(model, kind, stage(tell, 0, PAIRS_SHARE))
+        with suppress(UserError):  # whoever asks for the margins is told
+            self.margins(model, stage(tell, PAIRS_SHARE, 1))
+        return fits
+
+    def knows(self, model: str, kind: str) -> bool:
+        """Whether `compare` answers at once: what it gives comes with Headlight, was computed already, or is of a model
+        of one layer. False while the model is not in memory."""
         if self._shipped(model) is not None:
             return True
         if not self._models.is_loaded(model):
             return False
         loaded = self._models.get(model)
-        return loaded.n_layers == 1 or self._results.has(_composition_key(loaded, kind))
+        keys = [_composition_key(loaded, kind)]
+        if self._wants_margins(model, kind):
+            keys.append(_margins_key(loaded, copying_readers(self.jobs(model).roles)))
+        return loaded.n_layers == 1 or all(map(self._results.has, keys))
+
+    def _wants_margins(self, model: str, kind: str) -> bool:
+        return kind == MARGIN_KIND and not self.needs_model(model) and self.heads_of(model).n_layers > 1
 
     def token_circuits(
         self, model: str, prompt: str, head: tuple[int, int], through: tuple[int, int] | None = None
@@ -137,3 +211,30 @@ class Circuits:
 
 def _composition_key(loaded: LoadedModel, kind: str) -> tuple[Hashable, ...]:
     return (loaded.edition, "composition", kind)
+
+
+def _margins_key(loaded: LoadedModel, readers: Mapping[HeadId, str]) -> tuple[Hashable, ...]:
+    return (loaded.edition, "margins", tuple(readers.items()))
+
+
+def _no_job(head: HeadId, is_known: bool) -> UserError:
+    jobs = " or ".join(role.display_name.lower() for role in ROLES.values() if role.measure.copy_offset is not None)
+    if not is_known:
+        return UserError(
+            "Nobody has measured yet which jobs this model's heads have.",
+            "Analyze the model, under Models.",
+            status=409,
+        )
+    return UserError(
+        f"{head} has no job that is about earlier copies ({jobs}), so it has no right keys to prefer.",
+        "Choose a head that has one; GET /api/composition compares the weights of all heads.",
+        status=409,
+    )
+
+
+def _sees_too_little(head: HeadId) -> UserError:
+    return UserError(
+        f"The window of {head} is too short to see the earlier copies of the test texts.",
+        "Choose a head of another layer.",
+        status=409,
+    )

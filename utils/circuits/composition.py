@@ -8,8 +8,9 @@
 | K | W_OV of A | W_QK of B, transposed | what it is found by |
 | V | W_OV of A | W_OV of B | what it passes on |
 
-(Elhage et al. 2021.) A fit is no cause: it says what B could read, not that it does. A and B may also fit because they
-share one strong direction; the breadth of a pair, the effective rank of its product, tells such fits from broad ones.
+(Elhage et al. 2021.) A fit says what B could read, not that it does; what it does read is measured (`margin.py`). A and
+B may also fit because they share one strong direction; the breadth of a pair, the effective rank of its product, tells
+such fits from broad ones.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from utils.circuits.weights import HeadWeights
 from utils.heads import HeadId, Shape
 from utils.result_cache import Progress, nobody_asks
 
-BROAD_SHARE = 0.25  # a fit is broad from this share of d_head on; a choice, see docs/circuits.md
+BROAD_SHARE = 0.25  # a fit is broad from this share of d_head on; a choice that the API tells, see docs/circuits.md
 
 
 @dataclass(frozen=True)
@@ -78,13 +79,12 @@ class Composition:
         score, breadth = float(self.scores[pair]), float(self.breadth[pair])
         return Fit(HeadId(*writer), HeadId(*reader), score, score / self.baseline, breadth)
 
-    def best(self, n: int, broad_only: bool = True) -> list[Fit]:
+    def best(self, n: int) -> list[Fit]:
         """The pairs that fit best, best first; at most n."""
-        return self._ranked(self.candidates(broad_only), n)
-
-    def candidates(self, broad_only: bool) -> np.ndarray:
-        """Scores [writer, reader] over all heads; NaN where the writer is not earlier, or the fit is not broad."""
-        return np.where(self.breadth >= self.broad_from, self.scores, np.nan) if broad_only else self.scores
+        order = np.argsort(np.where(np.isnan(self.scores), np.inf, -self.scores), axis=None, kind="stable")
+        best = order[: min(n, int(np.isfinite(self.scores).sum()))]
+        pairs = zip(*np.unravel_index(best, self.scores.shape), strict=True)
+        return [self.fit(self.shape.at(writer), self.shape.at(reader)) for writer, reader in pairs]
 
     def rank_of(self, writer: tuple[int, int], reader: tuple[int, int]) -> tuple[int, int]:
         """Place of a writer among all earlier heads, by the score with this reader, and how many those are.
@@ -110,12 +110,6 @@ class Composition:
             "random_breadth": self.random_breadth,
             "broad_from": self.broad_from,
         }
-
-    def _ranked(self, scores: np.ndarray, n: int) -> list[Fit]:
-        order = np.argsort(np.where(np.isnan(scores), np.inf, -scores), axis=None, kind="stable")
-        best = order[: min(n, int(np.isfinite(scores).sum()))]
-        pairs = zip(*np.unravel_index(best, scores.shape), strict=True)
-        return [self.fit(self.shape.at(writer), self.shape.at(reader)) for writer, reader in pairs]
 
     def _pair(self, writer: tuple[int, int], reader: tuple[int, int]) -> tuple[int, int]:
         return self.shape.index(writer), self.shape.index(reader)

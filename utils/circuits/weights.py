@@ -14,7 +14,8 @@ What is left of a norm is its scale, one number per token. Where each family kee
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -54,14 +55,27 @@ class HeadWeights:
         return int(self.W_Q.shape[2])
 
 
-class _Projection(NamedTuple):
+class Projection(NamedTuple):
     """weight: [d_model, head, d_head], bias: [head, d_head]."""
 
     weight: torch.Tensor
     bias: torch.Tensor
 
 
-QueryKeyValue = tuple[_Projection, _Projection, _Projection]
+class Reading(NamedTuple):
+    """How a layer's heads read, with the norm before the attention folded in and no other.
+
+    query_norm, key_norm: the norms that queries and keys go through afterwards, None without one.
+    """
+
+    query: Projection
+    key: Projection
+    value: Projection
+    query_norm: Any
+    key_norm: Any
+
+
+QueryKeyValue = tuple[Projection, Projection, Projection]
 Reader = Callable[[Any, int, int], QueryKeyValue]
 
 
@@ -93,7 +107,7 @@ def _fused_by_head(name: str) -> Reader:
     def read(attention: Any, n_heads: int, d_head: int) -> QueryKeyValue:
         weight, bias = _weight_and_bias(attention.get_submodule(name))
         weights, biases = weight.unflatten(1, (n_heads, 3, d_head)), bias.unflatten(0, (n_heads, 3, d_head))
-        query, key, value = (_Projection(weights[:, :, kind], biases[:, kind]) for kind in range(3))
+        query, key, value = (Projection(weights[:, :, kind], biases[:, kind]) for kind in range(3))
         return query, key, value
 
     return read
@@ -109,34 +123,55 @@ _QUERY_NORMS, _KEY_NORMS = ("q_norm", "q_layernorm"), ("k_norm", "k_layernorm")
 
 def layer_weights(loaded: LoadedModel, layer: int) -> HeadWeights:
     """The folded weights of one layer's heads. Raises: UserError for a model with attention of another layout."""
-    try:
+    with _in_known_layout():
         return _read_layer(loaded, layer)
+
+
+def layer_reading(loaded: LoadedModel, layer: int) -> Reading:
+    """How one layer's heads read; query heads each have a copy of what they share. Raises: as `layer_weights`."""
+    with _in_known_layout():
+        return _reading(loaded, layer)
+
+
+@contextmanager
+def _in_known_layout() -> Iterator[None]:
+    try:
+        yield
     except (AttributeError, RuntimeError) as error:  # a module is not there, or its weights are of another shape
         raise _unknown_layout() from error
 
 
-def _read_layer(loaded: LoadedModel, layer: int) -> HeadWeights:
-    family, config = loaded.family, loaded.config
-    n_heads, d_head = loaded.n_heads, family.d_head(config)
+def _reading(loaded: LoadedModel, layer: int) -> Reading:
+    family, n_heads = loaded.family, loaded.n_heads
     attention = find_module(loaded.model, family.attention_path, layer)
     layout = _layout(family)
-    query, key, value = READERS[layout.projections](*layout.names)(attention, n_heads, d_head)
-    norm = unscaled_norm(*reading_norm(loaded, layer), query.weight.shape[0])
-    query = _through(_folded(query, norm), _own_norm(attention, _QUERY_NORMS, family.norm, d_head))
-    key = _through(_folded(key, norm), _own_norm(attention, _KEY_NORMS, family.norm, d_head))
-    value = _folded(value, norm)
-    default_scale = d_head**-0.5 if layout.is_scaled else 1.0
-    W_Q, W_K, W_V = (_one_per_query_head(part.weight.transpose(0, 1), n_heads) for part in (query, key, value))
+    projections = READERS[layout.projections](*layout.names)(attention, n_heads, family.d_head(loaded.config))
+    norm = unscaled_norm(*reading_norm(loaded, layer), projections[0].weight.shape[0])
+    query, key, value = (_one_per_query_head(_folded(each, norm), n_heads) for each in projections)
+    return Reading(query, key, value, _own_norm(attention, _QUERY_NORMS), _own_norm(attention, _KEY_NORMS))
+
+
+def _read_layer(loaded: LoadedModel, layer: int) -> HeadWeights:
+    family, reading = loaded.family, _reading(loaded, layer)
+    query = _through(reading.query, reading.query_norm, family.norm)
+    key = _through(reading.key, reading.key_norm, family.norm)
     return HeadWeights(
-        W_Q=W_Q,
-        W_K=W_K,
-        W_V=W_V,
+        W_Q=query.weight.transpose(0, 1),
+        W_K=key.weight.transpose(0, 1),
+        W_V=reading.value.weight.transpose(0, 1),
         W_O=_output(loaded, layer),
         query_bias=query.bias,
-        key_bias=_one_per_query_head(key.bias, n_heads),
-        value_bias=_one_per_query_head(value.bias, n_heads),
-        score_scale=float(getattr(attention, "scaling", default_scale)),
+        key_bias=key.bias,
+        value_bias=reading.value.bias,
+        score_scale=score_scale(loaded, layer),
     )
+
+
+def score_scale(loaded: LoadedModel, layer: int) -> float:
+    """What a layer multiplies query times key with."""
+    attention = find_module(loaded.model, loaded.family.attention_path, layer)
+    default = loaded.family.d_head(loaded.config) ** -0.5 if _layout(loaded.family).is_scaled else 1.0
+    return float(getattr(attention, "scaling", default))
 
 
 def model_weights(loaded: LoadedModel) -> HeadWeights:
@@ -227,30 +262,30 @@ def _weight_and_bias(module: Any) -> tuple[torch.Tensor, torch.Tensor]:
     return weight, torch.zeros(weight.shape[1]) if bias is None else bias.detach().float()
 
 
-def _by_head(weight: torch.Tensor, bias: torch.Tensor, d_head: int) -> _Projection:
-    return _Projection(weight.unflatten(1, (-1, d_head)), bias.unflatten(0, (-1, d_head)))
+def _by_head(weight: torch.Tensor, bias: torch.Tensor, d_head: int) -> Projection:
+    return Projection(weight.unflatten(1, (-1, d_head)), bias.unflatten(0, (-1, d_head)))
 
 
-def _folded(projection: _Projection, norm: FrozenNorm) -> _Projection:
+def _folded(projection: Projection, norm: FrozenNorm) -> Projection:
     """The projection of norm(x) as one of x, but for the norm's scale."""
     weight, bias = projection
     scaled = norm.gain[:, None, None] * weight
     if norm.is_centred:
         scaled = scaled - scaled.mean(dim=0)
-    return _Projection(scaled, bias + torch.einsum("d,dhe->he", norm.bias, weight))
+    return Projection(scaled, bias + torch.einsum("d,dhe->he", norm.bias, weight))
 
 
-def _through(projection: _Projection, norm: FrozenNorm | None) -> _Projection:
-    """The projection followed by a norm of its result, but for that norm's scale."""
-    if norm is None:
+def _through(projection: Projection, module: Any, kind: Norm) -> Projection:
+    """The projection followed by a norm of its result, None for no norm, but for that norm's scale."""
+    if module is None:
         return projection
-    return _Projection(norm.linear(projection.weight), norm.linear(projection.bias) + norm.bias)
+    norm = unscaled_norm(module, kind, projection.bias.shape[1])
+    return Projection(norm.linear(projection.weight), norm.linear(projection.bias) + norm.bias)
 
 
-def _own_norm(attention: Any, names: tuple[str, ...], kind: Norm, d_head: int) -> FrozenNorm | None:
+def _own_norm(attention: Any, names: tuple[str, ...]) -> Any:
     """The norm that queries or keys go through, None without one."""
-    module = next((found for name in names if (found := getattr(attention, name, None)) is not None), None)
-    return None if module is None else unscaled_norm(module, kind, d_head)
+    return next((found for name in names if (found := getattr(attention, name, None)) is not None), None)
 
 
 def unscaled_norm(module: Any, kind: Norm, size: int) -> FrozenNorm:
@@ -258,6 +293,8 @@ def unscaled_norm(module: Any, kind: Norm, size: int) -> FrozenNorm:
     return replace(FrozenNorm.at(module, kind, torch.ones(size)), scale=torch.ones(1))
 
 
-def _one_per_query_head(per_key_head: torch.Tensor, n_heads: int) -> torch.Tensor:
-    """[head, ...], where each key head stands once for every query head of its group, which are neighbours."""
-    return per_key_head.repeat_interleave(n_heads // len(per_key_head), dim=0)
+def _one_per_query_head(projection: Projection, n_heads: int) -> Projection:
+    """Each key head stands once for every query head of its group, which are neighbours."""
+    weight, bias = projection
+    n_each = n_heads // len(bias)
+    return Projection(weight.repeat_interleave(n_each, dim=1), bias.repeat_interleave(n_each, dim=0))

@@ -75,7 +75,7 @@ class Experiments:
     """All experiments on the models of one server.
 
     Args: models: loads them. catalogue: what is known of a model's heads, None where nothing is. compose: as
-    `Circuits.composition`, so that runs can answer it too.
+    `Circuits.compare`, so that runs can answer it too.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """How much dearer ordinary text is without a head: the rise of the loss on the catalogue's sentences.
 
-On ordinary text most heads matter little, and 80 sentences tell a small rise badly, so it is given with its standard
-error and only where it is two of them away from nothing.
+On ordinary text one head alone matters little, and a few dozen sentences tell a small rise badly, so the rise goes with
+its standard error, and can be told from nothing only where it is two of them away.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Is a writer the cause of what its readers do? It is switched off, and the heads that read its note are watched.
 
-A good fit of weights (`utils/circuits`) says what a head could read. Here each reader's score for its own job is taken
-on a text with all heads on, with the writer off, and, as the control, with other heads off one at a time.
+What a writer adds to its readers' margins (`utils/circuits/margin.py`) says what they read, and a good fit of weights
+what they could. Here each reader's score for its own job is taken on a text with all heads on, with the writer off,
+and, as the control, with other heads off one at a time.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def no_evidence(analysis: Analysis, role: str) -> str:
 
 
 def path_experiment(result: LaterPatterns, role: str, readers: Sequence[HeadId]) -> PathExperiment:
-    """The figures of the first six readers. Args: result: of one head off. readers: at least one, best fit first."""
+    """The figures of the first six readers. Args: result: of one head off. readers: at least one, strongest first."""
     heads = tuple(readers[:READERS_SHOWN])
     (writer,) = result.after.heads
 

@@ -23,20 +23,21 @@ LARGEST_IDENTITY_ERROR = 0.01  # in logits, for logits of up to 100
 
 
 @dataclass(frozen=True, eq=False)
-class _AttentionOutput:
-    """How one layer's heads write. W_O: [head, d_head, d_model]. bias: [d_model]. norm: None unless Gemma's."""
+class AttentionOutput:
+    """How one layer's heads write on a text. W_O: [head, d_head, d_model]. bias: [d_model]. norm: None unless Gemma's,
+    its scale [..., 1, 1], one per token."""
 
     W_O: torch.Tensor
     bias: torch.Tensor
     norm: FrozenNorm | None
 
     def written(self, values: torch.Tensor) -> torch.Tensor:
-        """What heads add to the stream. Args: values: [head, d_head]. Returns: [head, d_model]."""
-        return self._normed(torch.einsum("hv,hvd->hd", values, self.W_O))
+        """What heads add to the stream. Args: values: [..., head, d_head]. Returns: [..., head, d_model]."""
+        return self._normed(torch.einsum("...hv,hvd->...hd", values, self.W_O))
 
     def bias_written(self) -> torch.Tensor:
-        """What no head writes, [d_model]."""
-        return self._normed(self.bias) + (0 if self.norm is None else self.norm.bias)
+        """What no head writes, [..., d_model]; [d_model], the same at every token, where no norm follows."""
+        return self.bias if self.norm is None else (self.norm.linear(self.bias) + self.norm.bias).squeeze(-2)
 
     def _normed(self, part: torch.Tensor) -> torch.Tensor:
         return part if self.norm is None else self.norm.linear(part)
@@ -61,7 +62,7 @@ class ResidualParts:
     final_norm: FrozenNorm
     W_U: torch.Tensor
     constant_logits: torch.Tensor
-    attention: tuple[_AttentionOutput, ...]
+    attention: tuple[AttentionOutput, ...]
 
     def direct_logits(self, part: torch.Tensor) -> torch.Tensor:
         """What a part of the residual adds to every token's logit. Args: part: [..., d_model], or [d_model]."""
@@ -144,7 +145,7 @@ def unembedding_of(loaded: LoadedModel) -> tuple[torch.Tensor, torch.Tensor]:
 
 def _taken_apart(loaded: LoadedModel, captured: ResidualStream) -> ResidualParts:
     values = captured.head_values[:, :, -1]
-    attention = tuple(_attention_output(loaded, layer, values[layer]) for layer in range(loaded.n_layers))
+    attention = tuple(attention_output(loaded, layer, values[layer]) for layer in range(loaded.n_layers))
     final_norm = final_norm_of(loaded, captured.stream[-1, -1])
     W_U, bias = unembedding_of(loaded)
     return ResidualParts(
@@ -161,17 +162,17 @@ def _taken_apart(loaded: LoadedModel, captured: ResidualStream) -> ResidualParts
     )
 
 
-def _attention_output(loaded: LoadedModel, layer: int, values: torch.Tensor) -> _AttentionOutput:
-    """How a layer's heads write at this token. Args: values: [head, d_head]."""
+def attention_output(loaded: LoadedModel, layer: int, values: torch.Tensor) -> AttentionOutput:
+    """How a layer's heads write on a text. Args: values: what they hand on there, [..., head, d_head]."""
     module = find_module(loaded.model, loaded.family.output_projection_path, layer)
     weight = module.weight.detach().float()
     weight = weight.T if isinstance(module, torch.nn.Linear) else weight  # GPT-2's is a Conv1D, [in, out]
     W_O, bias = weight.unflatten(0, (loaded.n_heads, -1)), _bias_of(module, weight.shape[1])
     if loaded.family.attention_norm_path is None:
-        return _AttentionOutput(W_O, bias, None)
-    added_up = torch.einsum("hv,hvd->d", values, W_O) + bias
+        return AttentionOutput(W_O, bias, None)
+    added_up = torch.einsum("...hv,hvd->...d", values, W_O) + bias
     norm = find_module(loaded.model, loaded.family.attention_norm_path, layer)
-    return _AttentionOutput(W_O, bias, FrozenNorm.at(norm, loaded.family.norm, added_up))
+    return AttentionOutput(W_O, bias, FrozenNorm.at(norm, loaded.family.norm, added_up.unsqueeze(-2)))
 
 
 def _bias_of(module: Any, size: int) -> torch.Tensor:

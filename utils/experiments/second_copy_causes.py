@@ -60,7 +60,17 @@ def cause_segments(
 def measure_causes(
     loaded: LoadedModel, segments: np.ndarray, after_head: AfterHead = lambda _work: None
 ) -> SecondCopyCauses:
-    """Every head of the model off, one at a time.
+    """Every head of the model off, one at a time. Args: as `rises_without`."""
+    rises = rises_without(loaded, segments, loaded.shape.all(), after_head)
+    each = rises.reshape(*loaded.shape.as_tuple, len(segments))
+    error = each.std(axis=-1, ddof=1) / np.sqrt(len(segments))
+    return SecondCopyCauses(each.mean(axis=-1), error, *segments.shape)
+
+
+def rises_without(
+    loaded: LoadedModel, segments: np.ndarray, heads: Sequence[HeadId], after_head: AfterHead = lambda _work: None
+) -> np.ndarray:
+    """By how much the second copy of each text gets dearer without each of these heads, [head, text].
 
     Args: segments: at least two texts of two positions, without start marks, [text, position]. after_head: called after
     each head with its work (`work_of`); an exception of its own ends the measurement. Others who use the model wait for
@@ -69,14 +79,13 @@ def measure_causes(
     ids, n_tokens = said_twice(segments, loaded.start_mark_id), segments.shape[1]
     readings = [read_first(loaded, part, n_tokens) for part in ids.split(_texts_at_once(loaded, n_tokens))]
     before, replacements = _losses([reading.logits for reading in readings], readings), stand_ins(readings)
-    rises = np.empty((*loaded.shape.as_tuple, len(ids)))
-    for head in loaded.shape.all():
+    rises = np.empty((len(heads), len(ids)))
+    for index, head in enumerate(heads):
         pairs = zip(readings, replacements, strict=True)
         logits = [read_again(loaded, reading, head, replacement) for reading, replacement in pairs]
-        rises[head] = _losses(logits, readings) - before
+        rises[index] = _losses(logits, readings) - before
         after_head(work_of(loaded, ids, head))
-    error = rises.std(axis=-1, ddof=1) / np.sqrt(len(ids))
-    return SecondCopyCauses(rises.mean(axis=-1), error, len(ids), n_tokens)
+    return rises
 
 
 def stand_ins(readings: Sequence[FirstReading]) -> list[torch.Tensor]:
