@@ -26,12 +26,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from scripts.measure_model import N_NEW_TOKENS, SEGMENT, WINDOW, Measurement, measure
 from scripts.training_tunes import held_out_tunes
 from utils.catalogue.file import CATALOGUE_PATH, load_catalogues
-from utils.catalogue.schema import ModelCatalogue
+from utils.catalogue.schema import Category, ModelCatalogue
 from utils.errors import UserError
 from utils.model_config import MODELS, display_name_of
 from utils.models.loader import LoadedModel, load_model_from
 from utils.reasons import number_word
-from utils.roles import OTHER, ROLES
+from utils.roles import JOBS, Role
 
 
 @dataclass(frozen=True)
@@ -183,26 +183,40 @@ def _plain_line(text: str) -> str:
 
 
 def _roles(catalogue: ModelCatalogue) -> str:
-    rows = ["| role | heads | strongest | score | chance |", "|---|---:|---|---:|---:|"]
+    rows = [
+        "| job | heads | strongest | score when it looks | it looks | plain score | its chance |",
+        "|---|---:|---|---:|---:|---:|---:|",
+    ]
     missing = []
-    for key, role in ROLES.items():
+    for key, role in JOBS.items():
         category = catalogue.categories[key]
         if not category.top_heads:
             missing.append(role.display_name.lower())
             continue
-        best = category.top_heads[0]
-        chance = "" if best.chance is None else f"{best.chance:.2f}"
-        rows.append(f"| {role.display_name} | {category.n_heads_holding} | {best.id} | {best.score:.2f} | {chance} |")
-    facts = catalogue.provenance
+        rows.append(_job_row(role, category))
     lines = [*rows, ""]
     if missing:
         lines.append(f"No heads: {', '.join(missing)}. That is normal: not every model grows every kind.")
+    facts, n_all = catalogue.provenance, catalogue.shape.n_all
     lines.append(
-        f"{len(catalogue.categories[OTHER].top_heads)} of {catalogue.shape.n_all} heads have none of "
-        f"the {number_word(len(ROLES)).lower()} roles. Measured on {facts.n_random_sequences} random repeated "
-        f"sequences and {facts.n_sentences} sentences, {catalogue.analysis_date.isoformat()}."
+        f"{n_all - catalogue.n_with_job} of {n_all} heads have none of the {number_word(len(JOBS)).lower()} jobs. "
+        f"{int(catalogue.resting.sum())} of {n_all} heads mostly rest: they leave half of their attention or more on "
+        f"the first token. Measured on {facts.n_random_sequences} random repeated sequences, {facts.n_sentences} "
+        f"sentences and {facts.n_passages} passages, {catalogue.analysis_date.isoformat()}."
     )
     return "\n".join(lines)
+
+
+def _job_row(role: Role, category: Category) -> str:
+    """One job's strongest head; figures that its measure does not have stay empty."""
+    best = category.top_heads[0]
+    looking, look, chance = (
+        "" if figure is None else f"{figure:.2f}" for figure in (best.looking_score, best.look, best.chance)
+    )
+    return (
+        f"| {role.display_name} | {category.n_heads_holding} | {best.id} | {looking} | {look} | {best.score:.2f} | "
+        f"{chance} |"
+    )
 
 
 def _limits(training: dict[str, Any]) -> str:

@@ -166,6 +166,13 @@ def test_roles_are_asked_by_head_main_role_first(catalogue):
         catalogue.roles_of(HeadId(2, 0))
 
 
+def test_a_head_that_only_rests_has_no_job(catalogue):
+    assert catalogue.roles_of(HeadId(1, 1)) == ("positional",)
+    assert catalogue.jobs_of(HeadId(1, 1)) == ()
+    assert catalogue.jobs_of(HeadId(0, 0)) == ("induction", "diffuse")
+    assert catalogue.n_with_job == 2
+
+
 def test_excess_is_a_matrix_of_layers_and_heads_and_diffuse_has_none(catalogue):
     excess = catalogue.usual("positional").excess
     assert excess.shape == catalogue.shape.as_tuple

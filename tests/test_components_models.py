@@ -24,6 +24,7 @@ from utils.errors import UserError
 from utils.models.listing import ModelEntry
 from utils.models.removal import Removal
 from utils.models.sources.directories import OperatorFolder
+from utils.roles import JOBS
 from utils.service import Headlight
 from utils.settings import Settings
 
@@ -93,7 +94,8 @@ class TestWhatARowSays:
         assert sentence in words(page)
 
     def test_a_catalogued_model_counts_its_heads_with_a_job(self):
-        named = sum(bool(roles) for layer in fake_catalogue(PYTHIA).head_roles for roles in layer)
+        named = sum(bool(set(roles) & set(JOBS)) for layer in fake_catalogue(PYTHIA).head_roles for roles in layer)
+        assert named == 9
         assert f"{named} of 32 heads have a job" in words(models_table.here(view(catalogued())))
 
     def test_other_weights_and_a_catalogue_without_weights_are_told_apart(self):
@@ -148,7 +150,7 @@ class TestWhatARowSays:
 class TestAnOpenRow:
     def test_it_says_how_the_catalogue_was_made(self):
         shown = words(details(view(catalogued()), catalogued()))
-        for fact in ("1 January 2026, seed 0, with PyVene", "not measured here", "no start mark", "version 1"):
+        for fact in ("1 January 2026, seed 0, with PyVene", "not measured here", "no start mark", "version 2"):
             assert fact in shown
 
     def test_it_says_which_files_go_where_and_the_path_only_to_whoever_may_know_it(self):
@@ -181,6 +183,12 @@ class TestTheRunningAnalysis:
         assert "43 of 70 texts" in words(card)
         assert len(every(card, "lamp--active")) == 1
         assert every(card, "lamp--active")[0].className.endswith("role-induction")
+
+    def test_rest_is_no_job_that_is_found(self):
+        card = models_running.layout(view(entry(), status=running(roles_found=("positional",))))
+        assert not every(card, "lamp--active")
+        assert len(every(card, "lamp--row")) == len(JOBS)
+        assert "none yet" in words(card)
 
     def test_after_all_texts_it_counts_the_heads_that_were_off(self):
         card = models_running.layout(view(entry(), status=running(n_read=70, n_tested=12, n_heads=48)))

@@ -99,8 +99,10 @@ def test_the_card_names_texts_licences_losses_and_the_roles_that_did_not_grow(tr
     assert "12.3 million tokens in 6,000 steps" in text
     assert "same 99 held-out tokens" in text
     assert "No heads: previous token, duplicate token, current token." in text
-    assert "| Induction | 1 | L0H0 | 1.00 |" in text
-    assert "1 of 4 heads have none of the six roles" in text
+    assert "| Induction | 1 | L0H0 | 1.00 | 1.00 | 1.00 | 0." in text
+    assert "First token" not in text
+    assert "| Resting |" not in text
+    assert "2 of 4 heads have none of the five jobs. 1 of 4 heads mostly rest" in text
 
 
 def test_tokens_of_another_tokenizer_are_refused(trained, capsys):

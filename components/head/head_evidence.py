@@ -74,9 +74,9 @@ def no_job_sentence(view: HeadView) -> str:
     catalogue = view.catalogue
     if catalogue is None:
         return "The heads of this model were not analysed, so nobody knows whether this one has a job."
-    n_none = sum(JOBS.keys().isdisjoint(roles) for layer in catalogue.head_roles for roles in layer)
     total = catalogue.shape.n_all
-    return f"None of the {in_words(len(JOBS))} jobs fits this head. In this model {n_none} of {total} are like this."
+    like_this = f"In this model {total - catalogue.n_with_job} of {total} are like this."
+    return f"None of the {in_words(len(JOBS))} jobs fits this head. {like_this}"
 
 
 def _evidence(view: HeadView) -> list[Component]:

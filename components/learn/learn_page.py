@@ -102,15 +102,10 @@ def known_sentence(catalogue: ModelCatalogue | None) -> str:
     """How many heads of a model have a job, and how many of the others usually rest; empty where nobody measured it."""
     if catalogue is None:
         return ""
-    heads, resting = catalogue.shape.all(), catalogue.resting
-    without = [head for head in heads if JOBS.keys().isdisjoint(catalogue.roles_of(head))]
-    rest = sum(bool(resting[head]) for head in without)
-    told = f"In the model in use, {len(heads) - len(without)} of {len(heads)} heads have one of the {_n_jobs()} jobs"
-    return f"{told}. Of the other {len(without)}, {rest or 'none'} usually {'rests' if rest <= 1 else 'rest'}."
-
-
-def _n_jobs() -> str:
-    return in_words(len(JOBS))
+    total, named = catalogue.shape.n_all, catalogue.n_with_job
+    rest = sum(bool(catalogue.resting[head]) for head in catalogue.shape.all() if not catalogue.jobs_of(head))
+    told = f"In the model in use, {named} of {total} heads have one of the {in_words(len(JOBS))} jobs"
+    return f"{told}. Of the other {total - named}, {rest or 'none'} usually {'rests' if rest <= 1 else 'rest'}."
 
 
 def _lesson(key: str, title: str, role: str | None) -> html.Li:

@@ -10,13 +10,12 @@ from components import messages
 from components.lamp import role_sign
 from components.markup import aria
 from components.model_words import heads_of, megabytes
-from components.models.models_view import ModelsView, heads_with_job
-from components.models.models_words import family_line
-from components.numbers import plural
+from components.models.models_view import ModelsView
+from components.models.models_words import family_line, with_job
 from components.progress_bar import bar, spoken
 from utils.catalogue.jobs import CatalogueJobStatus, JobState
 from utils.model_config import display_name_of
-from utils.roles import ROLES
+from utils.roles import JOBS
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
@@ -98,9 +97,7 @@ def outcome_sentence(status: CatalogueJobStatus) -> str:
     """Example: "Pythia 70M is ready: 19 of 48 heads have a job."."""
     name = display_name_of(status.model)
     if status.state is JobState.DONE and status.catalogue is not None:
-        catalogue = status.catalogue
-        n_all = catalogue.shape.n_all
-        return f"{name} is ready: {heads_with_job(catalogue)} of {plural(n_all, 'head')} have a job."
+        return f"{name} is ready: {with_job(status.catalogue)}."
     if status.state is JobState.STOPPED:
         return "Stopped. Nothing was kept."
     where = "before the first text"
@@ -126,15 +123,15 @@ def _done_so_far(status: CatalogueJobStatus) -> html.Span:
 
 
 def _jobs_found(status: CatalogueJobStatus) -> html.Div:
-    """One lamp per job, lit once some head holds it by what was read so far; its words say the same."""
+    """One lamp per job, lit once some head holds it by what was read so far; its words say the same. Rest is no job."""
     lamps = [
         html.Span(
             role_sign(role),
             className=f"lamp lamp--row lamp--{'active' if role in status.roles_found else 'no-heads'} role-{role}",
         )
-        for role in ROLES
+        for role in JOBS
     ]
-    found = ", ".join(ROLES[role].display_name.lower() for role in status.roles_found) or "none yet"
+    found = ", ".join(JOBS[role].display_name.lower() for role in status.roles_found if role in JOBS) or "none yet"
     return html.Div(
         [
             html.P("Jobs found so far", className="models-facts"),

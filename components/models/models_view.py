@@ -16,7 +16,6 @@ from utils.model_config import Kind, kind_of
 
 if TYPE_CHECKING:
     from utils.catalogue.jobs import CatalogueJobStatus
-    from utils.catalogue.schema import ModelCatalogue
     from utils.models.fetching import FetchStatus
     from utils.models.listing import ModelEntry
     from utils.models.removal import Removal
@@ -164,8 +163,3 @@ def _is_own_name(address: str) -> bool:
 def refuse_elsewhere(what: str) -> UserError:
     """The refusal of something that only whoever runs Headlight may do. Args: what: `Models can be removed`."""
     return UserError(f"{what} only at the computer that runs Headlight.", ASK, status=403)
-
-
-def heads_with_job(catalogue: ModelCatalogue) -> int:
-    """How many heads hold at least one role."""
-    return sum(bool(roles) for layer in catalogue.head_roles for roles in layer)

@@ -7,11 +7,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from components.model_words import as_distributed, megabytes
-from components.models.models_view import ModelsView, heads_with_job
+from components.models.models_view import ModelsView
 from components.numbers import in_words, plural
 from utils.models.listing import Readiness
 
 if TYPE_CHECKING:
+    from utils.catalogue.schema import ModelCatalogue
     from utils.models.listing import ModelEntry
     from utils.models.sources import Offer
 
@@ -77,6 +78,12 @@ def space_used(view: ModelsView) -> str:
     return f"{megabytes(total)}, of which {megabytes(shipped)} came with Headlight" if shipped else megabytes(total)
 
 
+def with_job(catalogue: ModelCatalogue) -> str:
+    """`19 of 48 heads have a job`; a head that does nothing but rest has none."""
+    verb = "has" if catalogue.n_with_job == 1 else "have"
+    return f"{catalogue.n_with_job or 'none'} of {plural(catalogue.shape.n_all, 'head')} {verb} a job"
+
+
 def readiness_words(view: ModelsView, entry: ModelEntry) -> tuple[str, str]:
     """The status of a model in two or three words, and one sentence about it."""
     if view.is_being_analyzed(entry):
@@ -84,9 +91,7 @@ def readiness_words(view: ModelsView, entry: ModelEntry) -> tuple[str, str]:
     if view.is_being_fetched(entry):
         return "On its way", "The top of this page shows how far it is."
     if entry.readiness is Readiness.CATALOGUED and entry.catalogue is not None:
-        catalogue = entry.catalogue.catalogue
-        n_all = catalogue.shape.n_all
-        return "Catalogued", f"{heads_with_job(catalogue)} of {plural(n_all, 'head')} have a job"
+        return "Catalogued", with_job(entry.catalogue.catalogue)
     return {
         Readiness.STALE: ("Weights have changed", "Its catalogue is of other weights, and is not used."),
         Readiness.NOT_ANALYZED: ("Not yet analyzed", "You can use it meanwhile, without usual levels."),

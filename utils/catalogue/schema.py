@@ -219,6 +219,15 @@ class ModelCatalogue(_Strict):
         self._require(head)
         return tuple(self.head_roles[head.layer][head.head])
 
+    def jobs_of(self, head: HeadId) -> tuple[str, ...]:
+        """The same without rest, which is no job."""
+        return tuple(role for role in self.roles_of(head) if not ROLES[role].is_rest)
+
+    @property
+    def n_with_job(self) -> int:
+        """How many heads have a job; a head that does nothing but rest has none."""
+        return sum(bool(self.jobs_of(head)) for head in self.shape.all())
+
     def holders_of(self, role: str) -> tuple[HeadId, ...]:
         """Every head that holds a role, on a card or not, by layer and head; for `other` those that hold none."""
         return tuple(head for head in self.shape.all() if role in (self.roles_of(head) or (OTHER,)))
