@@ -154,7 +154,7 @@ def _footer(is_here: bool) -> html.Footer:
         else "Runs on your school’s server. Your text is not stored."
     )
     scores = (
-        "Scores compare with an evenly spread head on the same text. "
+        "Scores count when a head looks, and compare with a blind look on the same text. "
         "All heads and thresholds are listed under All heads."
     )
     return html.Footer([html.P(scores), html.P(id=Ids.facts), html.P(where)], className="footer")

@@ -106,6 +106,31 @@ class TestTable:
         pages.until(lambda: len(pages.texts(ROWS)) == 32)
         assert pages.errors() == []
 
+    def test_a_press_on_a_state_keeps_the_heads_in_it_and_the_link_keeps_the_choice(self, pages):
+        pages.open("/heads", prompt="One lonely sailor watched dark clouds gather over his boat")
+        button = ".filter:has(.lamp--not-applicable)"
+        pages.press(button)
+        pages.until(lambda: sorted(pages.texts(ROWS)) == ["L0H2", "L1H7", "L2H3", "L3H1"])
+        assert "state=not_applicable" in pages.search()
+        assert set(pages.texts(".heads-row .heads-state")) == {"cannot show on this text"}
+        pages.driver.refresh()
+        pages.until(lambda: pages.find(button).get_attribute("aria-pressed") == "true")
+        pages.press(".filter:has(.role-diffuse)")
+        pages.until(lambda: pages.texts(".filter-empty p") == ["No head is in this state on your text."])
+        pages.press(".filter-empty .filter")
+        pages.until(lambda: len(pages.texts(ROWS)) == 32)
+        assert pages.errors() == []
+
+    def test_a_press_on_a_column_head_sorts_by_state_and_by_the_plain_score(self, pages):
+        pages.open("/heads")
+        pages.press("th.heads-state .column-sort")
+        pages.until(lambda: pages.texts(".heads-row .heads-state")[:9] == ["active"] * 9)
+        assert "sort=state" in pages.search()
+        pages.press("th.heads-plain .column-sort")
+        pages.until(lambda: "sort=plain" in pages.search())
+        pages.until(lambda: pages.find("th.is-sorted").get_attribute("aria-sort") == "descending")
+        assert pages.errors() == []
+
     def test_a_row_opens_the_head_and_its_lines_are_drawn(self, pages):
         pages.open("/heads", sort="induction")
         pages.until(lambda: pages.texts(ROWS)[0] == "L2H3")
@@ -127,7 +152,8 @@ class TestTable:
         lines = pages.until(lambda: read_csv(path))
         assert len(lines) == 32 * len(ROLES)
         assert {line["name"] for line in lines} == {f"L{layer}H{head}" for layer in range(4) for head in range(8)}
-        assert all(0 <= float(line["score_on_text"]) <= 1 for line in lines)
+        assert all(0 <= float(line["score_when_it_looks"]) <= 1 for line in lines)
+        assert all(0 <= float(line["plain_score"]) <= 1 for line in lines)
 
     def test_the_search_box_opens_a_head_or_names_the_range(self, pages):
         pages.open("/heads")
@@ -292,6 +318,30 @@ class TestHeadPage:
         assert "role=previous_token" in pages.search()
         assert pages.errors() == []
 
+    def test_a_press_opens_the_table_that_makes_the_score_and_nothing_scrolls_sideways_in_a_narrow_window(self, pages):
+        size = {"width": 390, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+        pages.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        pages.open("/head", layer=2, head=3)
+        summary = pages.until(lambda: pages.find(".evidence-count + details > summary"))
+        pages.run("arguments[0].scrollIntoView({block: 'center'})", summary)
+        summary.click()
+        pages.until(lambda: len(pages.texts(".evidence-count + details tbody tr")) == 7)
+        assert pages.texts(".evidence-count")[0].startswith("In 7 places this text gives the head a chance")
+        assert pages.run("return document.documentElement.scrollWidth <= window.innerWidth")
+        assert pages.errors() == []
+
+    def test_how_we_know_has_an_address_and_fits_a_narrow_window(self, pages):
+        size = {"width": 390, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+        pages.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        pages.open("/learn")
+        pages.press(".lessons a[href='#learn-know']")
+        pages.until(lambda: pages.run("return location.hash") == "#learn-know")
+        assert pages.texts("#learn-know h2") == ["How we know"]
+        assert pages.find("#learn-know h2").is_displayed()
+        assert len(pages.texts(".luck-table tbody tr")) == 3
+        assert pages.run("return document.documentElement.scrollWidth <= window.innerWidth")
+        assert pages.errors() == []
+
     def test_a_link_to_a_layer_that_does_not_exist_leads_to_one_that_does(self, pages):
         pages.open("/head", layer=7, head=2)
         (title,) = pages.texts("h1")
@@ -310,7 +360,7 @@ class TestHeadPage:
 class TestWithoutTextOrCatalogue:
     def test_an_empty_prompt_still_shows_every_head_with_its_usual_level(self, pages):
         pages.open("/heads", prompt="")
-        assert pages.texts("h1") == ["13 of 32 heads have a job we can name."]
+        assert pages.texts("h1") == ["9 of 32 heads have a job we can name."]
         assert len(pages.texts(ROWS)) == 32
         assert "Type something to read." in pages.texts(".message")[0]
 

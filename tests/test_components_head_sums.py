@@ -160,7 +160,7 @@ class TestJobs:
     def test_a_job_of_its_own_says_state_and_looking(self, service):
         view = head_view_of(service)
         look = view.levels.levels["induction"].look
-        assert f"active, looks {round(100 * look)} %" in text_of(head_jobs.layout(view))
+        assert f"active ,  looks {round(100 * look)} %" in text_of(head_jobs.layout(view))
 
     def test_random_words_are_told_only_where_they_say_more_than_sentences(self, service):
         view = head_view_of(service, HeadId(1, 4), prompt=PLAIN)

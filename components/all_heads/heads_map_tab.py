@@ -121,7 +121,9 @@ def _jobs(view: HeadsView) -> html.Section:
     return html.Section(
         [
             html.H2("Jobs in this model"),
-            html.P("Press one to dim the rest. A head with two jobs counts twice.", className="panel-note"),
+            html.P(
+                "Press one to dim the rest. A head with two jobs counts twice; resting is none.", className="panel-note"
+            ),
             html.Div(rows, className="job-rows"),
             *heads_map_card.why_so_common(view),
         ],

@@ -153,7 +153,7 @@ def _other_job(entry: HeadLevels, role: str) -> html.Span:
 
 def _state(view: HeadsView, entry: HeadLevels) -> html.Td:
     """In words, since a lamp is a drawing."""
-    return html.Td(state_words(view, entry), className=classes("heads-state", _column_class(STATE, view)))
+    return html.Td(state_words(view, entry), className=_column_class(STATE, view))
 
 
 def _plain(view: HeadsView, entry: HeadLevels) -> html.Td:
@@ -165,7 +165,7 @@ def _plain(view: HeadsView, entry: HeadLevels) -> html.Td:
     )
     return html.Td(
         [html.Span(f"{named}: ", className="visually-hidden"), html.Span(figure or NO_SCORE)],
-        className=classes("heads-plain", _column_class(PLAIN, view)),
+        className=_column_class(PLAIN, view),
     )
 
 
@@ -235,7 +235,7 @@ def _kept_column(view: HeadsView, entry: HeadLevels | None) -> str | None:
 def _column_class(column: str, view: HeadsView, entry: HeadLevels | None = None) -> str:
     is_score, is_kept = column in ROLES, column == _kept_column(view, entry)
     return classes(
-        column == WITHOUT and "heads-without",
+        {STATE: "heads-state", PLAIN: "heads-plain", WITHOUT: "heads-without"}.get(column),
         is_score and "heads-score",
         column == view.sort.column and "is-sorted",
         is_kept and "is-kept",

@@ -80,7 +80,7 @@ def score_lines(rows: Sequence[EvidenceRow], level: RoleLevel, plain_chance: flo
     Args: rows: of a measure of looks, at least one. plain_chance: of the plain score.
     """
     sums = [sum(row.share for row in rows), sum(row.look or 0.0 for row in rows)]
-    decimals = 2 if sums[1] >= 1 else 4  # of so little looking, two would tell nothing
+    decimals = 2 if sums[1] >= 1 else 3 if sums[1] >= 0.1 else 4  # of little looking, two would tell nothing
     shares, looking = (f"{each:.{decimals}f}" for each in sums)
     score = two_decimals(level.score)
     return [
