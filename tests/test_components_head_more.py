@@ -627,6 +627,25 @@ class TestLastTexts:
         rows = [recent_prompts.row_of(service, view, "diffuse", REPEATING)]
         assert "it is not a job of this head" in recent_prompts.answer(view, "diffuse", rows)
 
+    def test_states_and_looking_are_told_text_by_text(self, service):
+        view = view_of(service)
+        level = view.levels.levels["induction"]
+        states = ("active", "here_and_there", "cannot_tell", "below_usual", "not_seen")
+        rows = [recent_prompts.Row(state, replace(level, status=state, look=0.61)) for state in states]
+        words = text_of(recent_prompts.table(view, "induction", rows))
+        for told in ("active", "here and there", "cannot tell", "below usual", "not seen"):
+            assert f"{told}, looks 61 %" in words
+        assert recent_prompts.answer(view, "induction", rows) == (
+            "As a head for “induction”, L2H3 is active on 1 of these 5 texts, and does it here and there on 1."
+        )
+
+    def test_a_head_that_only_rests_is_compared_by_how_much_it_rests(self, service):
+        view = view_of(service, HeadId(3, 5))
+        assert recent_prompts.compared_role(view) == "positional"
+        rows = [recent_prompts.row_of(service, view, "positional", text) for text in (REPEATING, PLAIN)]
+        assert recent_prompts.answer(view, "positional", rows) == "L3H5 rests on 2 of these 2 texts."
+        assert "rests" in text_of(recent_prompts.table(view, "positional", rows))
+
     def test_what_a_browser_sends_is_checked(self):
         kept = ["a", "b", "a", 7, None, "  ", "shown", "x" * 3000, *"cdefgh"]
         texts = recent_prompts.other_texts(kept, "shown")

@@ -546,6 +546,14 @@ class TestGrid:
         assert len(store["props"]["data"]["expected"]) == pattern_grid.expected_cells(view).sum()
         assert len(with_class(grid, "grid-row-mark")) == 1
 
+    def test_its_note_on_rest_is_for_heads_that_rest_on_this_text(self, service):
+        notes = [text_of(pattern_grid.layout(head_view_of(service, head))) for head in (HeadId(2, 1), HeadId(1, 4))]
+        assert "The outlined column is the resting place: the first token." in notes[0]
+        assert "resting place" not in notes[1]
+        assert "is its resting place" in text_of(
+            pattern_grid.layout(head_view_of(service, HeadId(2, 1), role="previous_token"))
+        )
+
     def test_its_table_says_where_each_token_looks_and_where_the_job_looks(self, service):
         view = head_view_of(service)
         table = with_class(pattern_grid.layout(view), "grid-table")[0]

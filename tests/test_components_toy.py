@@ -21,6 +21,7 @@ from tests.fake_toy import ANCHOR, COPY, QUERY, READER, RIVER, STEPS, WRITER, to
 from tests.test_components_heads import nodes, text_of, with_class
 from utils.circuits.composition import Composition
 from utils.heads import HeadId
+from utils.measures.measure import State
 from utils.models.completeness import missing_files
 from utils.service import Headlight
 from utils.settings import SHIPPED_MODELS_DIR, Settings
@@ -92,6 +93,31 @@ class TestSentences:
         assert toy_card.best_caption(view.one, view.one.best_induction()).startswith(
             "No head of this model does this job."
         )
+
+    @pytest.mark.parametrize(
+        ("state", "words"),
+        [
+            (State.HERE_AND_THERE, "L1H2 does it here and there, below its usual level."),
+            (State.CANNOT_TELL, "L1H2 hits it, but so might a blind look"),
+            (State.BELOW_USUAL, "No head does it here."),
+            (State.NOT_SEEN, "No head does it here."),
+        ],
+    )
+    def test_a_model_whose_heads_are_not_active_says_in_which_state_they_are(self, view, state, words):
+        summary = view.two.analysis.roles["induction"]
+        heads = tuple(replace(head, state=state) for head in summary.heads)
+        roles = {**view.two.analysis.roles, "induction": replace(summary, heads=heads)}
+        two = replace(view.two, analysis=replace(view.two.analysis, roles=roles))
+        best = view.two.best_induction()
+        levels = best.levels | {"induction": replace(best.levels["induction"], status=state.value)}
+        assert toy_card.best_caption(two, replace(best, levels=levels)).startswith(words)
+
+    def test_plain_scores_are_named_where_they_stand(self, view):
+        page = text_of(training_plot.layout(view))
+        assert "plain, from 0 to 1" in page
+        assert "told by plain scores, in which rest counts" in page
+        assert "The plain score, rest counted in" in text_of(toy_card.layout(view, view.two))
+        assert "counts against it here" in detector_lists.why_apart(10)
 
     def test_what_was_typed_is_never_markup(self):
         view = toy_pair(HOSTILE)

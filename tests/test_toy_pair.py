@@ -178,6 +178,14 @@ class TestModel:
         assert two.best_induction().id == READER
         assert toy_model(TWO_LAYERS, PLAIN).best_induction() is None
 
+    def test_a_head_that_hardly_looks_is_not_the_best_however_its_little_look_falls(self):
+        model = toy_model(TWO_LAYERS, jobs={})
+        for entry, score, look in zip(model.levels, (0.3, 1.0), (0.5, 0.01), strict=False):
+            entry.levels["induction"] = replace(entry.levels["induction"], score=score, look=look, status=None)
+        for entry in model.levels[2:]:
+            entry.levels["induction"] = replace(entry.levels["induction"], score=0.1, look=0.5, status=None)
+        assert model.best_induction().id == HeadId(0, 0)
+
     def test_what_is_not_on_this_computer_is_missing(self, tmp_path, monkeypatch):
         monkeypatch.setattr("utils.settings.SHIPPED_MODELS_DIR", tmp_path)
         assert missing_models(Settings()) == [ONE_LAYER, TWO_LAYERS]

@@ -33,14 +33,13 @@ POSITION_STEP = 5
 LABEL_CHARACTERS = 10
 LABEL_CHARACTER_PX = 7.5
 EDGE = 0.05  # room around the cells, in cells, so that an outline at the edge is whole
-RESTING_FROM = 0.3
 TABLE_KEYS = 3
 READ_OUT = "Point at a cell, or use the arrow keys, to read it out."
 STRIPE_NOTES = {
     "previous_token": ("The outlined stripe", "is the job: look one token back."),
     "induction": ("The outlined stripe", "is the job: look at what came after the earlier copy."),
     "duplicate_token": ("The outlined stripe", "is the job: look at the earlier copy."),
-    "positional": ("The outlined column", "is the job: rest on the first token."),
+    "positional": ("The outlined column", "is the resting place: the first token."),
     "current_token": ("The outlined stripe", "is the job: look at the token itself."),
     "diffuse": ("Even rows", "are the job: every token so far gets the same."),
 }
@@ -207,8 +206,7 @@ def _short(word: str) -> str:
 def _notes(view: HeadView) -> list[Component]:
     """What to see, written where no cells are."""
     notes = []
-    rests = len(view.pattern) > 1 and view.pattern[1:, 0].mean() >= RESTING_FROM
-    if rests and not expected_cells(view)[:, 0].any():
+    if view.levels.rests and not expected_cells(view)[:, 0].any():
         notes.append(("The first column", "is its resting place, where it finds nothing to do."))
     if view.role in STRIPE_NOTES and view.evidence is not None:
         notes.append(STRIPE_NOTES[view.role])

@@ -5,6 +5,7 @@ The texts stay in the browser (assets/recent.js) and go to the server only with 
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from components.head import experiment_card
 from components.head.experiment_card import Answer, CardIds, Children
 from components.job_words import STATUS_WORDS
 from components.markup import aria
-from components.numbers import plural
+from components.numbers import percent, plural
 from components.score_bar import level_bar, two_decimals
 from utils.chat import asked_like
 from utils.errors import UserError
@@ -107,12 +108,17 @@ def row_of(service: Headlight, view: HeadView, role: str, prompt: str) -> Row:
 
 
 def answer(view: HeadView, role: str, rows: list[Row]) -> str:
-    """On how many of the texts the head does its job; for a job that is not its own, only what is compared."""
-    name = ROLES[role].display_name.lower()
+    """On how many of the texts the head does its job, and on how many here and there; for a job that is not its own,
+    only what is compared."""
+    name, texts = ROLES[role].display_name.lower(), plural(len(rows), "text")
     if role not in view.levels.jobs:
-        return f"How much {view.head} does “{name}” on {plural(len(rows), 'text')}; it is not a job of this head."
-    n_active = sum(row.level is not None and row.level.is_active for row in rows)
-    return f"As a head for “{name}”, {view.head} is active on {n_active} of these {plural(len(rows), 'text')}."
+        return f"How much {view.head} does “{name}” on {texts}; it is not a job of this head."
+    states = Counter(row.level.status for row in rows if row.level is not None)
+    if ROLES[role].is_rest:
+        return f"{view.head} rests on {states['active']} of these {texts}."
+    told = f"As a head for “{name}”, {view.head} is active on {states['active']} of these {texts}"
+    here_and_there = states["here_and_there"]
+    return f"{told}, and does it here and there on {here_and_there}." if here_and_there else f"{told}."
 
 
 def table(view: HeadView, role: str, rows: list[Row]) -> html.Table:
@@ -141,6 +147,10 @@ def _row(view: HeadView, row: Row, is_shown: bool) -> html.Tr:
 
 
 def _status(level: RoleLevel) -> str:
+    """What the head does on a text, and how much it looks there."""
     if level.score is None:
         return STATUS_WORDS["not_applicable"]
-    return STATUS_WORDS[level.status] or "not its job"
+    if ROLES[level.role].is_rest and level.is_job:
+        return "rests" if level.is_active else "looks around"
+    looks = "" if level.look is None else f"looks {percent(level.look)}"
+    return ", ".join(part for part in (STATUS_WORDS[level.status] or "not its job", looks) if part)

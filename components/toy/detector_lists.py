@@ -105,8 +105,9 @@ def why_apart(n_tokens: int) -> str:
     return (
         "Headlight's own scores are kept apart from these means. Row 0 counts here, where the first token can look at "
         f"nothing but itself: of {n_tokens} tokens that alone gives every head {1 / n_tokens:.2f} for current and for "
-        "first token, so a short text makes every head look like a first-token head; and a plain mean knows no chance "
-        "level."
+        "first token, so a short text makes every head look like a first-token head; a plain mean knows no chance "
+        "level; and what a head leaves on the first token counts against it here, where our scores ask only where it "
+        "looks when it looks."
     )
 
 

@@ -19,6 +19,7 @@ from components.score_bar import level_bar, score_bar, two_decimals
 from components.token_chip import token_chip
 from components.toy import toy_strip
 from components.toy.toy_view import ToyView
+from utils.measures.measure import State
 from utils.roles import OTHER, ROLES
 from utils.toy.looks import LEAST_LOOK, HeadLook
 from utils.toy.pair import DUPLICATE_TOKEN, INDUCTION, ToyModel
@@ -80,14 +81,24 @@ def best_caption(model: ToyModel, best: HeadLevels | None) -> str:
     level = best.levels[INDUCTION]
     chance = f"Chance: {two_decimals(level.chance)}."
     if not level.is_active:
-        has_some = any(entry.has_job(INDUCTION) for entry in model.levels)
-        does = "reaches its usual level here" if has_some else "of this model does this job"
-        return f"No head {does}. {chance}"
+        return f"{_why_not(model)} {chance}"
     doing = [entry for entry in model.levels if entry.levels[INDUCTION].is_active]
     layers = {entry.id.layer for entry in doing}
     where = f" in layer {layers.pop()}" if len(layers) == 1 and model.shape.n_layers > 1 else ""
     heads = in_words(len(doing)).capitalize()
     return f"{heads} head{where} does it. {chance}" if len(doing) == 1 else f"{heads} heads{where} do it. {chance}"
+
+
+def _why_not(model: ToyModel) -> str:
+    """Why no head of a model is active for induction on this text: by the state of the one that does most."""
+    strongest = model.analysis.roles[INDUCTION].strongest
+    if strongest is None:
+        return "No head of this model does this job."
+    if strongest.state is State.HERE_AND_THERE:
+        return f"{strongest.id} does it here and there, below its usual level."
+    if strongest.state is State.CANNOT_TELL:
+        return f"{strongest.id} hits it, but so might a blind look: the text gives too few chances to tell."
+    return "No head does it here."
 
 
 def _head(model: ToyModel, title_id: str) -> html.Div:
@@ -215,7 +226,9 @@ def _best(model: ToyModel) -> html.Div:
             ],
             className="toy-best",
         ),
-        html.P("On random tokens said twice, not on your text.", className="toy-caption"),
+        html.P(
+            "The plain score, rest counted in, on random tokens said twice, not on your text.", className="toy-caption"
+        ),
     ]
     return html.Div([html.Div(now, className="toy-now"), html.Div(then, className="toy-then")])
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 SCORE, LOSS = "toy-score", "toy-loss"
 TITLES = {
-    SCORE: ("Induction score of the best head", "from 0 to 1"),
+    SCORE: ("Induction score of the best head", "plain, from 0 to 1"),
     LOSS: ("Loss on the second copy of a repeated text", "lower is better, in nats"),
 }
 NO_DYNAMICS = "How these two learned is not kept on this computer, so there is no training to look at."
@@ -145,8 +145,9 @@ def _plots(view: ToyView, one: TrainingDynamics, two: TrainingDynamics) -> list[
             className="toy-time",
         ),
         html.P(
-            "Drag to an earlier step: both models above show their heads as they were then. Tokens, arcs and guesses "
-            f"stay those of the finished models. {plural(len(steps), 'checkpoint')} of each are kept.",
+            "Drag to an earlier step: both models above show their heads as they were then. Earlier jobs are told by "
+            "plain scores, in which rest counts; those of the last step by what heads do when they look. Tokens, arcs "
+            f"and guesses stay those of the finished models. {plural(len(steps), 'checkpoint')} of each are kept.",
             className="panel-note",
         ),
         dcc.Store(id=Ids.data, data=step_data(view)),

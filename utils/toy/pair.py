@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from utils.demonstration import Demonstration, demonstrate
 from utils.heads import Shape
-from utils.levels import HeadLevels, head_levels
+from utils.levels import HeadLevels, RoleLevel, head_levels
+from utils.measures.luck import LEAST_LOOK
 from utils.models.files import local_model_dir
 from utils.roles import INDUCTION_CIRCUIT
 from utils.toy.dynamics import TrainingDynamics, load_dynamics
@@ -49,9 +50,10 @@ class ToyModel:
         return head_levels(self.analysis, self.catalogue)
 
     def best_induction(self) -> HeadLevels | None:
-        """The head with the best induction score on this text; None where the text has no evidence."""
+        """The head with the best induction score on this text when it looks, of those that look there at all; None
+        where the text has no evidence. An active head goes before any other."""
         scored = [entry for entry in self.levels if entry.levels[INDUCTION].score is not None]
-        return max(scored, key=lambda entry: entry.levels[INDUCTION].score or 0.0, default=None)
+        return max(scored, key=lambda entry: _how_good(entry.levels[INDUCTION]), default=None)
 
     def main_roles(self) -> list[str]:
         """The main role of every head now, layer by layer; `other` without one."""
@@ -60,6 +62,10 @@ class ToyModel:
     def demonstration(self) -> Demonstration:
         """What its strongest induction head does on this text."""
         return demonstrate(self.analysis, INDUCTION)
+
+
+def _how_good(level: RoleLevel) -> tuple[bool, bool, float]:
+    return level.is_active, (level.look or 0.0) >= LEAST_LOOK, level.score or 0.0
 
 
 def missing_models(settings: Settings) -> list[str]:
