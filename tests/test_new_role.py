@@ -251,7 +251,9 @@ def test_the_circuits_page_says_what_it_notes_and_who_reads_that(made_up, monkey
         made.cache_clear()
     try:
         service = CircuitsService()
-        words = text_of(circuits_page.layout(service, Question(MODEL, fake_service.REPEATING), ""))
+        words = text_of(
+            circuits_page.layout(service, Question(MODEL, fake_service.REPEATING), f"?writer={WRITER.dotted}")
+        )
         assert f"{WRITER} looks two tokens back and notes what it finds." in words
         assert "Together that is the recipe of induction" not in words
     finally:
