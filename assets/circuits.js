@@ -3,7 +3,7 @@
 (function () {
   const SVG = "http://www.w3.org/2000/svg";
   const MAP = { type: "themed-graph", name: "composition-map" };
-  let lines = null; // {chosen, lit, grey, previews} of the graph on the page; a line is [writer, reader, times, role, role]
+  let lines = null; // {chosen, lit, grey, previews} of the graph on the page; a line is [writer, reader, strength, role, role]
   let cells = null; // {layers, multiples} of the map on the page
   let cursor = null; // [row, column] of the map, null until an arrow key is pressed
   let walked = -1; // place among the chosen head's lines
@@ -47,7 +47,7 @@
 
   // kind: lit (role colours, arrow), preview (ink, arrow) or grey.
   function drawLine(svg, line, kind, index) {
-    const [writer, reader, times, fromRole, toRole] = line;
+    const [writer, reader, strength, fromRole, toRole] = line;
     const from = middle(writer);
     const to = middle(reader);
     if (!from || !to) {
@@ -62,7 +62,7 @@
     if (kind === "grey") {
       return;
     }
-    shape.setAttribute("stroke-width", Math.min(6, 1.4 + 1.4 * times));
+    shape.setAttribute("stroke-width", Math.min(6, 1.4 + 1.4 * strength));
     const arrow = node("path", { d: `M ${x2 - 1} ${to.y - 6} L ${x2 + tip} ${to.y} L ${x2 - 1} ${to.y + 6} Z` }, svg);
     arrow.setAttribute("class", `circuit-tip is-${kind}`);
     if (kind === "lit") {

@@ -31,6 +31,7 @@ from utils.catalogue.building import Measured, build_catalogue, describe_inputs
 from utils.catalogue.schema import ModelCatalogue, Provenance
 from utils.circuits.composition import compute_composition
 from utils.circuits.head_circuits import compute_head_circuits, joined_vocabulary
+from utils.circuits.margin_parts import compute_margins
 from utils.circuits.pair_products import KINDS
 from utils.circuits.weights import model_weights
 from utils.experiments import token_attribution as attribution
@@ -46,7 +47,7 @@ from utils.measures.measure import Looking, RoleScores
 from utils.model_config import FAMILIES, StartMark
 from utils.models.loader import LoadedModel, ModelStore
 from utils.pyvene_engine import capture_patterns
-from utils.roles import ROLES, steady_roles
+from utils.roles import ROLES, SHOWCASE, steady_roles
 from utils.settings import Settings
 from utils.tokens import Token
 
@@ -147,6 +148,7 @@ def measure(rounds: int) -> dict[str, float]:
         "scan_ms": round(scan_ms, 3),
         "scan_ratio": round(scan_ms / rows_ms, 4),
         "composition_ms": round(measure_composition(loaded), 3),
+        "margins_ms": round(measure_margins(loaded), 3),
     }
 
 
@@ -173,6 +175,13 @@ def measure_composition(loaded: LoadedModel) -> float:
     heads = model_weights(loaded)
     for kind in KINDS:
         compute_composition(heads, loaded.shape, kind)
+    return 1000 * (time.perf_counter() - start)
+
+
+def measure_margins(loaded: LoadedModel) -> float:
+    """Milliseconds for who writes what, for all pairs of heads; pages measure the heads with a copying job only."""
+    start = time.perf_counter()
+    compute_margins(loaded, dict.fromkeys(loaded.shape.all(), SHOWCASE))
     return 1000 * (time.perf_counter() - start)
 
 
@@ -249,6 +258,7 @@ def main() -> None:
     print(f"  bare rows, one for each head {figures['scan_rows_ms']:8.1f} ms  ({N_SCAN_TOKENS} tokens)")
     print(f"  every head off, one by one   {figures['scan_ms']:8.1f} ms  ({figures['scan_ratio']:.3f} of bare rows)")
     print(f"  Q-, K-, V-fits of all pairs  {figures['composition_ms']:8.1f} ms  (from the weights, once)")
+    print(f"  margins of all pairs         {figures['margins_ms']:8.1f} ms  (on random texts, once)")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from utils.measures.measure import (
     Need,
     Reading,
     RoleScores,
+    as_states,
 )
 from utils.roles import Role
 from utils.tokens import Token
@@ -40,8 +41,8 @@ class FirstHalf(Measure):
     shows_percent = False
     score_means = "how much of what it hands on lies in its first half"
 
-    def evidence(self, token_ids: np.ndarray) -> Evidence:
-        return Evidence.every_row(len(token_ids))
+    def evidence(self, token_ids: np.ndarray, window: int | None = None) -> Evidence:
+        return Evidence.every_row(len(token_ids), window)
 
     def row_shares(self, reading: Reading, evidence: Evidence) -> np.ndarray:
         squares = np.square(reading.head_values[..., evidence.rows, :], dtype=np.float64)
@@ -50,9 +51,11 @@ class FirstHalf(Measure):
     def holds(self, scores: RoleScores) -> np.ndarray:
         return scores.score >= self.least
 
-    def decide(self, live: RoleScores, evidence: Evidence, usual: RoleScores | None) -> Decision:
+    def decide(
+        self, live: RoleScores, reading: Reading, evidence: Evidence, usual: RoleScores | None, n_beside: int
+    ) -> Decision:
         threshold = np.full(live.score.shape, self.least)
-        return Decision(threshold, None if usual is None else usual.score, live.score >= threshold)
+        return Decision(threshold, None if usual is None else usual.score, as_states(live.score >= threshold))
 
     def strongest_looks(self, reading: Reading, evidence: Evidence, most: int) -> tuple[Look, ...]:
         shares = self.row_shares(reading, evidence)

@@ -49,7 +49,12 @@ def change_weights(folder: Path) -> None:
 def few_texts(loaded: LoadedModel, seed: int) -> CatalogueTexts:
     """The first texts of a real analysis: enough that every role has evidence, few enough for a fast test."""
     texts = texts_for(loaded, seed)
-    inputs = replace(texts.inputs, repeated=texts.inputs.repeated[:2], sentences=texts.inputs.sentences[:3])
+    inputs = replace(
+        texts.inputs,
+        repeated=texts.inputs.repeated[:2],
+        sentences=texts.inputs.sentences[:3],
+        passages=texts.inputs.passages[:1],
+    )
     kind = {key: "repeating" if key in ("induction", "duplicate_token") else "plain" for key in texts.candidates}
     few = {key: FEW_CANDIDATES[kind[key]] for key in texts.candidates}
     return CatalogueTexts(inputs, few, random_segments(loaded, 2, 4, seed))

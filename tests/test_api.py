@@ -29,9 +29,9 @@ def test_analyze_answers_in_the_fixed_shape(client):
         "previous_token",
         "induction",
         "duplicate_token",
-        "positional",
         "current_token",
         "diffuse",
+        "positional",
         "other",
     ]
     head_keys = {
@@ -44,6 +44,14 @@ def test_analyze_answers_in_the_fixed_shape(client):
         "threshold",
         "usual",
         "is_active",
+        "looking_score",
+        "looking_chance",
+        "look",
+        "rests",
+        "chances",
+        "hits",
+        "luck",
+        "state",
         "cause",
         "evidence",
     }

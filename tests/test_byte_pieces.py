@@ -154,7 +154,7 @@ def test_a_text_of_pieces_alone_lights_no_job_and_says_why():
     assert analysis.roles["induction"].reason == ONLY_UNREAD
     assert analysis.right_now == ()
     assert any("no tokens for “😀”" in notice.sentence for notice in analysis.notices)
-    assert headline(analysis) == "None of six known jobs light up on your text."
+    assert headline(analysis) == "None of the five known jobs lights up on your text."
     assert lead(analysis, has_catalogue=True) == PARTS_OF_CHARACTERS
 
 
@@ -185,7 +185,7 @@ def test_sentences_of_a_catalogue_are_judged_as_texts_and_its_random_tokens_are_
     tokenizer = classroom_model().tokenizer
     sentence, plain = (np.array(tokenizer.encode(text, add_special_tokens=False)) for text in ("cat 😀 dog", "cat dog"))
     rows = {
-        name: score_model(PyVeneEngine(classroom_model()), inputs, lambda _read: None)
+        name: score_model(PyVeneEngine(classroom_model()), inputs, lambda _read: None).scores
         for name, inputs in {
             "sentence": CatalogueInputs(0, (plain,), (sentence,), (sentence,)),
             "random": CatalogueInputs(0, (sentence,), (plain,), (plain,)),

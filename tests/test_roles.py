@@ -74,7 +74,7 @@ def test_chance_is_the_share_of_keys_that_are_targets():
 
 
 def test_every_role_says_what_it_is_and_where_it_comes_from():
-    assert list(ROLES) == ["previous_token", "induction", "duplicate_token", "positional", "current_token", "diffuse"]
+    assert list(ROLES) == ["previous_token", "induction", "duplicate_token", "current_token", "diffuse", "positional"]
     for role in ROLES.values():
         assert all((role.display_name, role.sentence, role.definition, role.formula, role.source, role.trigger))
     assert len({role.sign for role in ROLES.values()}) == len(ROLES)

@@ -12,6 +12,7 @@ Positions count from 0; arrays are [query_pos, key_pos].
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -239,8 +240,25 @@ _ALL = (
 )
 
 ROLES: dict[str, Role] = {role.key: role for role in _ALL}
-JOBS: dict[str, Role] = {role.key: role for role in _ALL if not role.is_rest}  # what a page counts
 OTHER = "other"  # not a role: the heads that hold none
+
+
+class _Jobs(Mapping[str, Role]):
+    """A view of `ROLES` without the state of rest: what a page counts as jobs."""
+
+    def __getitem__(self, key: str) -> Role:
+        if ROLES[key].is_rest:
+            raise KeyError(key)
+        return ROLES[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return (key for key, role in ROLES.items() if not role.is_rest)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+JOBS: Mapping[str, Role] = _Jobs()
 
 
 @dataclass(frozen=True)
