@@ -688,7 +688,7 @@ class TestFurtherQuestions:
         assert "80 %" in table
         assert "at most 10 %" in table
         assert "moves with 6 random heads from the same layer off, one at a time." in table
-        assert "first token" in table
+        assert "resting" in table
         assert "→" in table
 
     def test_without_a_control_the_table_of_later_heads_says_so(self, service):

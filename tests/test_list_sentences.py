@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from components import right_now
@@ -24,7 +25,7 @@ from utils.circuits.jobs import Jobs
 from utils.heads import HeadId
 from utils.levels import HeadLevels, RoleLevel
 from utils.roles import ROLES
-from utils.summary import OtherHead
+from utils.summary import RestingHeads
 
 WRITER, READER, RESTING = HeadId(1, 4), HeadId(2, 3), HeadId(3, 5)
 
@@ -58,8 +59,10 @@ def roles():
         ([()], 0, "None of 1 head has a job we can name."),
         ([("induction",)], 1, "1 of 1 head has a job we can name. 1 does it on your text."),
         ([("induction",), ()], 0, "1 of 2 heads has a job we can name. None does it on your text."),
-        ([("induction",), ("positional",), ()], 2, "2 of 3 heads have a job we can name. 2 do it on your text."),
-        ([("positional",)] * 181 + [()] * 89, 181, "181 of 270 heads have a job we can name. 181 do it on your text."),
+        ([("induction",), ("diffuse",), ()], 2, "2 of 3 heads have a job we can name. 2 do it on your text."),
+        ([("induction",), ("positional",), ()], 2, "1 of 3 heads has a job we can name. 1 does it on your text."),
+        ([("diffuse",)] * 181 + [()] * 89, 181, "181 of 270 heads have a job we can name. 181 do it on your text."),
+        ([("positional",)] * 181 + [()] * 89, 181, "None of 270 heads has a job we can name."),
     ],
 )
 def test_the_title_of_all_heads(heads, jobs, active, said):
@@ -84,13 +87,16 @@ def test_in_which_layers_jobs_sit(heads, jobs, said):
 @pytest.mark.parametrize(
     ("jobs", "said"),
     [
-        ((), "None of the six jobs fits this head."),
+        ((), "None of the five jobs fits this head."),
         (("induction",), "Induction."),
-        (("induction", "positional"), "Mainly induction, also first token."),
-        (("induction", "positional", "diffuse"), "Mainly induction, also first token and diffuse."),
+        (("induction", "positional"), "Induction. Where it finds nothing to do, it rests."),
         (
-            ("induction", "previous_token", "positional", "diffuse"),
-            "Mainly induction, also previous token, first token and diffuse.",
+            ("induction", "diffuse", "positional"),
+            "Mainly induction, also diffuse. Where it finds nothing to do, it rests.",
+        ),
+        (
+            ("induction", "previous_token", "diffuse", "positional"),
+            "Mainly induction, also previous token and diffuse. Where it finds nothing to do, it rests.",
         ),
     ],
 )
@@ -101,9 +107,10 @@ def test_the_jobs_of_a_head(jobs, said):
 @pytest.mark.parametrize(
     ("n_active", "said"),
     [
-        (0, "None of six known jobs light up on your text."),
-        (1, "One of six known jobs lights up on your text."),
-        (6, "Six of six known jobs light up on your text."),
+        (0, "None of the five known jobs lights up on your text."),
+        (1, "One of five known jobs lights up on your text."),
+        (4, "Four of five known jobs light up on your text."),
+        (6, "All five known jobs light up on your text."),  # rest is the sixth, and no job
     ],
 )
 def test_the_headline(roles, n_active, said):
@@ -115,21 +122,21 @@ def test_the_headline(roles, n_active, said):
 
 
 @pytest.mark.parametrize(
-    ("n_without", "said"),
+    ("jobs", "rests", "said"),
     [
-        (32, "None of 32 heads has a job we can name. "),
-        (31, "1 of 32 heads has a job we can name. "),
-        (1, "31 of 32 heads have a job we can name. "),
-        (30, "2 of 32 heads have a job we can name. "),
-        (0, "All 32 heads have a job we can name. "),
+        ([()] * 32, 0, "None of 32 heads has a job we can name. A dot does"),
+        ([()] * 32, 32, "None of 32 heads has a job we can name. A dash is a head that rests. Open any"),
+        ([("induction",), *[()] * 31], 0, "1 of 32 heads has a job we can name. A dot does"),
+        ([*[("induction",)] * 31, ("positional",)], 32, "31 of 32 heads have a job we can name. A dash is"),
+        ([("induction",), ("diffuse",), ()], 3, "2 of 3 heads have a job we can name. A dash is"),
+        ([("induction",)] * 32, 32, "All 32 heads have a job we can name. Open any to see what it looks at."),
     ],
 )
-def test_how_many_heads_are_named_below_the_cards(roles, n_without, said):
-    other = replace(roles.analysis.other, heads=tuple(OtherHead(HeadId(0, 0)) for _ in range(n_without)))
-    sentence = roles_page.named_heads_sentence(replace(roles, analysis=replace(roles.analysis, other=other)))
-    assert sentence.startswith(said)
-    assert ("The dots do" in sentence) == (n_without > 1)
-    assert ("The dot does" in sentence) == (n_without == 1)
+def test_how_many_heads_are_named_below_the_cards(roles, monkeypatch, jobs, rests, said):
+    levels = [replace(entry, rests=index < rests) for index, entry in enumerate(levels_of(*jobs))]
+    monkeypatch.setattr(roles_page, "head_levels", lambda _analysis, _catalogue: levels)
+    analysis = replace(roles.analysis, forward=replace(roles.analysis.forward, patterns=np.zeros((len(jobs), 1, 1, 1))))
+    assert roles_page.named_heads_sentence(replace(roles, analysis=analysis)).startswith(said)
 
 
 @pytest.mark.parametrize(
@@ -143,8 +150,21 @@ def test_how_many_heads_are_named_below_the_cards(roles, n_without, said):
 )
 def test_the_status_line_of_a_card(roles, n_listed, n_holding, said):
     summary = roles.analysis.roles["induction"]
-    changed = replace(summary, heads=summary.heads[:n_listed], n_holding=n_holding, status="active")
-    assert role_card.status_line(changed) == said
+    changed = replace(summary, heads=summary.heads[:n_listed], n_having=n_holding, status="active")
+    assert role_card.status_line(changed, RestingHeads(0, 32)) == said
+
+
+@pytest.mark.parametrize(
+    ("n_heads", "said"),
+    [
+        (0, "No head mostly rests here"),
+        (1, "1 of 270 heads mostly rests here"),
+        (166, "166 of 270 heads mostly rest here"),
+    ],
+)
+def test_the_status_line_of_rest_counts_the_whole_model(roles, n_heads, said):
+    summary = replace(roles.analysis.roles["positional"], status="active")
+    assert role_card.status_line(summary, RestingHeads(n_heads, 270)) == said
 
 
 @pytest.mark.parametrize(("n_strong", "n_surprising"), [(0, 0), (0, 1), (1, 0), (6, 6)])

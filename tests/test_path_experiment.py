@@ -62,7 +62,7 @@ def test_heads_that_do_not_do_their_job_cannot_lose_it():
 
 def test_a_job_without_a_stripe_loses_score():
     lost = replace(figures(0.1, [0.9]), role="positional")
-    assert verdict(lost) == "Without L1H4 the first token heads lose most of their score; a random head changes little."
+    assert verdict(lost) == "Without L1H4 the resting heads lose most of their score; a random head changes little."
 
 
 def test_a_loss_is_clear_only_beyond_every_control():

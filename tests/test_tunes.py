@@ -49,7 +49,7 @@ def test_the_previous_token_head_writes_first_for_every_induction_head(service):
 def test_without_the_previous_token_head_induction_is_gone(service):
     writer, reader = heads_of(service, "previous_token")[0], heads_of(service, "induction")[0]
     changed = service.experiments.later_patterns(TUNES, PROMPT, [writer])
-    assert changed.before_scores["induction"][reader] > 0.8
+    assert changed.before_scores["induction"][reader] > 0.75
     assert changed.after.scores["induction"][reader] < 0.1
 
 

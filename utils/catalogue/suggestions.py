@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from utils.catalogue.schema import SuggestedPrompt
-from utils.roles import ROLES
+from utils.roles import ROLES, Role
 
 SUGGESTIONS_PER_ROLE = 3
 
@@ -46,6 +46,11 @@ PLAIN_PROSE = tuple(
         "When the sun came up, the farmer woke his sons, fed the horses and went out to cut the grass.",
     )
 )
+
+LONG_PROSE = tuple(
+    Candidate(" ".join(candidate.text for candidate in texts))
+    for texts in (PLAIN_PROSE[:6], PLAIN_PROSE[3:8], PLAIN_PROSE[6:], PLAIN_PROSE[8:])
+)  # even spread that lasts shows on a text of sixty words
 
 REPEATING_PROSE = tuple(
     Candidate(text)
@@ -88,8 +93,13 @@ REPEATING_LISTS = _lists(
 
 def candidates() -> dict[str, tuple[Candidate, ...]]:
     """For every role the texts to try."""
-    repeating = (*REPEATING_PROSE, *REPEATING_LISTS)
-    return {key: repeating if role.requires_repetition else PLAIN_PROSE for key, role in ROLES.items()}
+    return {key: _candidates_for(role) for key, role in ROLES.items()}
+
+
+def _candidates_for(role: Role) -> tuple[Candidate, ...]:
+    if role.requires_repetition:
+        return (*REPEATING_PROSE, *REPEATING_LISTS)
+    return (*PLAIN_PROSE, *LONG_PROSE) if role.measure.is_about_rows else PLAIN_PROSE
 
 
 Lights = Mapping[str, tuple[int, int]]  # per role: how many of its card's heads are active, of how many

@@ -22,6 +22,7 @@ from utils.measures.measure import ROUNDING, Counts, Evidence, Reading
 
 LEAST_LOOK = 0.1
 HIT_SHARE = 0.5
+MOST_PREDICTED = 0.5  # of the keys that a head may look at
 LUCK_RATE = 0.05
 
 
@@ -52,7 +53,7 @@ def masses(reading: Reading, evidence: Evidence) -> tuple[np.ndarray, np.ndarray
 
 def chances_and_hits(mass: np.ndarray, look: np.ndarray, evidence: Evidence) -> tuple[np.ndarray, np.ndarray]:
     """Which evidence rows count, and which of those are hit: bool [..., n_rows] each. Args: by `masses`."""
-    is_chance = (look >= LEAST_LOOK - ROUNDING) & (evidence.looking_chance <= HIT_SHARE)
+    is_chance = (look >= LEAST_LOOK - ROUNDING) & (evidence.looking_chance <= MOST_PREDICTED)
     return is_chance, is_chance & (mass > HIT_SHARE * look)
 
 
