@@ -20,7 +20,7 @@ from components.roles import roles_page, stage
 from components.roles.roles_view import roles_view
 from components.score_bar import two_decimals
 from tests import fake_service
-from tests.fake_circuits import WRITER, CircuitsService
+from tests.fake_circuits import SHARES, WRITER, CircuitsService
 from tests.fake_service import HALF_WRITER, MODEL, PLAIN, FakeHeadlight
 from tests.made_up_roles import FIRST_HALF, FLAT, MADE_UP, TWO_BACK
 from tests.model_folders import few_texts
@@ -250,10 +250,8 @@ def test_the_circuits_page_says_what_it_notes_and_who_reads_that(made_up, monkey
     for made in (fake_service.fake_forward, fake_service.fake_catalogue):
         made.cache_clear()
     try:
-        service = CircuitsService()
-        words = text_of(
-            circuits_page.layout(service, Question(MODEL, fake_service.REPEATING), f"?writer={WRITER.dotted}")
-        )
+        service = CircuitsService(shares=SHARES)  # in which it writes most of what induction heads go by
+        words = text_of(circuits_page.layout(service, Question(MODEL, fake_service.REPEATING), ""))
         assert f"{WRITER} looks two tokens back and notes what it finds." in words
         assert "Together that is the recipe of induction" not in words
     finally:

@@ -20,7 +20,7 @@ from utils.catalogue.file import load_catalogues
 from utils.catalogue.run import score_model, texts_for
 from utils.measures import luck
 from utils.measures.evenness import MAX_PEAK
-from utils.measures.measure import RoleScores
+from utils.measures.measure import RoleScores, State
 from utils.models.loader import load_model_from
 from utils.roles import ROLES
 from utils.service import Headlight
@@ -97,9 +97,11 @@ def test_roles_and_cards_stay_the_same_when_every_figure_moves_a_little(measured
 
 
 def room_of_lamps(summary: RoleSummary) -> Iterator[float]:
-    """For each head of a role's card, how far it stands on a text from where its lamp goes on or off."""
+    """For each head of a role's card, how far it stands on a text from where its lamp goes on or off; where luck is not
+    ruled out, that is decided by counts alone."""
     for head in summary.heads:
-        if head.threshold is not None:
+        is_counted_out = head.luck is not None and head.state not in (State.ACTIVE, State.HERE_AND_THERE)
+        if head.threshold is not None and not is_counted_out:
             rooms = [head.bar_score - head.threshold]
             rooms += [] if head.peak is None else [MAX_PEAK - head.peak]
             yield abs(min(rooms))  # both limits of diffuse must hold, so the one that is furthest from holding decides
