@@ -29,7 +29,7 @@ class SlowScans(FakeHeadlight):
         self.n_scans = self.n_ended = 0
         whole = self.experiments.scan
 
-        def scan(*asked, progress, **others):
+        def scan(model, prompt, method, position, progress, second):
             self.n_scans += 1
             try:
                 for n_done in (8, 24, 32):
@@ -37,7 +37,7 @@ class SlowScans(FakeHeadlight):
                     progress(n_done, 32)
             finally:
                 self.n_ended += 1
-            return whole(*asked, **others)
+            return whole(model, prompt, method, position, second=second)
 
         self.experiments.scan = scan
 
