@@ -7,7 +7,7 @@ from tests.catalogues import catalogue_from_scores, catalogue_of
 from tests.patterns import even_pattern, ideal_pattern
 from utils.analysis import strongest_heads, unexplained_heads
 from utils.heads import HeadId
-from utils.measures.measure import Reading
+from utils.measures.reading import Reading
 from utils.roles import ROLES
 from utils.scoring import as_ids, evidence_for, score_text
 

@@ -14,8 +14,11 @@ from utils.errors import Notice
 from utils.forward_pass import ForwardPass
 from utils.head_detection import score_of, summarise_other, summarise_roles, summary_json
 from utils.heads import HeadId, Shape
-from utils.measures.measure import Decision, Evidence, LeftOut, Look, RoleScores
+from utils.measures.evidence import Evidence
+from utils.measures.figures import RoleScores
+from utils.measures.reading import LeftOut, Look
 from utils.measures.resting import rests
+from utils.measures.states import Decision
 from utils.roles import ROLES, looking_roles
 from utils.scoring import ScoredText
 from utils.summary import OtherSummary, RestingHeads, RoleSummary, StandingOut, Unexplained

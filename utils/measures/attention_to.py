@@ -31,22 +31,11 @@ import numpy as np
 
 from utils import reasons
 from utils.measures import luck
-from utils.measures.measure import (
-    ROUNDING,
-    Counts,
-    Decision,
-    Evidence,
-    EvidenceRow,
-    HeadFigures,
-    Look,
-    Measure,
-    Reading,
-    RoleScores,
-    RowSums,
-    State,
-    n_visible,
-    to_score,
-)
+from utils.measures.evidence import Evidence, EvidenceRow, n_visible
+from utils.measures.figures import ROUNDING, RoleScores, RowSums, to_score
+from utils.measures.measure import Measure
+from utils.measures.reading import Look, Reading
+from utils.measures.states import Counts, Decision, HeadFigures, State
 
 if TYPE_CHECKING:
     from utils.roles import Role

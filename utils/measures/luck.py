@@ -18,7 +18,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from utils.measures.measure import ROUNDING, Counts, Evidence, Reading
+from utils.measures.evidence import Evidence
+from utils.measures.figures import ROUNDING
+from utils.measures.reading import Reading
+from utils.measures.states import Counts
 
 LEAST_LOOK = 0.1
 HIT_SHARE = 0.5
