@@ -201,3 +201,11 @@ def test_an_entry_of_an_earlier_version_is_left_out_and_the_others_are_read(save
     assert "earlier version of Headlight (older)" in caplog.text
     save_catalogue(saved, renamed(catalogue, "newer"))
     assert sorted(load_catalogues(saved)) == ["made", "newer"]
+
+
+def test_a_file_that_is_nested_too_deeply_is_damaged_and_nothing_worse(tmp_path):
+    path = tmp_path / "head_categories.json"
+    for text in ("[" * 200_000, '{"a":' * 100_000):
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(CatalogueError):
+            load_catalogues(path)

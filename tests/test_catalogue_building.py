@@ -21,6 +21,7 @@ from utils.catalogue.building import (
 )
 from utils.catalogue.inputs import repeated_sequences
 from utils.catalogue.schema import SCHEMA_VERSION, ModelCatalogue, Provenance, SuggestedPrompt
+from utils.errors import UserError
 from utils.heads import HeadId
 from utils.measures.figures import RoleScores
 from utils.measures.reading import Reading
@@ -207,7 +208,7 @@ def test_a_role_without_evidence_is_refused_by_name():
     ids = np.arange(1, 30)
     reading = Reading(ids, even_head(ids)[None, None])
     scores = measure_roles([reading], [reading], [reading])
-    with pytest.raises(ValueError, match="no evidence for induction"):
+    with pytest.raises(UserError, match="no evidence for induction"):
         build_catalogue("made", scores, provenance())
 
 
@@ -281,3 +282,23 @@ def test_holders_are_counted_in_full():
     catalogue = catalogue_of([[strong], [weak]])
     assert catalogue.categories["current_token"].n_heads_holding == 1
     assert len(catalogue.holders_of("current_token")) == 2
+
+
+def test_a_layer_that_sees_too_little_holds_nothing_and_the_catalogue_can_be_written():
+    """A window of 8 keys: nothing that was said 20 tokens ago is in sight, so nothing there can tell induction."""
+
+    def read(ids: np.ndarray) -> Reading:
+        n = len(ids)
+        near = np.tril(np.ones((n, n))) * np.triu(np.ones((n, n)), k=-7)
+        patterns = np.stack([near / near.sum(axis=1, keepdims=True), ideal_pattern("induction", ids)])[:, None]
+        return Reading(ids, patterns.astype(np.float32), windows=(8, None))
+
+    repeated = repeated_sequences(VOCABULARY, [START_ID], context=200, seed=0, count=6)
+    plain = [np.arange(1, 80)]
+    found = measure_roles(map(read, repeated), map(read, plain), map(read, plain))
+    assert np.isnan(found.scores["induction"].score[0, 0])
+    facts = provenance().model_copy(update=describe_inputs(found.scores))
+    catalogue = build_catalogue("windowed", found, facts)
+    assert ModelCatalogue.model_validate_json(catalogue.model_dump_json()) == catalogue
+    assert catalogue.all_scores["induction"][0][0] == 0
+    assert [head.id for head in catalogue.heads_of("induction")] == [HeadId(1, 0)]

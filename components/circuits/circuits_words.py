@@ -105,6 +105,7 @@ def later_note(view: CircuitsView, lines: list[Link]) -> str:
 
 
 NO_READER = "No later head can read what this head writes: it is in the last layer."
+NO_WRITER = "No head stands before this one: it is in the first layer, and reads the tokens themselves."
 
 
 def head_sentence(view: CircuitsView, head: HeadId, readers: list[Link]) -> str:

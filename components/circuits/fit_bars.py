@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from dash import html
 
 from components.circuits.circuits_view import role_name
-from components.circuits.circuits_words import NO_READER, WEIGHTS_ALONE, pair_caption, rank_words
+from components.circuits.circuits_words import NO_READER, NO_WRITER, WEIGHTS_ALONE, pair_caption, rank_words
 from components.lamp import role_sign
 from components.markup import aria
 from components.numbers import plural, times
@@ -29,13 +29,15 @@ def layout(view: CircuitsView, fits: Composition) -> html.Section:
     """The card. Where no later head fits there is nothing to compare, and a sentence says why."""
     readers = [fits.fit(*link.pair) for link in view.readers]
     if not readers:
-        parts: list[Component] = [html.P(NO_READER)]
+        parts: list[Component] = [html.P(NO_READER if view.writer is not None else NO_WRITER)]
     else:
         parts = _bars(view, fits, readers)
     return html.Section([html.H2(_title(view)), *parts], className="surface panel", **aria(label="Fits as bars"))
 
 
 def _title(view: CircuitsView) -> str:
+    if view.writer is None:
+        return "What it reads"
     if view.reader_role is None:
         return f"How well {view.writer} fits later heads"
     which = "each later" if len(view.readers) > 1 else "the one later"

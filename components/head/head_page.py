@@ -35,6 +35,7 @@ from components.literature_badge import badges
 from components.markup import aria
 from components.switch import switch
 from utils.heads import HeadId
+from utils.reasons import NOT_ANALYZED
 
 if TYPE_CHECKING:
     from utils.service import Headlight
@@ -169,7 +170,7 @@ def _title(view: HeadView) -> html.Div:
                 id="headline",
                 tabIndex=-1,
             ),
-            html.P(jobs_sentence(view.levels.jobs), className="lead"),
+            html.P(jobs_sentence(view.levels.jobs) if view.catalogue is not None else NOT_ANALYZED, className="lead"),
             *([html.P(cause_sentence(view.levels.cause), className="head-cause")] if view.levels.cause else []),
             *([html.Div(papers, className="paper-names")] if papers else []),
         ]

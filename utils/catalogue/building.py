@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from utils.catalogue.schema import CataloguedHead, Category, ModelCatalogue, Provenance, SuggestedPrompt
+from utils.errors import UserError
 from utils.heads import HeadId, Shape
 from utils.measures.figures import RoleScores
 from utils.measures.reading import Reading
@@ -147,12 +148,15 @@ def build_catalogue(
     """The catalogue of one model, without suggested prompts: those are measured against it afterwards.
 
     Args: measured: every head's scores, [layer, head]. rests_by_output: [layer, head], None where it is not known.
-    Raises: ValueError naming a role that had no evidence row.
+    Raises: UserError naming a role that had no evidence row.
     """
-    scores = measured.scores
+    scores = {role: each.filled() for role, each in measured.scores.items()}
     for role, role_scores in scores.items():
         if role_scores.n_rows == 0:
-            raise ValueError(f"The test inputs hold no evidence for {role}.")
+            raise UserError(
+                f"The test inputs hold no evidence for {role}.",
+                "The heads of this model see too few tokens back to be tested for every job.",
+            )
     head_roles = roles_of_heads(scores)
     categories = {key: _category(role, scores[key]) for key, role in ROLES.items()}
     categories[OTHER] = _other_category(other_heads(scores, head_roles))
@@ -171,7 +175,9 @@ def build_catalogue(
         all_looking_scores={key: each.score.tolist() for key, each in looking.items()},
         all_looking_excess={key: each.excess.tolist() for key, each in looking.items()},
         all_look={key: each.look.tolist() for key, each in looking.items()},
-        on_random={key: ROLES[key].measure.strength(measured.on_random[key]).tolist() for key in steady_roles()},
+        on_random={
+            key: ROLES[key].measure.strength(measured.on_random[key].filled()).tolist() for key in steady_roles()
+        },
         rests_by_output=None if rests_by_output is None else rests_by_output.tolist(),
         provenance=provenance,
     )
@@ -196,7 +202,7 @@ def describe_inputs(scores: Mapping[str, RoleScores]) -> dict[str, dict]:
     return {
         "evidence_rows": {role: role_scores.n_rows for role, role_scores in scores.items()},
         "chance": {
-            role: float(np.mean(role_scores.chance))
+            role: float(np.nanmean(role_scores.chance))
             for role, role_scores in scores.items()
             if role_scores.chance is not None
         },

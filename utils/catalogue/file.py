@@ -98,7 +98,7 @@ def _parsed(text: str) -> dict[str, Any]:
     """The entries of a JSON text; empty for one that is no JSON object, of which the schema will say what is wrong."""
     try:
         entries = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return entries if isinstance(entries, dict) else {}
 

@@ -76,7 +76,7 @@ class Looking:
         with np.errstate(divide="ignore", invalid="ignore"):
             chance = np.where(looks, sums.looking_chance / look, 0.0)
             score = np.where(looks, np.clip(sums.shares / look, 0.0, 1.0), 0.0)
-            mean_look = np.clip(look / n_rows, 0.0, 1.0)
+            mean_look = np.where(n_rows > 0, np.clip(look / n_rows, 0.0, 1.0), 0.0)
             excess = np.where(chance < 1, excess_over_chance(score, chance), 0.0)
         return cls(score, chance, excess, mean_look)
 
@@ -110,6 +110,15 @@ class RoleScores:
         """With the excess that follows from score and chance."""
         excess = None if chance is None else excess_over_chance(score, chance)
         return cls(n_rows, score, chance, excess, peak, looking)
+
+    def filled(self) -> RoleScores:
+        """The same with 0 where a layer sees too little to have an evidence row: its heads show nothing of the role."""
+
+        def fill(figures: np.ndarray | None) -> np.ndarray | None:
+            return None if figures is None else np.nan_to_num(figures)
+
+        score = np.nan_to_num(self.score)
+        return RoleScores(self.n_rows, score, self.chance, fill(self.excess), fill(self.peak), self.looking)
 
     def of_layers(self, layers: np.ndarray) -> RoleScores:
         """The figures of some layers alone, by their indexes."""
