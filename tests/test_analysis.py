@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.catalogues import catalogue_of
+from tests.catalogues import catalogue_from_scores, catalogue_of
 from tests.patterns import even_pattern, ideal_pattern
 from utils.analysis import strongest_heads, unexplained_heads
 from utils.heads import HeadId
@@ -47,6 +47,18 @@ def test_a_head_that_looks_back_by_a_fixed_distance_is_told_from_one_that_finds_
     (entry,) = strongest_heads(score_text(Reading(ids, patterns)), None)
     assert (entry.role, entry.looks_back) == ("induction", None if knows_copies else 7)
     assert entry.as_json()["looks_back"] == entry.looks_back
+
+
+def test_a_head_that_the_catalogue_knows_is_never_said_to_look_back_by_a_fixed_distance():
+    """On one text a few places may look like it; the catalogue asked at thousands."""
+    ids = np.concatenate([np.arange(100, 112), np.arange(8), np.arange(8)])
+    fixed = np.eye(len(ids), k=-7)
+    fixed[:7, 0] = 1
+    scored = score_text(Reading(ids, fixed[None, None]))
+    catalogue = catalogue_from_scores(scored.roles)
+    assert "induction" in catalogue.roles_of(HeadId(0, 0))
+    (entry,) = strongest_heads(scored, catalogue)
+    assert (entry.role, entry.is_catalogued, entry.looks_back) == ("induction", True, None)
 
 
 def test_only_what_is_no_luck_among_all_heads_of_the_model_stands_out():

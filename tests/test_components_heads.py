@@ -412,7 +412,7 @@ class TestRightNow:
         assert right_now.strong_note(entry, 1) == "Induction, score 0.50 over 1 place. Not known for this job."
 
     def test_a_fixed_look_back_is_not_said_to_look_for_copies(self, analysis):
-        entry = StandingOut(HeadId(2, 3), "induction", 0.9, 0.9, is_catalogued=True, looks_back=7)
+        entry = StandingOut(HeadId(2, 3), "induction", 0.9, 0.9, is_catalogued=False, looks_back=7)
         words = text_of(right_now.layout(replace(analysis, right_now=(entry,))))
         assert (
             "L2H3  looks 7 tokens back wherever it stands, and on a text said twice that looks like induction." in words

@@ -129,8 +129,8 @@ def strongest_heads(scored: ScoredText, catalogue: ModelCatalogue | None) -> tup
         looking = scored.roles[role].looking
         assert looking is not None
         is_catalogued = catalogue is not None and role in catalogue.roles_of(head)
-        score, steps = float(looking.score[head]), fixed_look_back(scored, role, head)
-        return StandingOut(head, role, score, float(best[head]), is_catalogued, steps)
+        steps = None if is_catalogued else fixed_look_back(scored, role, head)
+        return StandingOut(head, role, float(looking.score[head]), float(best[head]), is_catalogued, steps)
 
     ranked = Shape(*best.shape).ranked(best)[:MAX_RIGHT_NOW]
     return tuple(standing_out(head) for head in ranked if best[head] > 0)

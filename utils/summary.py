@@ -216,7 +216,8 @@ class StandingOut:
     """A head that does a role strongly on this text, catalogued for it or not.
 
     score, excess: when it looks. looks_back: how many tokens back it looks wherever it stands, where that alone
-    explains what it does on this text; None where it does not.
+    explains what it does on this text; None where it does not, and for a head that the catalogue knows for the role:
+    it was asked about random tokens, too, where looking back by a fixed distance does nothing.
     """
 
     id: HeadId
