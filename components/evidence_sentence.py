@@ -17,7 +17,7 @@ from utils.roles import ROLES
 
 if TYPE_CHECKING:
     from utils.demonstration import Demonstration
-    from utils.measures.measure import Look
+    from utils.measures.reading import Look
     from utils.summary import HeadEntry
     from utils.tokens import Token
 

@@ -16,7 +16,7 @@ from utils.roles import ROLES
 
 if TYPE_CHECKING:
     from utils.demonstration import Demonstration
-    from utils.measures.measure import Look
+    from utils.measures.reading import Look
     from utils.tokens import Token
 
 

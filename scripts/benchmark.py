@@ -43,7 +43,7 @@ from utils.experiments.switch_off import switch_off
 from utils.experiments.token_attribution import usual_embedding
 from utils.forward_pass import ForwardPass
 from utils.heads import HeadId
-from utils.measures.measure import Looking, RoleScores
+from utils.measures.figures import Looking, RoleScores
 from utils.model_config import FAMILIES, StartMark
 from utils.models.loader import LoadedModel, ModelStore
 from utils.pyvene_engine import capture_patterns

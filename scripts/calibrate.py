@@ -29,7 +29,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from utils.activity import decide_role
 from utils.catalogue.inputs import read_sentences
 from utils.catalogue.suggestions import PLAIN_PROSE, REPEATING_LISTS, REPEATING_PROSE
-from utils.measures.measure import Reading, RoleScores, State
+from utils.measures.figures import RoleScores
+from utils.measures.reading import Reading
+from utils.measures.states import State
 from utils.roles import ROLES, looking_roles
 from utils.scoring import ScoredText, as_ids, score_text
 

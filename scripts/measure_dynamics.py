@@ -29,7 +29,7 @@ from utils.catalogue.run import score_model, texts_for
 from utils.errors import UserError
 from utils.experiments.questions import Method
 from utils.experiments.second_copy import measure_second_copy, random_segments
-from utils.measures.measure import RoleScores
+from utils.measures.figures import RoleScores
 from utils.models.loader import LoadedModel, load_model_from
 from utils.roles import INDUCTION_CIRCUIT
 from utils.toy.dynamics import FILE_NAME, TrainingDynamics

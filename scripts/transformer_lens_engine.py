@@ -19,7 +19,8 @@ from transformer_lens.model_bridge import TransformerBridge
 from utils.catalogue.engines import Batch, EngineName
 from utils.errors import UserError
 from utils.measures.attention_to import AttentionTo
-from utils.measures.measure import Evidence, Need, Reading
+from utils.measures.evidence import Evidence
+from utils.measures.reading import Need, Reading
 from utils.models.loader import LoadedModel
 from utils.roles import ROLES
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from utils.catalogue.building import Measured, build_catalogue, describe_inputs
 from utils.catalogue.schema import SCHEMA_VERSION, ModelCatalogue, Provenance
-from utils.measures.measure import Reading, RoleScores
+from utils.measures.figures import RoleScores
+from utils.measures.reading import Reading
 from utils.roles import steady_roles
 from utils.scoring import as_ids, score_text
 

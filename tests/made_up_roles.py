@@ -9,18 +9,11 @@ import numpy as np
 
 from utils.measures.attention_to import AttentionTo, Prediction
 from utils.measures.evenness import Evenness
-from utils.measures.measure import (
-    Decision,
-    Evidence,
-    EvidenceRow,
-    HeadFigures,
-    Look,
-    Measure,
-    Need,
-    Reading,
-    RoleScores,
-    as_states,
-)
+from utils.measures.evidence import Evidence, EvidenceRow
+from utils.measures.figures import RoleScores
+from utils.measures.measure import Measure
+from utils.measures.reading import Look, Need, Reading
+from utils.measures.states import Decision, HeadFigures, as_states
 from utils.roles import Role
 from utils.tokens import Token
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from scripts.calibrate import causal_pattern, independent
 from utils.measures.attention_to import AttentionTo
-from utils.measures.measure import Reading, RoleScores
+from utils.measures.figures import RoleScores
+from utils.measures.reading import Reading
 from utils.roles import ROLES
 from utils.scoring import as_ids, check_patterns, evidence_for, score_text
 from utils.tokens import Token

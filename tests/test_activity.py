@@ -23,7 +23,9 @@ from tests.patterns import even_pattern, ideal_pattern, random_patterns, score_h
 from utils.activity import decide_role
 from utils.measures.attention_to import MIN_EXCESS, active_from
 from utils.measures.evenness import is_even
-from utils.measures.measure import Reading, RoleScores, State, excess_over_chance, to_score
+from utils.measures.figures import RoleScores, excess_over_chance, to_score
+from utils.measures.reading import Reading
+from utils.measures.states import State
 from utils.roles import ROLES, looking_roles
 from utils.scoring import as_ids, score_text
 

@@ -5,13 +5,18 @@ import pytest
 
 from tests.catalogues import catalogue_from_scores, catalogue_of
 from tests.patterns import even_pattern, ideal_pattern
+from utils.activity import decide
 from utils.analysis import strongest_heads, unexplained_heads
 from utils.heads import HeadId
-from utils.measures.measure import Reading
+from utils.measures.reading import Reading
 from utils.roles import ROLES
 from utils.scoring import as_ids, evidence_for, score_text
 
 TEXT = list("xabcdeyzabcdefghabcde")
+
+
+def standing_out(scored, catalogue):
+    return strongest_heads(scored, catalogue, decide(scored, catalogue))
 
 
 def back_three(n):
@@ -24,7 +29,7 @@ def back_three(n):
 def test_the_strongest_head_of_the_moment_is_named_even_when_the_catalogue_does_not_list_it():
     patterns = np.stack([even_pattern(len(TEXT)), ideal_pattern("induction", TEXT)])[None]
     only_even = catalogue_of(np.stack([even_pattern(len(TEXT))] * 2)[None], TEXT)
-    best = strongest_heads(score_text(Reading(as_ids(TEXT), patterns)), only_even)[0]
+    best = standing_out(score_text(Reading(as_ids(TEXT), patterns)), only_even)[0]
     assert (best.id, best.role) == (HeadId(0, 1), "induction")
     assert best.excess == pytest.approx(1.0)
     assert best.is_catalogued is False
@@ -32,7 +37,7 @@ def test_the_strongest_head_of_the_moment_is_named_even_when_the_catalogue_does_
 
 def test_each_head_enters_once_with_its_best_role():
     patterns = np.stack([ideal_pattern(role, TEXT) for role in ("previous_token", "positional")])[None]
-    entries = strongest_heads(score_text(Reading(as_ids(TEXT), patterns)), None)
+    entries = standing_out(score_text(Reading(as_ids(TEXT), patterns)), None)
     assert [(entry.id.head, entry.role) for entry in entries] == [(0, "previous_token")]  # resting stands out nowhere
 
 
@@ -44,7 +49,7 @@ def test_a_head_that_looks_back_by_a_fixed_distance_is_told_from_one_that_finds_
     fixed = np.eye(len(ids), k=-7)
     fixed[:7, 0] = 1
     patterns = (induction if knows_copies else fixed)[None, None]
-    (entry,) = strongest_heads(score_text(Reading(ids, patterns)), None)
+    (entry,) = standing_out(score_text(Reading(ids, patterns)), None)
     assert (entry.role, entry.looks_back) == ("induction", None if knows_copies else 7)
     assert entry.as_json()["looks_back"] == entry.looks_back
 
@@ -57,7 +62,7 @@ def test_a_head_that_the_catalogue_knows_is_never_said_to_look_back_by_a_fixed_d
     scored = score_text(Reading(ids, fixed[None, None]))
     catalogue = catalogue_from_scores(scored.roles)
     assert "induction" in catalogue.roles_of(HeadId(0, 0))
-    (entry,) = strongest_heads(scored, catalogue)
+    (entry,) = standing_out(scored, catalogue)
     assert (entry.role, entry.is_catalogued, entry.looks_back) == ("induction", True, None)
 
 
@@ -65,8 +70,8 @@ def test_only_what_is_no_luck_among_all_heads_of_the_model_stands_out():
     ids = np.arange(7)
     one = ideal_pattern("previous_token", ids)[None, None]
     many = np.broadcast_to(one, (10, 20, 7, 7))
-    assert strongest_heads(score_text(Reading(ids, one)), None) != ()
-    assert strongest_heads(score_text(Reading(ids, many)), None) == ()
+    assert standing_out(score_text(Reading(ids, one)), None) != ()
+    assert standing_out(score_text(Reading(ids, many)), None) == ()
 
 
 def test_a_head_with_a_strong_cell_that_no_role_predicts_is_reported_with_that_cell():

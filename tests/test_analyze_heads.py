@@ -18,7 +18,7 @@ from utils.catalogue.inputs import detector_sequences, make_inputs
 from utils.catalogue.schema import ModelCatalogue
 from utils.errors import UserError
 from utils.forward_pass import run_forward_pass
-from utils.measures.measure import Need
+from utils.measures.reading import Need
 from utils.models.loader import load_model_from
 from utils.models.weights import name_weights
 from utils.roles import ROLES

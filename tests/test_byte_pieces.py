@@ -18,7 +18,7 @@ from utils.catalogue.file import load_catalogues
 from utils.catalogue.inputs import CatalogueInputs
 from utils.catalogue.run import count_active, score_model
 from utils.forward_pass import run_forward_pass
-from utils.measures.measure import LeftOut, Reading
+from utils.measures.reading import LeftOut, Reading
 from utils.reasons import ONLY_UNREAD
 from utils.roles import ROLES
 from utils.scoring import ScorePool, evidence_in, score_text

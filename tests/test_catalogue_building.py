@@ -22,7 +22,8 @@ from utils.catalogue.building import (
 from utils.catalogue.inputs import repeated_sequences
 from utils.catalogue.schema import SCHEMA_VERSION, ModelCatalogue, Provenance, SuggestedPrompt
 from utils.heads import HeadId
-from utils.measures.measure import Reading, RoleScores
+from utils.measures.figures import RoleScores
+from utils.measures.reading import Reading
 from utils.roles import OTHER, ROLES, compared_roles
 from utils.scoring import score_text
 

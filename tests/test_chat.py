@@ -33,7 +33,7 @@ from utils.errors import Fix, UserError
 from utils.experiments.runs import Kind, RunQuestion
 from utils.forward_pass import encode_prompt, run_forward_pass, tokens_of
 from utils.heads import HeadId
-from utils.measures.measure import Reading
+from utils.measures.reading import Reading
 from utils.models.loader import load_model_from
 from utils.reasons import count_typed, too_short_reason
 

@@ -27,7 +27,7 @@ from tests.fake_service import MODEL, PLAIN, REPEATING
 from tests.test_components_heads import nodes, search_for, text_of, with_class
 from utils.heads import HeadId
 from utils.levels import HeadLevels, RoleLevel
-from utils.measures.measure import State
+from utils.measures.states import State
 from utils.roles import JOBS, OTHER, ROLES
 
 REST = "positional"

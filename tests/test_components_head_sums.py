@@ -15,7 +15,8 @@ from tests.fake_service import PLAIN, REPEATING
 from tests.test_components_heads import head_view_of, nodes, text_of, with_class
 from utils.heads import HeadId
 from utils.levels import RoleLevel
-from utils.measures.measure import EvidenceRow, State
+from utils.measures.evidence import EvidenceRow
+from utils.measures.states import State
 from utils.roles import JOBS, looking_roles
 
 RESTING_HEAD = HeadId(3, 5)

@@ -26,7 +26,8 @@ from utils.demonstration import MAX_ARCS, demonstrate
 from utils.errors import Fix
 from utils.example_texts import DEFAULT_PROMPT
 from utils.heads import HeadId
-from utils.measures.measure import Look, State
+from utils.measures.reading import Look
+from utils.measures.states import State
 from utils.reasons import how_lucky, what_would_tell
 from utils.roles import JOBS, ROLES
 from utils.summary import HeadEntry, RestingHeads, strongest_entry

@@ -21,7 +21,7 @@ from tests.fake_toy import ANCHOR, COPY, QUERY, READER, RIVER, STEPS, WRITER, to
 from tests.test_components_heads import nodes, text_of, with_class
 from utils.circuits.composition import Composition
 from utils.heads import HeadId
-from utils.measures.measure import State
+from utils.measures.states import State
 from utils.models.completeness import missing_files
 from utils.service import Headlight
 from utils.settings import SHIPPED_MODELS_DIR, Settings

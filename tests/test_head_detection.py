@@ -18,7 +18,8 @@ from utils.head_detection import (
 )
 from utils.heads import HeadId
 from utils.measures.attention_to import AttentionTo, Prediction
-from utils.measures.measure import Look, Reading, State
+from utils.measures.reading import Look, Reading
+from utils.measures.states import State
 from utils.roles import ROLES
 from utils.scoring import evidence_for
 from utils.tokens import Token

@@ -8,8 +8,9 @@ from scipy.stats import poisson_binom
 
 from scripts.calibrate import causal_pattern, ideal_pattern
 from tests.patterns import even_pattern
+from utils.measures.evidence import Evidence
 from utils.measures.luck import chances_and_hits, count, luck_limit, masses, tail
-from utils.measures.measure import Evidence, Reading
+from utils.measures.reading import Reading
 from utils.roles import ROLES
 from utils.scoring import as_ids, evidence_for
 

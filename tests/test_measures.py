@@ -7,7 +7,10 @@ import pytest
 
 from tests.patterns import even_pattern, ideal_pattern
 from utils.measures.evenness import normalised_entropy
-from utils.measures.measure import EvidenceRow, Look, Measure, Reading, RowSums
+from utils.measures.evidence import EvidenceRow
+from utils.measures.figures import RowSums
+from utils.measures.measure import Measure
+from utils.measures.reading import Look, Reading
 from utils.roles import ROLES
 from utils.scoring import as_ids
 

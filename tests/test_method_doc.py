@@ -7,7 +7,8 @@ import pytest
 
 from utils.catalogue.file import load_catalogues
 from utils.heads import HeadId
-from utils.measures.measure import State, excess_over_chance
+from utils.measures.figures import excess_over_chance
+from utils.measures.states import State
 from utils.roles import JOBS, ROLES
 from utils.service import Headlight
 from utils.settings import Settings

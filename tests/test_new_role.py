@@ -29,7 +29,7 @@ from utils.catalogue.engines import PyVeneEngine
 from utils.catalogue.run import measure_catalogue
 from utils.catalogue.schema import ModelCatalogue
 from utils.heads import HeadId
-from utils.measures.measure import Need
+from utils.measures.reading import Need
 from utils.models.loader import load_model_from
 from utils.models.weights import name_weights
 from utils.roles import ROLES, needs_of_roles

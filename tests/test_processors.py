@@ -20,7 +20,8 @@ from utils.catalogue.file import load_catalogues
 from utils.catalogue.run import score_model, texts_for
 from utils.measures import luck
 from utils.measures.evenness import MAX_PEAK
-from utils.measures.measure import RoleScores, State
+from utils.measures.figures import RoleScores
+from utils.measures.states import State
 from utils.models.loader import load_model_from
 from utils.roles import ROLES
 from utils.service import Headlight

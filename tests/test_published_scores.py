@@ -8,7 +8,7 @@ import torch
 
 from utils.heads import HeadId
 from utils.literature import published_scores
-from utils.measures.measure import Reading
+from utils.measures.reading import Reading
 from utils.model_config import MODELS
 from utils.models.files import local_model_dir
 from utils.models.loader import LoadedModel, load_model_from

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from tests.patterns import even_pattern, ideal_pattern, text_tokens
-from utils.measures.measure import HeadFigures, Reading, State
+from utils.measures.reading import Reading
+from utils.measures.states import HeadFigures, State
 from utils.reasons import few_rows_caution, too_short_reason
 from utils.roles import ROLES
 from utils.scoring import as_ids

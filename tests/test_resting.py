@@ -12,7 +12,7 @@ from tests.patterns import even_pattern, ideal_pattern, score_heads
 from utils.analysis import Analysis, analyze
 from utils.heads import HeadId
 from utils.levels import head_levels
-from utils.measures.measure import Looking, RowSums
+from utils.measures.figures import Looking, RowSums
 from utils.measures.resting import rests
 from utils.roles import JOBS, ROLES, looking_roles
 

@@ -9,7 +9,7 @@ from scripts.calibrate import causal_pattern
 from tests.patterns import even_pattern, ideal_pattern, random_patterns, score_heads
 from utils.measures.attention_to import AttentionTo, Prediction
 from utils.measures.evenness import normalised_entropy
-from utils.measures.measure import Reading
+from utils.measures.reading import Reading
 from utils.roles import ROLES, compared_roles
 from utils.scoring import ScorePool, check_patterns, evidence_for
 

@@ -12,7 +12,8 @@ from tests.patterns import even_pattern, score_heads
 from utils.activity import decide, decide_role
 from utils.analysis import unexplained_heads
 from utils.heads import HeadId
-from utils.measures.measure import Reading, State
+from utils.measures.reading import Reading
+from utils.measures.states import State
 from utils.model_config import FAMILIES
 from utils.roles import ROLES, looking_roles
 from utils.scoring import evidence_for, score_text

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from utils.measures.measure import Counts, Decision, State
+from utils.measures.states import Counts, Decision, State
 from utils.roles import ROLES
 
 if TYPE_CHECKING:
     from utils.catalogue.schema import ModelCatalogue
-    from utils.measures.measure import RoleScores
+    from utils.measures.figures import RoleScores
     from utils.scoring import Part, ScoredText
 
 

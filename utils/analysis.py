@@ -8,14 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from utils.activity import decide, decide_role
+from utils.activity import decide
 from utils.catalogue.schema import ModelCatalogue
 from utils.errors import Notice
 from utils.forward_pass import ForwardPass
 from utils.head_detection import score_of, summarise_other, summarise_roles, summary_json
 from utils.heads import HeadId, Shape
-from utils.measures.measure import Decision, Evidence, LeftOut, Look, RoleScores
+from utils.measures.attention_to import active_from, states
+from utils.measures.evidence import Evidence
+from utils.measures.figures import RoleScores
+from utils.measures.reading import LeftOut, Look
 from utils.measures.resting import rests
+from utils.measures.states import Decision, State
 from utils.roles import ROLES, looking_roles
 from utils.scoring import ScoredText
 from utils.summary import OtherSummary, RestingHeads, RoleSummary, StandingOut, Unexplained
@@ -103,25 +107,24 @@ def analyze(forward: ForwardPass, catalogue: ModelCatalogue | None) -> Analysis:
         other=summarise_other(catalogue, scored),
         scored=scored,
         decisions=decisions,
-        right_now=strongest_heads(scored, catalogue) if scored is not None else (),
+        right_now=strongest_heads(scored, catalogue, decisions) if scored is not None else (),
         unexplained=_unexplained(scored) if scored is not None else (),
     )
 
 
-def strongest_heads(scored: ScoredText, catalogue: ModelCatalogue | None) -> tuple[StandingOut, ...]:
+def strongest_heads(
+    scored: ScoredText, catalogue: ModelCatalogue | None, decisions: Mapping[str, Decision]
+) -> tuple[StandingOut, ...]:
     """The heads that do a job most strongly on this text when they look, whatever the catalogue says; at most six.
 
     One head enters once, with the job in which it is strongest. Only those enter whose hits are no luck although all
-    heads of the model and all jobs were asked.
+    heads of the model and all jobs were asked. Args: decisions: on this text, of `activity.decide`.
     """
-    keys = [key for key in looking_roles() if key in scored.roles and scored.roles[key].n_rows]
+    keys = [key for key in looking_roles() if key in decisions]
     if not keys:
         return ()
     n_asked = len(keys) * scored.roles[keys[0]].score.size
-    decisions = [decide_role(scored, key, None, n_asked) for key in keys]
-    excess = np.stack(
-        [_excess_where_active(scored.roles[key], each) for key, each in zip(keys, decisions, strict=True)]
-    )
+    excess = np.stack([_excess_where_active(scored.roles[key], decisions[key], n_asked) for key in keys])
     best_role, best = excess.argmax(axis=0), excess.max(axis=0)
 
     def standing_out(head: HeadId) -> StandingOut:
@@ -136,9 +139,12 @@ def strongest_heads(scored: ScoredText, catalogue: ModelCatalogue | None) -> tup
     return tuple(standing_out(head) for head in ranked if best[head] > 0)
 
 
-def _excess_where_active(scores: RoleScores, decision: Decision) -> np.ndarray:
+def _excess_where_active(scores: RoleScores, decision: Decision, n_asked: int) -> np.ndarray:
+    """The excess of heads that would be active if nobody knew them and all were shown together, 0 for others."""
     assert scores.looking is not None
-    return np.where(decision.is_active, scores.looking.excess, 0.0)
+    assert decision.counts is not None
+    state = states(scores.looking.excess, active_from(0.0), decision.counts, n_asked)
+    return np.where(state == State.ACTIVE, scores.looking.excess, 0.0)
 
 
 def fixed_look_back(scored: ScoredText, role: str, head: HeadId) -> int | None:

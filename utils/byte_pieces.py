@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from utils.errors import Notice
-from utils.measures.measure import LeftOut
+from utils.measures.reading import LeftOut
 from utils.tokens import PART_MARKS
 
 if TYPE_CHECKING:

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from utils.heads import HeadId
-from utils.measures.measure import Evidence, Look, Measure, Reading, State, looks_of_row
+from utils.measures.evidence import Evidence
+from utils.measures.measure import Measure
+from utils.measures.reading import Look, Reading, looks_of_row
+from utils.measures.states import State
 from utils.roles import ROLES
 
 if TYPE_CHECKING:

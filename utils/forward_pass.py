@@ -12,7 +12,7 @@ from utils.chat import NO_FRAME, ChatFrame, asked_like, frame_of, mark_template
 from utils.errors import Fix, Notice, UserError
 from utils.example_texts import DEFAULT_PROMPT
 from utils.heads import Shape
-from utils.measures.measure import Need, Reading
+from utils.measures.reading import Need, Reading
 from utils.models.loader import LoadedModel
 from utils.pyvene_engine import capture_patterns
 from utils.roles import needs_of_roles

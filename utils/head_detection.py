@@ -16,7 +16,8 @@ from utils.activity import decide
 from utils.catalogue.schema import CataloguedHead, ModelCatalogue
 from utils.catalogue.store import known_catalogues
 from utils.heads import HeadId, value_at
-from utils.measures.measure import Decision, HeadFigures, Reading
+from utils.measures.reading import Reading
+from utils.measures.states import Decision, HeadFigures
 from utils.reasons import NOT_ANALYZED, ONLY_UNREAD, few_rows_caution, no_heads_reason, number_word, too_short_reason
 from utils.roles import JOBS, OTHER, ROLES, Role
 from utils.scoring import ScoredText, as_ids, check_patterns, evidence_for, score_text

@@ -13,7 +13,8 @@ import numpy as np
 
 from utils.measures.copies import after_earlier_copies, earlier_copies
 from utils.measures.luck import luck_limit
-from utils.measures.measure import MIN_TOKENS, HeadFigures
+from utils.measures.reading import MIN_TOKENS
+from utils.measures.states import HeadFigures
 
 if TYPE_CHECKING:
     from utils.roles import Role

@@ -21,7 +21,8 @@ from utils import reasons
 from utils.measures.attention_to import AttentionTo, Prediction
 from utils.measures.copies import after_earlier_copies, earlier_copies
 from utils.measures.evenness import Evenness
-from utils.measures.measure import Measure, Need
+from utils.measures.measure import Measure
+from utils.measures.reading import Need
 from utils.measures.resting import Resting
 
 

@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from utils.measures.measure import MIN_TOKENS, Evidence, Looking, Measure, Reading, RoleScores, RowSums
+from utils.measures.evidence import Evidence
+from utils.measures.figures import Looking, RoleScores, RowSums
+from utils.measures.measure import Measure
+from utils.measures.reading import MIN_TOKENS, Reading
 from utils.roles import ROLES
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from utils.experiments.switch_off import SwitchOff
 from utils.forward_pass import ForwardPass, run_forward_pass
 from utils.heads import Shape
 from utils.heatmap import head_heatmap_html
-from utils.measures.measure import Need
+from utils.measures.reading import Need
 from utils.model_config import MODELS, Kind, display_name_of, kind_of
 from utils.models.fetching import FetchJobs, FetchStatus
 from utils.models.files import local_model_dir

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from utils.heads import HeadId
-from utils.measures.measure import Look, State
+from utils.measures.reading import Look
+from utils.measures.states import State
 
 if TYPE_CHECKING:
     from utils.catalogue.causes import HeadCause

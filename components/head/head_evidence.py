@@ -20,7 +20,7 @@ from components.numbers import in_words, percent, plural
 from components.score_bar import two_decimals
 from components.token_chip import token_chip
 from utils.levels import RoleLevel
-from utils.measures.measure import EvidenceRow
+from utils.measures.evidence import EvidenceRow
 from utils.reasons import few_rows_caution, too_short_reason
 from utils.roles import JOBS, OTHER, ROLES
 

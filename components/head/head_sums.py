@@ -15,7 +15,8 @@ from dash import html
 from components.folded_table import folded_table
 from components.numbers import percent, plural
 from components.score_bar import two_decimals
-from utils.measures.measure import EvidenceRow, State
+from utils.measures.evidence import EvidenceRow
+from utils.measures.states import State
 from utils.reasons import MOSTLY_LUCK, one_in
 
 if TYPE_CHECKING:

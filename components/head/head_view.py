@@ -21,7 +21,8 @@ from utils.errors import Fix, UserError
 from utils.experiments.questions import Method, check_position
 from utils.heads import HeadId
 from utils.levels import HeadLevels, head_levels
-from utils.measures.measure import Evidence, Reading
+from utils.measures.evidence import Evidence
+from utils.measures.reading import Reading
 from utils.roles import ROLES
 
 if TYPE_CHECKING:

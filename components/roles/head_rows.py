@@ -13,7 +13,7 @@ from components.markup import aria, data
 from components.numbers import percent, plural
 from components.score_bar import head_bar, two_decimals
 from utils.demonstration import strongest_place
-from utils.measures.measure import State
+from utils.measures.states import State
 from utils.reasons import how_lucky
 from utils.roles import JOBS
 

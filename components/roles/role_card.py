@@ -14,7 +14,7 @@ from components.markup import aria, classes
 from components.numbers import plural
 from components.roles import head_rows, resting_card
 from components.roles.stage import can_say_twice
-from utils.measures.measure import State
+from utils.measures.states import State
 from utils.reasons import what_would_tell
 from utils.roles import ROLES
 

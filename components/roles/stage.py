@@ -14,7 +14,7 @@ from components.numbers import plural
 from components.roles.headline import is_too_short
 from utils.byte_pieces import is_mostly_pieces
 from utils.demonstration import Demonstration, demonstrate
-from utils.measures.measure import State
+from utils.measures.states import State
 from utils.reasons import count_typed
 from utils.roles import JOBS, ROLES, SHOWCASE
 

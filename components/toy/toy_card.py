@@ -19,7 +19,7 @@ from components.score_bar import level_bar, score_bar, two_decimals
 from components.token_chip import token_chip
 from components.toy import toy_strip
 from components.toy.toy_view import ToyView
-from utils.measures.measure import State
+from utils.measures.states import State
 from utils.roles import OTHER, ROLES
 from utils.toy.looks import LEAST_LOOK, HeadLook
 from utils.toy.pair import DUPLICATE_TOKEN, INDUCTION, ToyModel

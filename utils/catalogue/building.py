@@ -22,7 +22,8 @@ import numpy as np
 
 from utils.catalogue.schema import CataloguedHead, Category, ModelCatalogue, Provenance, SuggestedPrompt
 from utils.heads import HeadId, Shape
-from utils.measures.measure import Reading, RoleScores
+from utils.measures.figures import RoleScores
+from utils.measures.reading import Reading
 from utils.reasons import number_word
 from utils.roles import JOBS, OTHER, ROLES, Role, compared_roles, looking_roles, steady_roles
 from utils.scoring import ScorePool

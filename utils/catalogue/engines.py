@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 import numpy as np
 import torch
 
-from utils.measures.measure import Need, Reading
+from utils.measures.reading import Need, Reading
 from utils.models.loader import LoadedModel
 from utils.pyvene_engine import capture_patterns
 from utils.roles import needs_of_roles

@@ -40,7 +40,8 @@ from utils.experiments.resting_output import output_share_of_first
 from utils.experiments.second_copy_causes import cause_segments, measure_causes, work_of_all
 from utils.forward_pass import encode_prompt
 from utils.head_detection import score_of, summarise_roles
-from utils.measures.measure import Reading, RoleScores
+from utils.measures.figures import RoleScores
+from utils.measures.reading import Reading
 from utils.models.loader import LoadedModel
 from utils.roles import ROLES
 from utils.scoring import ScorePool

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, model_valida
 
 from utils.catalogue.causes import HeadCause
 from utils.heads import HeadId, Shape
-from utils.measures.measure import Looking, RoleScores
+from utils.measures.figures import Looking, RoleScores
 from utils.measures.resting import rests
 from utils.roles import OTHER, ROLES, compared_roles, looking_roles, steady_roles
 
@@ -152,7 +152,7 @@ class ModelCatalogue(_Strict):
     """Every head of one model with all its scores, and the cards that are made from them.
 
     all_excess has the roles whose measure has a chance level, all_peaks those whose measure has a peak. The three of
-    looking have the roles that are about looks (`measures.measure.Looking`); on_random the excess when they look on
+    looking have the roles that are about looks (`measures.figures.Looking`); on_random the excess when they look on
     random tokens, for those that are measured on sentences. rests_by_output: the share of what each head writes that
     comes from the first token, null in a catalogue whose engine could not tell.
     head_roles[layer][head] lists the roles that the head has, main one first; an empty list means `other`. causes: null

@@ -13,7 +13,7 @@ from utils.errors import Notice
 from utils.experiments.controls import ControlLayers, HeadSet
 from utils.experiments.questions import Method
 from utils.heads import HeadId, Shape
-from utils.measures.measure import MIN_TOKENS, LeftOut, Reading
+from utils.measures.reading import MIN_TOKENS, LeftOut, Reading
 from utils.models.loader import LoadedModel
 from utils.pyvene_engine import ablate_heads
 from utils.result_cache import Progress, nobody_asks

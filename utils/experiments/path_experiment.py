@@ -15,7 +15,7 @@ import numpy as np
 
 from utils.experiments.controls import ControlLayers
 from utils.heads import HeadId
-from utils.measures.measure import Need
+from utils.measures.reading import Need
 from utils.reasons import too_short_reason
 from utils.roles import ROLES
 

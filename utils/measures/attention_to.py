@@ -31,22 +31,11 @@ import numpy as np
 
 from utils import reasons
 from utils.measures import luck
-from utils.measures.measure import (
-    ROUNDING,
-    Counts,
-    Decision,
-    Evidence,
-    EvidenceRow,
-    HeadFigures,
-    Look,
-    Measure,
-    Reading,
-    RoleScores,
-    RowSums,
-    State,
-    n_visible,
-    to_score,
-)
+from utils.measures.evidence import Evidence, EvidenceRow, n_visible
+from utils.measures.figures import ROUNDING, RoleScores, RowSums, to_score
+from utils.measures.measure import Measure
+from utils.measures.reading import Look, Reading
+from utils.measures.states import Counts, Decision, HeadFigures, State
 
 if TYPE_CHECKING:
     from utils.roles import Role
@@ -138,14 +127,13 @@ class AttentionTo(Measure):
         assert live.looking is not None, "a text that was read has figures for looking"
         excess, chance = live.looking.excess, live.looking.chance
         catalogued = np.zeros_like(excess) if usual is None else self.strength(usual)
-        needed = active_from(catalogued)
-        counts, limit = luck.count(reading, evidence), luck.luck_limit(n_beside)
+        counts = luck.count(reading, evidence)
         return Decision(
-            threshold=to_score(needed, chance),
+            threshold=to_score(active_from(catalogued), chance),
             usual=None if usual is None else to_score(catalogued, chance),
-            state=_states(excess, needed, counts, limit),
+            state=states(excess, active_from(catalogued), counts, n_beside),
             counts=counts,
-            luck_limit=limit,
+            luck_limit=luck.luck_limit(n_beside),
         )
 
     def strongest_looks(self, reading: Reading, evidence: Evidence, most: int) -> tuple[Look, ...]:
@@ -217,8 +205,10 @@ def _rest_weights(evidence: Evidence, n_tokens: int) -> np.ndarray:
     return weights
 
 
-def _states(excess: np.ndarray, needed: np.ndarray, counts: Counts, limit: float) -> np.ndarray:
-    """Object [layer, head]; at a limit a head passes."""
+def states(excess: np.ndarray, needed: np.ndarray | float, counts: Counts, n_beside: int) -> np.ndarray:
+    """What heads do, object [layer, head]; at a limit a head passes. Args: excess: when they look. needed: E. n_beside:
+    as `Measure.decide`."""
+    limit = luck.luck_limit(n_beside)
     is_counted = counts.luck <= limit + ROUNDING * limit
     state = np.full(excess.shape, State.NOT_SEEN, dtype=object)
     state[(counts.hits == 0) & (excess >= MIN_EXCESS)] = State.BELOW_USUAL

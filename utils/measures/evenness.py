@@ -19,21 +19,11 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from utils import reasons
-from utils.measures.measure import (
-    ROUNDING,
-    Decision,
-    Evidence,
-    EvidenceRow,
-    HeadFigures,
-    Look,
-    Measure,
-    Reading,
-    RoleScores,
-    RowSums,
-    as_states,
-    looks_of_row,
-    n_visible,
-)
+from utils.measures.evidence import Evidence, EvidenceRow, n_visible
+from utils.measures.figures import ROUNDING, RoleScores, RowSums
+from utils.measures.measure import Measure
+from utils.measures.reading import Look, Reading, looks_of_row
+from utils.measures.states import Decision, HeadFigures, as_states
 
 if TYPE_CHECKING:
     from utils.roles import Role

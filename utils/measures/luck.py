@@ -18,7 +18,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from utils.measures.measure import ROUNDING, Counts, Evidence, Reading
+from utils.measures.evidence import Evidence
+from utils.measures.figures import ROUNDING
+from utils.measures.reading import Reading
+from utils.measures.states import Counts
 
 LEAST_LOOK = 0.1
 HIT_SHARE = 0.5
@@ -80,13 +83,22 @@ def tail(chances: np.ndarray, hits: np.ndarray) -> np.ndarray:
 
     Example: two rows with chances 1/13 and 1/14, both hit: 1/182 = .00549.
     """
-    most = int(hits.max(initial=0))
-    n_so_far = np.zeros((*hits.shape, most + 1))  # how likely so many rows came out; the last entry: that many or more
-    n_so_far[..., 0] = 1.0
-    for chance in np.moveaxis(chances, -1, 0)[..., None]:
-        one_more = n_so_far[..., :-1] * chance
-        n_so_far[..., :-1] -= one_more
-        n_so_far[..., 1:] += one_more
-    at_least = np.flip(np.flip(n_so_far, axis=-1).cumsum(axis=-1), axis=-1)
-    found = np.take_along_axis(at_least, hits[..., None], axis=-1)[..., 0]
-    return np.asarray(np.clip(np.where(hits == 0, 1.0, found), 0.0, 1.0))
+    flat, found = hits.reshape(-1), np.ones(hits.size)
+    some = np.flatnonzero(flat)  # no hit is certain
+    if len(some):
+        found[some] = _tail_of_some(np.moveaxis(chances, -1, 0).reshape(chances.shape[-1], -1)[:, some], flat[some])
+    return found.reshape(hits.shape)
+
+
+def _tail_of_some(chances: np.ndarray, hits: np.ndarray) -> np.ndarray:
+    """The same for heads with a hit. Args: chances: [n_rows, head]."""
+    most = int(hits.max())
+    n_so_far = np.zeros((most + 1, len(hits)))  # how likely so many rows came out; the last entry: that many or more
+    n_so_far[0] = 1.0
+    for n_before, chance in enumerate(chances):
+        reached = min(n_before + 1, most)
+        one_more = n_so_far[:reached] * chance
+        n_so_far[:reached] -= one_more
+        n_so_far[1 : reached + 1] += one_more
+    at_least = np.flip(np.flip(n_so_far, axis=0).cumsum(axis=0), axis=0)
+    return np.clip(at_least[hits, np.arange(len(hits))], 0.0, 1.0)

@@ -13,15 +13,10 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from utils.measures.attention_to import AttentionTo
-from utils.measures.measure import (
-    ROUNDING,
-    Decision,
-    Evidence,
-    HeadFigures,
-    Reading,
-    RoleScores,
-    as_states,
-)
+from utils.measures.evidence import Evidence
+from utils.measures.figures import ROUNDING, RoleScores
+from utils.measures.reading import Reading
+from utils.measures.states import Decision, HeadFigures, as_states
 
 if TYPE_CHECKING:
     from utils.roles import Role

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from utils.catalogue.building import roles_of_heads
 from utils.heads import HeadId, Shape
-from utils.measures.measure import RoleScores
+from utils.measures.figures import RoleScores
 from utils.roles import OTHER
 from utils.toy.pair import INDUCTION
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from utils.heads import HeadId
 from utils.measures.copies import after_earlier_copies, earlier_copies
-from utils.measures.measure import Look
+from utils.measures.reading import Look
 from utils.roles import OTHER, ROLES
 from utils.toy.pair import DUPLICATE_TOKEN, INDUCTION, PREVIOUS_TOKEN
 
