@@ -155,7 +155,7 @@ def _footer(is_here: bool) -> html.Footer:
     )
     scores = (
         "Scores count when a head looks, and compare with a blind look on the same text. "
-        "All heads and thresholds are listed under All heads."
+        "All heads are listed under All heads."
     )
     return html.Footer([html.P(scores), html.P(id=Ids.facts), html.P(where)], className="footer")
 

@@ -1,7 +1,7 @@
 """What is happening right now: the heads that stand out on this very text, whatever the catalogue says of them.
 
-Two lists: the heads that do any of the jobs most strongly, and the heads that look hard at a place that no job
-predicts. Both are about one text, so they are observations and not jobs.
+Two lists: the heads that do any of the jobs beyond doubt, the strongest first, and the heads that look hard at a place
+that no job predicts. Both are about one text, so they are observations and not jobs.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def looks_back_sentence(entry: StandingOut) -> str:
 
 def _strong_list(rows: list[html.Li]) -> html.Div:
     empty = html.P("None: on this text no head does a job much more than chance.", className="panel-note")
-    return html.Div([html.H3("Doing a job most strongly"), html.Ul(rows, className="now-list") if rows else empty])
+    return html.Div([html.H3("Doing a job beyond doubt"), html.Ul(rows, className="now-list") if rows else empty])
 
 
 def _surprising_list(rows: list[html.Li]) -> html.Div:

@@ -221,3 +221,10 @@ def test_states_are_ordered_from_not_seen_to_active():
     assert sorted(State, key=lambda state: state.rank)[0] is State.NOT_SEEN
     assert max(State, key=lambda state: state.rank) is State.ACTIVE
     assert State.HERE_AND_THERE.rank > State.CANNOT_TELL.rank > State.BELOW_USUAL.rank
+
+
+def test_a_head_that_rests_at_every_place_is_not_seen_whatever_the_little_that_it_looks_says():
+    """Without a chance nothing is below usual: nobody could see it there."""
+    ids = said_twice(12)
+    pattern = resting(ideal_pattern("induction", ids), 0.95)
+    assert state_of("induction", pattern, ids, usual=0.9, on_card=8) is State.NOT_SEEN

@@ -102,10 +102,11 @@ class TestCount:
             ({"rows_hit": 9}, "Each target token counts once: 9 rows hit, 6 different targets."),
             (
                 {},
-                "does as well 1 time in 10,000, and 1 time in 160 would be rare enough: no luck. Its score reaches",
+                "does as well 1 time in 10,000, and 1 time in 160 would be rare enough: no luck. "
+                "Its score is not below the 0.48 that it needs: active.",
             ),
             ({"luck": 1e-9}, "less than 1 time in 1,000,000"),
-            ({"state": State.HERE_AND_THERE}, "Its score stays below 0.48, from where it is active: here and there."),
+            ({"state": State.HERE_AND_THERE}, "Its score stays below the 0.48 that it needs: here and there."),
             (
                 {"state": State.CANNOT_TELL, "luck": 1 / 12},
                 "does as well 1 time in 12. With the heads beside it, only 1 t",

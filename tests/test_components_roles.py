@@ -726,3 +726,17 @@ class TestPage:
 def test_a_weight_is_rounded_once_so_that_arc_and_sentence_say_the_same():
     (_, _, sent) = token_strip._numbers(Look(13, 13, 0.8848687))
     assert (round(100 * sent), percent(0.8848687)) == (88, "88 %")
+
+
+def test_the_strip_counts_the_same_places_as_the_page_of_a_head():
+    """Hits of the places that give the head a chance, not rows with half of all attention."""
+    from utils.demonstration import demonstrate
+
+    analysis = FakeHeadlight().analyze(MODEL, REPEATING)
+    view = demonstrate(analysis, "induction")
+    entry = analysis.roles["induction"].strongest
+    rows = ROLES["induction"].measure.evidence_rows(
+        analysis.scored.reading.of_head(entry.id), analysis.scored.evidence_of("induction", entry.id)
+    )
+    others = [row for row in rows if row.query_pos != view.focus.query_pos]
+    assert (view.n_same, view.n_others) == (sum(row.is_hit for row in others), sum(row.is_chance for row in others))

@@ -191,7 +191,7 @@ class TestCards:
             view.analysis.scored, roles={**scores, "positional": replace(scores["positional"], score=rests)}
         )
         some = replace(view, analysis=replace(view.analysis, scored=scored))
-        assert resting_card.a_state(some) == "A state, not a job: 3 of the 8 induction heads rest here, too."
+        assert resting_card.a_state(some) == "A state, not a job: 3 of the 8 strongest induction heads rest here, too."
         none = replace(view, analysis=replace(view.analysis, scored=None))
         assert "may rest here" in resting_card.a_state(none)
 

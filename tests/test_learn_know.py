@@ -72,7 +72,7 @@ class TestText:
         ) in " ".join(KNOW.split())
 
     def test_its_limits_are_those_of_the_code(self):
-        assert "with 10 % of its attention or more" in KNOW
+        assert "no more than 90 % of its attention on the first token" in KNOW
         assert LEAST_LOOK == 0.1
         assert "at most half of all" in KNOW
         assert "more than half of its looking" in KNOW

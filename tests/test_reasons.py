@@ -84,7 +84,13 @@ def test_few_rows_are_said_to_be_few():
 
 
 def head(score, usual, threshold, state=State.NOT_SEEN, **counted):
-    return HeadFigures("L2H3", score, usual, threshold, state, **counted)
+    return HeadFigures("L2H3", score, usual, threshold, state, **({"chances": 3} | counted))
+
+
+def test_heads_that_rest_wherever_they_could_do_it_are_said_to_rest():
+    tokens = list("xabcyzabc")
+    reason = why_below("induction", head(0.9, 0.9, 0.5, chances=0), ideal_pattern("positional", tokens), tokens, True)
+    assert reason == "Wherever this text would allow it these heads rest on the start mark; L2H3 comes nearest."
 
 
 def test_not_seen_says_where_the_attention_went():

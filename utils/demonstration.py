@@ -33,8 +33,9 @@ class Demonstration:
 
     state: what it does, None where the text cannot show the role. arcs: at most 12 looks, strongest first. focus: the
     one that a sentence is about. copy_pos: the earlier copy of the focused query's token, where the role is about one.
-    looks: for every token the keys it gives most to, strongest first. n_same, n_others: on how many of the other
-    evidence rows the head gives half of its attention or more to the role.
+    looks: for every token the keys it gives most to, strongest first. n_rows: evidence rows. n_same, n_others: of
+    the other places that give the head a chance those that it hits (`measures/luck.py`); for a measure that counts no
+    places, the other rows with a share of half or more, and all.
     """
 
     role: str
@@ -44,6 +45,7 @@ class Demonstration:
     focus: Look | None = None
     copy_pos: int | None = None
     looks: tuple[tuple[Look, ...], ...] = ()
+    n_rows: int = 0
     n_same: int = 0
     n_others: int = 0
 
@@ -60,7 +62,9 @@ class Demonstration:
     @property
     def n_hidden(self) -> int:
         """Evidence rows that have no arc because there are too many."""
-        return max(0, self.n_others + 1 - len({arc.query_pos for arc in self.arcs})) if self.focus else 0
+        if self.focus is None or self.is_about_rows:
+            return 0
+        return max(0, self.n_rows - len({arc.query_pos for arc in self.arcs}))
 
 
 def demonstrate(analysis: Analysis, role: str) -> Demonstration:
@@ -83,6 +87,7 @@ def demonstrate(analysis: Analysis, role: str) -> Demonstration:
         focus=focus,
         copy_pos=None if measure.copy_offset is None else focus.key_pos - measure.copy_offset,
         looks=_all_looks(reading.patterns, measure.counted_cells(evidence)),
+        n_rows=len(evidence.rows),
         n_same=n_same,
         n_others=n_others,
     )
@@ -116,8 +121,10 @@ def _looks(pattern: np.ndarray, query_pos: int) -> tuple[Look, ...]:
 
 
 def _others(measure: Measure, reading: Reading, evidence: Evidence, focus: Look) -> tuple[int, int]:
-    """On how many of the other evidence rows the head does the same, of how many; a measure of rows shows one alone."""
+    """At how many of the other places the head does the same, of how many; a measure of rows shows one alone."""
     if measure.is_about_rows:
         return 0, 0
-    is_other = evidence.rows != focus.query_pos
-    return int((measure.row_shares(reading, evidence)[is_other] >= SAME_FROM).sum()), int(is_other.sum())
+    rows = [row for row in measure.evidence_rows(reading, evidence) if row.query_pos != focus.query_pos]
+    if measure.has_looking:
+        return sum(row.is_hit for row in rows), sum(row.is_chance for row in rows)
+    return sum(row.share >= SAME_FROM for row in rows), len(rows)

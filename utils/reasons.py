@@ -185,6 +185,12 @@ def _of_places(figures: HeadFigures) -> str:
     return f"{figures.hits} of {figures.chances} places"
 
 
+def no_chance(figures: HeadFigures, has_start: bool) -> str:
+    """Why nothing can be seen of heads that rest wherever the text would give them something to do."""
+    place = "start mark" if has_start else "first token"
+    return f"Wherever this text would allow it these heads rest on the {place}; {figures.name} comes nearest."
+
+
 def in_no_place(figures: HeadFigures) -> str:
     """A score above chance to which no single place contributes most of its looking."""
     return (

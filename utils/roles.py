@@ -234,7 +234,7 @@ _ALL = (
         yields=2,
         is_rest=True,
         when_common=(
-            "Why so many anchors?",
+            "Why do so many heads rest?",
             "The first token is a resting place. A head that finds nothing to do on a text tends to look there.",
         ),
     ),

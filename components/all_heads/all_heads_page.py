@@ -253,7 +253,9 @@ def _legend(view: HeadsView) -> html.P:
         for kind, words in marks
     ]
     entries.append(html.Span("grey bar: not a job of this head"))
-    entries.append(html.Span("bars: the score when a head looks; what is left of 100 % lies on the first token"))
+    entries.append(
+        html.Span("bars: the score when a head looks; what it does not look at these places lies on the first token")
+    )
     if view.has_causes:
         entries.append(html.Span(f"without it: by how much dearer, in {UNIT}; ≈ 0: too little to tell from chance"))
     return html.P(entries, className="legend heads-legend")

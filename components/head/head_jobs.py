@@ -101,6 +101,6 @@ def _job(view: HeadView, level: RoleLevel) -> html.Li:
 
 def _state(level: RoleLevel) -> list[Component]:
     """What it does on the text, and how much it looks, below the name; the bar reads the state out."""
-    looks = "" if level.look is None or level.score is None else f"looks {percent(level.look)}"
+    looks = "" if level.look is None or level.score is None else f"looks {percent(level.look)} there"
     words = [html.Span(part, className="text-nowrap") for part in (STATUS_WORDS[level.status], looks) if part]
     return [html.Span([part for word in words for part in (", ", word)][1:], className="job-level-state")]

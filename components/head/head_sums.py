@@ -141,8 +141,8 @@ def _verdict(found: Counted) -> list[str]:
         return [f"Blind looking {often}. With the heads beside it, only {needed} or less is no luck: cannot tell."]
     no_luck = f"Blind looking does as well {rare}, and {needed} would be rare enough: no luck."
     if found.state is State.ACTIVE:
-        return [f"{no_luck} Its score reaches {found.threshold:.2f}: active."]
-    return [f"{no_luck} Its score stays below {found.threshold:.2f}, from where it is active: here and there."]
+        return [f"{no_luck} Its score is not below the {found.threshold:.2f} that it needs: active."]
+    return [f"{no_luck} Its score stays below the {found.threshold:.2f} that it needs: here and there."]
 
 
 def _fractions(view: HeadView) -> list[str]:

@@ -20,7 +20,8 @@ TITLE = "How to read a bar"
 EXAMPLE = {"score": 0.86, "chance": 0.07, "threshold": 0.48, "usual": 0.90}
 HOW_IT_COUNTS = (
     "The score runs from 0 to 1 and counts only when the head looks. One means: whenever it looks, it looks where this "
-    "job says it should. “Looks 61 % of the time” means that the other 39 % of its attention rests on the first token."
+    "job says it should. “Looks 61 % of the time”: at the places "
+    "that can show the job, the other 39 % of its attention rests on the first token."
 )
 
 LIST_ENTRIES = (
@@ -32,7 +33,7 @@ LIST_ENTRIES = (
 LAMPS = (
     ("active", "active", "it does its job, at its usual level, and that is no luck"),
     ("here_and_there", "here and there", "at more places than a blind look would hit, yet below its usual level"),
-    ("cannot_tell", "cannot tell", "it hit a place or two, but so might a blind look"),
+    ("cannot_tell", "cannot tell", "it hit some places, but a blind look might hit as many"),
     ("not_seen", "not seen", "in no place, or less than usual"),
 )
 CANNOT_SHOW = ("not_applicable", "cannot show", "this text gives the job nothing to work on")

@@ -54,7 +54,9 @@ def a_state(view: RolesView) -> str:
     name, of = ROLES[SHOWCASE].display_name.lower(), len(heads)
     if of == 1:
         return f"A state, not a job: the one {name} head rests here, too."
-    which = f"all {of}" if n_resting == of else f"{n_resting} of the {of}"
+    is_all = view.analysis.roles[SHOWCASE].n_having <= of
+    listed = f"{of}" if is_all else f"{of} strongest"
+    which = f"all {listed}" if n_resting == of and is_all else f"{n_resting} of the {listed}"
     return f"A state, not a job: {which} {name} heads {'rests' if n_resting == 1 else 'rest'} here, too."
 
 

@@ -18,7 +18,7 @@ head does may enter its best one when that is over 0.25, **weakly**. On a text a
   to call a job), and half of the head's own catalogued x (a head is compared with itself);
 - **here and there** when its hits are no luck and x stays below E;
 - **cannot tell** when it hit something and a blind look might have done as well;
-- **below usual** when it hit nothing, although x is 0.2 or more; **not seen** when it hit nothing.
+- **below usual** when it had chances and hit nothing, although x is 0.2 or more; **not seen** when it hit nothing.
 """
 
 from __future__ import annotations
@@ -178,6 +178,8 @@ class AttentionTo(Measure):
             return reasons.here_and_there(figures)
         if figures.state is State.CANNOT_TELL:
             return reasons.could_be_luck(figures)
+        if not figures.chances:
+            return reasons.no_chance(figures, has_start)
         instead = reasons.what_it_does_instead(reading.patterns, evidence.rows, has_start)
         if figures.state is State.BELOW_USUAL:
             return f"{reasons.in_no_place(figures)} {instead}"
@@ -211,7 +213,7 @@ def states(excess: np.ndarray, needed: np.ndarray | float, counts: Counts, n_bes
     limit = luck.luck_limit(n_beside)
     is_counted = counts.luck <= limit + ROUNDING * limit
     state = np.full(excess.shape, State.NOT_SEEN, dtype=object)
-    state[(counts.hits == 0) & (excess >= MIN_EXCESS)] = State.BELOW_USUAL
+    state[(counts.chances > 0) & (counts.hits == 0) & (excess >= MIN_EXCESS)] = State.BELOW_USUAL
     state[counts.hits > 0] = State.CANNOT_TELL
     state[is_counted] = State.HERE_AND_THERE
     state[is_counted & (excess >= needed - ROUNDING)] = State.ACTIVE
