@@ -22,6 +22,7 @@ from components.score_bar import bar_text, score_bar
 from components.token_chip import token_chip
 from tests.fake_service import MODEL, OTHER_MODEL, PLAIN, REPEATING, FakeHeadlight
 from utils.analysis import analyze
+from utils.catalogue.causes import HeadCause
 from utils.demonstration import MAX_ARCS, demonstrate
 from utils.errors import Fix
 from utils.example_texts import DEFAULT_PROMPT
@@ -740,3 +741,19 @@ def test_the_strip_counts_the_same_places_as_the_page_of_a_head():
     )
     others = [row for row in rows if row.query_pos != view.focus.query_pos]
     assert (view.n_same, view.n_others) == (sum(row.is_hit for row in others), sum(row.is_chance for row in others))
+
+
+@pytest.mark.parametrize(
+    ("cause", "said"),
+    [
+        (HeadCause(4.93, 0.2), "without it a repeat costs 4.9 ± 0.2 nats more"),
+        (HeadCause(-0.32, 0.03), "without it a repeat costs 0.32 ± 0.03 nats less"),
+        (HeadCause(0.3, 0.2), ""),  # less than two errors
+        (HeadCause(0.05, 0.001), ""),  # too little for a card
+        (None, ""),
+    ],
+)
+def test_a_row_says_what_breaks_without_its_head_where_that_is_much_and_sure(cause, said):
+    analysis = FakeHeadlight().analyze(MODEL, REPEATING)
+    entry = replace(analysis.roles["induction"].heads[0], cause=cause)
+    assert head_rows.cause_line(entry) == said
