@@ -27,7 +27,7 @@ from components.plain import plain
 from components.score_bar import two_decimals
 from components.switch import switch
 from utils.levels import HeadLevels, head_levels
-from utils.roles import JOBS, OTHER, ROLES
+from utils.roles import JOBS, OTHER, REST, ROLES
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from utils.catalogue.schema import ModelCatalogue
 
 JOBS_ONLY, WITH_REST = "jobs", "1"  # `rest=1` in the address, see assets/heads-map.js
-REST = next(key for key, role in ROLES.items() if role.is_rest)
 
 
 class Ids(head_map_grid.Ids):

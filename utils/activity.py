@@ -5,12 +5,13 @@ read its answer. How a role decides belongs to its measure (`utils/measures/`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from utils.measures.states import Counts, Decision, State
 from utils.roles import ROLES
+from utils.scoring import over_layers
 
 if TYPE_CHECKING:
     from utils.catalogue.schema import ModelCatalogue
@@ -53,11 +54,8 @@ def _decide_part(live: RoleScores, part: Part, role: str, usual: RoleScores | No
 def _joined(shape: tuple[int, ...], parts: Sequence[Part], decided: Sequence[Decision]) -> Decision:
     """The decisions of layers that see differently far as one; NaN, not seen and no chance where a layer has no row."""
 
-    def joined(values: Sequence[np.ndarray | None], empty: object) -> np.ndarray:
-        whole = np.full(shape, empty, dtype=object if isinstance(empty, State) else float)
-        for part, value in zip(parts, values, strict=True):
-            whole[part.layers] = value
-        return whole
+    def joined(values: Sequence[Any], empty: Any) -> np.ndarray:
+        return over_layers(shape, parts, values, empty)
 
     first = decided[0]
     return Decision(
@@ -72,6 +70,6 @@ def _joined(shape: tuple[int, ...], parts: Sequence[Part], decided: Sequence[Dec
 def _joined_counts(joined: Callable[..., np.ndarray], counts: Sequence[Counts | None]) -> Counts:
     chances, hits, luck, expected = (
         joined([getattr(each, name) for each in counts], empty)
-        for name, empty in (("chances", 0), ("hits", 0), ("luck", 1.0), ("expected", 0.0))
+        for name, empty in (("chances", 0.0), ("hits", 0.0), ("luck", 1.0), ("expected", 0.0))
     )
     return Counts(chances, hits, luck, expected)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from utils.heads import HeadId, value_at
-from utils.roles import OTHER, ROLES
+from utils.roles import OTHER, ROLES, without_rest
 
 if TYPE_CHECKING:
     from utils.analysis import Analysis
@@ -79,7 +79,7 @@ class HeadLevels:
     @property
     def work(self) -> tuple[str, ...]:
         """Its jobs without rest, main one first."""
-        return tuple(role for role in self.jobs if not ROLES[role].is_rest)
+        return without_rest(self.jobs)
 
     @property
     def only_rests(self) -> bool:

@@ -12,7 +12,7 @@ Positions count from 0; arrays are [query_pos, key_pos].
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -241,6 +241,7 @@ _ALL = (
 )
 
 ROLES: dict[str, Role] = {role.key: role for role in _ALL}
+REST = next(role.key for role in _ALL if role.is_rest)  # the state that is no job
 OTHER = "other"  # not a role: the heads that hold none
 
 
@@ -281,6 +282,11 @@ SHOWCASE = INDUCTION_CIRCUIT.reader  # the role that the pages open on, and expl
 def compared_roles() -> dict[str, Role]:
     """The roles with a chance level, by key: their excess can be compared."""
     return {key: role for key, role in ROLES.items() if role.measure.has_chance}
+
+
+def without_rest(roles: Iterable[str]) -> tuple[str, ...]:
+    """Of a head's roles those that are jobs, in their order."""
+    return tuple(role for role in roles if not ROLES[role].is_rest)
 
 
 def looking_roles() -> dict[str, Role]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from utils.measures.evidence import Evidence
 from utils.measures.figures import Looking, RoleScores, RowSums
 from utils.measures.measure import Measure
 from utils.measures.reading import MIN_TOKENS, Reading
-from utils.roles import ROLES
+from utils.roles import REST, ROLES
 
 if TYPE_CHECKING:
     from utils.heads import HeadId
@@ -98,7 +98,7 @@ class ScoredText:
     def rests(self) -> np.ndarray:
         """Of every head the share of attention that it leaves on the first token, [layer, head]; NaN where no row
         can tell."""
-        return next(self.roles[key].score for key, role in ROLES.items() if role.is_rest)
+        return self.roles[REST].score
 
 
 def score_text(reading: Reading) -> ScoredText:
@@ -176,6 +176,14 @@ class ScorePool:
         return {key: total.scores() for key, total in self._totals.items()}
 
 
+def over_layers(shape: tuple[int, ...], parts: Sequence[Part], values: Sequence[Any], empty: Any) -> np.ndarray:
+    """One array for all layers, from what each part has for its own; `empty` where no part has any."""
+    whole = np.full(shape, empty, dtype=float if isinstance(empty, float) else object)
+    for part, value in zip(parts, values, strict=True):
+        whole[part.layers] = value
+    return whole
+
+
 def _joined(axes: tuple[int, ...], parts: Sequence[Part], sums: Sequence[RowSums]) -> RowSums:
     """The sums of layers that see differently far as those of the whole model; [layer, 1] where one number holds for a
     layer."""
@@ -184,9 +192,6 @@ def _joined(axes: tuple[int, ...], parts: Sequence[Part], sums: Sequence[RowSums
         values = [getattr(each, name) for each in sums]
         if values[0] is None:
             return None
-        whole = np.zeros(axes if np.ndim(values[0]) else (axes[0], 1))
-        for part, value in zip(parts, values, strict=True):
-            whole[part.layers] = value
-        return whole
+        return over_layers(axes if np.ndim(values[0]) else (axes[0], 1), parts, values, 0.0)
 
     return RowSums(**{field.name: joined(field.name) for field in fields(RowSums)})  # type: ignore[arg-type]

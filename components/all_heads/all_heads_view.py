@@ -22,7 +22,7 @@ from utils.errors import UserError
 from utils.heads import HeadId, Shape
 from utils.levels import HeadLevels, LevelStatus, RoleLevel, head_levels
 from utils.model_config import display_name_of
-from utils.roles import JOBS, OTHER, ROLES
+from utils.roles import JOBS, OTHER, REST, ROLES
 
 if TYPE_CHECKING:
     from utils.analysis import Analysis
@@ -234,7 +234,7 @@ def main_work(entry: HeadLevels) -> str:
     """A head's main job; the role of rest for one that does nothing else, `other` for one without any."""
     if entry.work:
         return entry.work[0]
-    return next(key for key, role in ROLES.items() if role.is_rest) if entry.rests else OTHER
+    return REST if entry.rests else OTHER
 
 
 def told_status(roles: Iterable[str | None], entry: HeadLevels) -> LevelStatus | None:

@@ -14,6 +14,7 @@ import numpy as np
 from dash import html
 
 from components.head import head_sums
+from components.job_words import NO_JOB
 from components.lamp import sign
 from components.markup import aria, classes
 from components.numbers import in_words, percent, plural
@@ -22,7 +23,7 @@ from components.token_chip import token_chip
 from utils.levels import RoleLevel
 from utils.measures.evidence import EvidenceRow
 from utils.reasons import few_rows_caution, too_short_reason
-from utils.roles import JOBS, OTHER, ROLES
+from utils.roles import OTHER, ROLES
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
@@ -76,7 +77,7 @@ def no_job_sentence(view: HeadView) -> str:
         return "The heads of this model were not analysed, so nobody knows whether this one has a job."
     total = catalogue.shape.n_all
     like_this = f"In this model {total - catalogue.n_with_job} of {total} are like this."
-    return f"None of the {in_words(len(JOBS))} jobs fits this head. {like_this}"
+    return f"{NO_JOB} {like_this}"
 
 
 def _evidence(view: HeadView) -> list[Component]:

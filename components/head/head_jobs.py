@@ -12,7 +12,7 @@ from components.markup import aria, classes
 from components.numbers import percent
 from components.score_bar import level_bar, two_decimals
 from utils.levels import RoleLevel
-from utils.roles import JOBS, ROLES
+from utils.roles import JOBS, REST, ROLES
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
@@ -29,7 +29,6 @@ NOT_THIS_TEXT = "Grey is not a job of this head: jobs come from the test texts o
 def layout(view: HeadView) -> html.Section:
     """The card: a bar for each job, then what the head does while it finds nothing to do."""
     order = [*view.levels.work, *(role for role in JOBS if role not in view.levels.work)]
-    rest = [role for role in ROLES if role not in JOBS]
     random = on_random_sentence(view)
     note = PRESS if view.catalogue is None else f"{PRESS} {NOT_THIS_TEXT}"
     return html.Section(
@@ -38,7 +37,7 @@ def layout(view: HeadView) -> html.Section:
             html.Ul([_job(view, view.levels.levels[role]) for role in order], className="job-levels"),
             html.P(note, className="panel-note"),
             *([html.P(random, className="panel-note")] if random else []),
-            html.Ul([_job(view, view.levels.levels[role]) for role in rest], className="job-levels job-levels--rest"),
+            html.Ul([_job(view, view.levels.levels[REST])], className="job-levels job-levels--rest"),
             html.P(rest_sentence(view), className="panel-note"),
         ],
         className="surface panel",
@@ -52,7 +51,7 @@ def rest_sentence(view: HeadView) -> str:
     Example: "Rests: 61 % of its attention on this text lies on the first token. On test texts, 43 % of what it writes
     comes from there."
     """
-    rest = next(view.levels.levels[role] for role in ROLES if role not in JOBS)
+    rest = view.levels.levels[REST]
     place = "start mark" if view.tokens[0].is_start else "first token"
     if rest.score is None:
         return f"The text is too short to say how much it rests on the {place}."

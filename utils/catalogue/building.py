@@ -93,11 +93,8 @@ def roles_of_heads(scores: Mapping[str, RoleScores]) -> list[list[list[str]]]:
     def rank(role: str, head: HeadId) -> tuple[int, float]:
         if ROLES[role].is_rest:
             return weakest + 1, 0.0
-        if not holders[role].full[head]:
-            return weakest, -float(ROLES[role].measure.strength(scores[role])[head])
-        if ROLES[role].yields:
-            return ROLES[role].yields, 0.0
-        return 0, -float(ROLES[role].measure.strength(scores[role])[head])
+        place = ROLES[role].yields if holders[role].full[head] else weakest
+        return place, -float(ROLES[role].measure.strength(scores[role])[head])
 
     def roles(head: HeadId) -> list[str]:
         held = [role for role in scores if holders[role].all[head]]

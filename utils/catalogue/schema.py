@@ -17,7 +17,7 @@ from utils.catalogue.causes import HeadCause
 from utils.heads import HeadId, Shape
 from utils.measures.figures import Looking, RoleScores
 from utils.measures.resting import rests
-from utils.roles import OTHER, ROLES, compared_roles, looking_roles, steady_roles
+from utils.roles import OTHER, REST, ROLES, compared_roles, looking_roles, steady_roles, without_rest
 
 Index = Annotated[int, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
@@ -199,8 +199,7 @@ class ModelCatalogue(_Strict):
     @property
     def resting(self) -> np.ndarray:
         """Which heads rest on the catalogue's sentences, bool [layer, head]."""
-        role = next(key for key, role in ROLES.items() if role.is_rest)
-        return rests(np.array(self.all_scores[role]))
+        return rests(np.array(self.all_scores[REST]))
 
     def cause_of(self, head: HeadId) -> HeadCause | None:
         """What a head is good for; None where that was not measured. Raises: IndexError as `roles_of`."""
@@ -221,7 +220,7 @@ class ModelCatalogue(_Strict):
 
     def jobs_of(self, head: HeadId) -> tuple[str, ...]:
         """The same without rest, which is no job."""
-        return tuple(role for role in self.roles_of(head) if not ROLES[role].is_rest)
+        return without_rest(self.roles_of(head))
 
     @property
     def n_with_job(self) -> int:

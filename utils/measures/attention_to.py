@@ -157,7 +157,7 @@ class AttentionTo(Measure):
     def evidence_rows(self, reading: Reading, evidence: Evidence) -> list[EvidenceRow]:
         mass, look = luck.masses(reading, evidence)
         is_chance, is_hit = luck.chances_and_hits(mass, look, evidence)
-        keys = np.where(evidence.targets[evidence.rows], reading.patterns[evidence.rows], -1).argmax(axis=-1)
+        keys = luck.heaviest_targets(reading.patterns[evidence.rows], evidence.targets[evidence.rows])
         columns = (evidence.rows, mass, keys, evidence.n_targets - 1, look, is_chance, is_hit)
         rows = [EvidenceRow(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
         return rows if self.has_looking else [replace(row, look=None, is_chance=False, is_hit=False) for row in rows]

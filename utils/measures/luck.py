@@ -66,13 +66,17 @@ def _cells(evidence: Evidence) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return evidence.rows[places], keys, np.searchsorted(places, np.arange(len(evidence.rows)))
 
 
+def heaviest_targets(rows: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """The target key with most attention of every row, int [...]. Args: both [..., key_pos], of the same rows."""
+    return np.asarray(np.where(targets, rows, -1).argmax(axis=-1))
+
+
 def _n_different_keys(reading: Reading, evidence: Evidence, is_hit: np.ndarray) -> np.ndarray:
     """How many different keys the hit rows of each head have, of each row the target with most attention: int [...]."""
     is_seen = np.zeros((*is_hit.shape[:-1], evidence.targets.shape[1]), dtype=bool)
     *head, place = np.nonzero(is_hit)
     rows = evidence.rows[place]
-    keys = np.where(evidence.targets[rows], reading.patterns[*head, rows], -1).argmax(axis=-1)
-    is_seen[*head, keys] = True
+    is_seen[*head, heaviest_targets(reading.patterns[*head, rows], evidence.targets[rows])] = True
     return np.asarray(is_seen.sum(axis=-1))
 
 
