@@ -7,11 +7,13 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+from utils.catalogue.jobs import CatalogueJobs
 from utils.catalogue.run import CatalogueTexts, texts_for
 from utils.catalogue.suggestions import Candidate
 from utils.experiments.second_copy import random_segments
 from utils.models.loader import LoadedModel
-from utils.settings import SHIPPED_MODELS_DIR
+from utils.service import Headlight
+from utils.settings import SHIPPED_MODELS_DIR, Settings
 
 SHIPPED = SHIPPED_MODELS_DIR / "classroom-gpt2"
 START_MARK = "<|endoftext|>"
@@ -58,3 +60,12 @@ def few_texts(loaded: LoadedModel, seed: int) -> CatalogueTexts:
     kind = {key: "repeating" if key in ("induction", "duplicate_token") else "plain" for key in texts.candidates}
     few = {key: FEW_CANDIDATES[kind[key]] for key in texts.candidates}
     return CatalogueTexts(inputs, few, random_segments(loaded, 2, 4, seed))
+
+
+def service_on_few_texts(folder: Path, model: str) -> Headlight:
+    """A server with one more model of this name, a copy of the shipped one, which it analyses on few texts."""
+    settings = Settings(models_dir=folder / "models", data_dir=folder / "data", offline=True)
+    copy_model(settings.models_dir / model)
+    service = Headlight(settings)
+    service.jobs = CatalogueJobs(settings, service._models.get, few_texts)
+    return service

@@ -7,12 +7,10 @@ import time
 import pytest
 
 from app import create_app
-from tests.model_folders import copy_model, few_texts
+from tests.model_folders import service_on_few_texts
 from tests.test_browser_roles import Page
 from utils.catalogue.engines import PyVeneEngine
-from utils.catalogue.jobs import CatalogueJobs
 from utils.service import Headlight
-from utils.settings import Settings
 
 MODEL = "school-model"
 
@@ -36,11 +34,7 @@ class ModelsPage(Page):
 
 @pytest.fixture
 def service(tmp_path) -> Headlight:
-    settings = Settings(models_dir=tmp_path / "models", data_dir=tmp_path / "data", offline=True)
-    copy_model(settings.models_dir / MODEL)
-    service = Headlight(settings)
-    service.jobs = CatalogueJobs(settings, service._models.get, few_texts)
-    return service
+    return service_on_few_texts(tmp_path, MODEL)
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ import json
 import numpy as np
 import pytest
 
-from tests.model_folders import copy_model, few_texts
+from tests.model_folders import few_texts, service_on_few_texts
 from tests.test_catalogue_building import catalogue_of, even_head, ideal_head
 from tests.tiny_models import classroom_model, readable_tiny_model
 from utils.catalogue.causes import HeadCause
 from utils.catalogue.file import CatalogueError, catalogues_as_json, load_catalogues, save_catalogue
-from utils.catalogue.jobs import CatalogueJobs, JobState
+from utils.catalogue.jobs import JobState
 from utils.catalogue.run import HeadTested, TextRead, count_tokens, find_causes, n_heads_to_test, texts_for
 from utils.catalogue.schema import HeadCauses, ModelCatalogue
 from utils.experiments import rerun
@@ -20,7 +20,7 @@ from utils.experiments.second_copy import random_segments
 from utils.heads import HeadId
 from utils.models.loader import load_model_from
 from utils.service import Headlight
-from utils.settings import SHIPPED_MODELS_DIR, Settings
+from utils.settings import SHIPPED_MODELS_DIR
 
 MODEL = "school-model"
 WAIT_S = 60
@@ -95,11 +95,7 @@ def test_a_cause_is_told_from_chance_from_two_standard_errors_on(nats, error, is
 @pytest.fixture
 def service(tmp_path) -> Headlight:
     """A server with one more model, which it analyses on few texts."""
-    settings = Settings(models_dir=tmp_path / "models", data_dir=tmp_path / "data", offline=True)
-    copy_model(settings.models_dir / MODEL)
-    service = Headlight(settings)
-    service.jobs = CatalogueJobs(settings, service._models.get, few_texts)
-    return service
+    return service_on_few_texts(tmp_path, MODEL)
 
 
 def test_the_job_ends_with_every_head_off_and_keeps_what_that_cost(service):

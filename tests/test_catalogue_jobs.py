@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from tests.model_folders import change_weights, copy_model, few_texts
+from tests.model_folders import change_weights, copy_model, few_texts, service_on_few_texts
 from utils.catalogue.engines import PyVeneEngine
 from utils.catalogue.file import CATALOGUE_PATH, load_catalogues, remove_catalogue, save_catalogue
 from utils.catalogue.jobs import CatalogueJobs, JobState
@@ -54,12 +54,9 @@ def settings(tmp_path) -> Settings:
 
 
 @pytest.fixture
-def service(settings) -> Headlight:
-    """A server with one more model, which it analyses on few texts."""
-    copy_model(settings.models_dir / MODEL)
-    service = Headlight(settings)
-    service.jobs = CatalogueJobs(settings, service._models.get, few_texts)
-    return service
+def service(tmp_path) -> Headlight:
+    """With the same folders as `settings`."""
+    return service_on_few_texts(tmp_path, MODEL)
 
 
 @pytest.fixture(scope="module")
