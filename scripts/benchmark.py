@@ -82,7 +82,7 @@ def full_catalogue() -> ModelCatalogue:
         for key, role in ROLES.items()
     }
     provenance = Provenance(
-        schema_version=2,
+        schema_version=3,
         weights="random-weights",
         bos_rule=StartMark.NONE.value,
         start_mark_id=None,

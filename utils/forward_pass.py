@@ -13,11 +13,13 @@ from utils.errors import Fix, Notice, UserError
 from utils.example_texts import DEFAULT_PROMPT
 from utils.heads import Shape
 from utils.measures.reading import Need, Reading
+from utils.measures.written import Writing
 from utils.models.loader import LoadedModel
 from utils.pyvene_engine import capture_patterns
 from utils.roles import needs_of_roles
 from utils.scoring import ROW_SUM_TOLERANCE
 from utils.tokens import Token, count_whole_tokens, tokens_from_ids
+from utils.writing.values import Values, can_be_told, values_of
 
 N_PREDICTIONS = 10
 LONGEST_TEXT = 50_000  # characters; what lies beyond is left out before it is turned into tokens
@@ -40,7 +42,9 @@ class ForwardPass:
     predictions: the most likely next tokens, likeliest first. notices: what was changed about the text, and what the
     model cannot read of it.
     head_values: what each head hands on, [layer, head, position, d_head], float32; None unless some role needs it.
-    n_vocabulary: how many different tokens the model knows. windows: as `Reading` has them.
+    n_vocabulary: how many different tokens the model knows. windows: as `Reading` has them. values: what heads hand on
+    of each token, None where nobody can tell, or where `writing` is stored. writing: what they would write of each;
+    None until the catalogue's figures were brought to it.
     """
 
     model_name: str
@@ -52,6 +56,8 @@ class ForwardPass:
     head_values: np.ndarray | None = None
     n_vocabulary: int = 0
     windows: tuple[int | None, ...] = ()
+    values: Values | None = None
+    writing: Writing | None = None
 
     @property
     def token_ids(self) -> tuple[int, ...]:
@@ -61,7 +67,7 @@ class ForwardPass:
     def reading(self) -> Reading:
         """What the roles' measures see of it."""
         ids = np.array(self.token_ids, dtype=np.int64)
-        return Reading(ids, self.patterns, self.head_values, places_left_out(self.tokens), self.windows)
+        return Reading(ids, self.patterns, self.head_values, places_left_out(self.tokens), self.windows, self.writing)
 
     @property
     def has_start_mark(self) -> bool:
@@ -106,9 +112,14 @@ def run_forward_pass(loaded: LoadedModel, prompt: str, max_tokens: int) -> Forwa
     """
     encoded = encode_prompt(loaded, prompt, max_tokens)
     tokens = tokens_of(loaded, encoded)
-    wants_values = Need.HEAD_VALUES in needs_of_roles()
+    needs = needs_of_roles()
+    is_told = Need.WRITING in needs and can_be_told(loaded)
     capture = capture_patterns(
-        loaded, torch.tensor([encoded.ids]), only_last_logits=True, with_head_values=wants_values
+        loaded,
+        torch.tensor([encoded.ids]),
+        only_last_logits=True,
+        with_head_values=Need.HEAD_VALUES in needs,
+        with_values=is_told,
     )
     patterns = capture.patterns[0].numpy()
     _check_patterns(loaded.name, patterns)
@@ -126,6 +137,7 @@ def run_forward_pass(loaded: LoadedModel, prompt: str, max_tokens: int) -> Forwa
         values,
         n_vocabulary=len(loaded.tokenizer),
         windows=loaded.windows,
+        values=values_of(loaded, capture.made) if is_told else None,
     )
 
 

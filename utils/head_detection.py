@@ -18,7 +18,15 @@ from utils.catalogue.store import known_catalogues
 from utils.heads import HeadId, value_at
 from utils.measures.reading import Reading
 from utils.measures.states import Decision, HeadFigures
-from utils.reasons import NOT_ANALYZED, ONLY_UNREAD, few_rows_caution, no_heads_reason, number_word, too_short_reason
+from utils.reasons import (
+    NOT_ANALYZED,
+    NOT_READ,
+    ONLY_UNREAD,
+    few_rows_caution,
+    no_heads_reason,
+    number_word,
+    too_short_reason,
+)
 from utils.roles import JOBS, OTHER, ROLES, Role
 from utils.scoring import ScoredText, as_ids, check_patterns, evidence_for, score_text
 from utils.settings import Settings
@@ -122,9 +130,10 @@ def _summarise_role(
     decision: Decision | None,
 ) -> RoleSummary:
     has_start = bool(data.tokens) and data.tokens[0].is_start
-    n_rows = scored.roles[role.key].n_rows if scored is not None and role.key in scored.roles else 0
+    n_rows = len(scored.evidence[role.key].rows) if scored is not None and role.key in scored.evidence else 0
     heads = _head_entries(role, catalogue, scored, decision) if catalogue is not None else ()
-    status = _status(heads, n_rows > 0, is_too_short=scored is None)
+    is_untested = catalogue is not None and role.key in catalogue.untested
+    status = "not_testable" if is_untested else _status(heads, n_rows > 0, is_too_short=scored is None)
     return RoleSummary(
         role=role.key,
         display_name=role.display_name,
@@ -133,13 +142,22 @@ def _summarise_role(
         is_applicable=n_rows > 0,
         is_catalogued=catalogue is not None,
         reason=_reason(role, status, heads, data, catalogue, scored),
-        caution=few_rows_caution(n_rows) if heads else "",
+        caution=few_rows_caution(n_rows) if heads and not role.measure.takes_best else "",
         n_evidence=n_rows,
         suggested_prompt=catalogue.categories[role.key].suggested_prompt if catalogue else None,
         n_holding=catalogue.categories[role.key].n_heads_holding if catalogue else 0,
         n_having=len(catalogue.holders_of(role.key)) if catalogue else 0,
         heads=heads,
+        cut_at=_cut_at(role, status, heads, scored),
     )
+
+
+def _cut_at(role: Role, status: Status, heads: Sequence[HeadEntry], scored: ScoredText | None) -> int | None:
+    """Where the text could be cut so that the strongest head does more of a role that is not active."""
+    strongest = strongest_entry(heads)
+    if status == "active" or scored is None or strongest is None or strongest.state is None:
+        return None
+    return role.measure.better_cut(scored.reading.of_head(strongest.id))
 
 
 def _status(heads: Sequence[HeadEntry], is_applicable: bool, is_too_short: bool) -> Status:
@@ -208,6 +226,8 @@ def _reason(
     catalogue: ModelCatalogue | None,
     scored: ScoredText | None,
 ) -> str:
+    if catalogue is not None and role.key in catalogue.untested:
+        return catalogue.untested[role.key]
     too_short = too_short_reason(data.tokens)
     if too_short:
         return too_short
@@ -215,6 +235,8 @@ def _reason(
         return NOT_ANALYZED
     if status == "no_heads":
         return no_heads_reason(role, catalogue.shape.n_all)
+    if status == "not_applicable" and scored is not None and role.key not in scored.evidence:
+        return NOT_READ
     if status == "not_applicable" and scored is not None and scored.evidence[role.key].is_unread:
         return ONLY_UNREAD
     if status == "not_applicable":

@@ -24,6 +24,8 @@ from utils.measures.evenness import Evenness
 from utils.measures.measure import Measure
 from utils.measures.reading import Need
 from utils.measures.resting import Resting
+from utils.measures.writes import Writes
+from utils.measures.written import Write
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,11 @@ class Role:
     def is_informative(self) -> bool:
         """Whether it tells what a head does; not so for roles that say only that it rests or spreads."""
         return not self.yields
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether it is about what a head writes, not only about where it looks."""
+        return self.measure.writes
 
     @property
     def writes(self) -> str:
@@ -238,6 +245,66 @@ _ALL = (
             "The first token is a resting place. A head that finds nothing to do on a text tends to look there.",
         ),
     ),
+    Role(
+        key="copying",
+        display_name="Copying",
+        sentence="Pushes up the word it looks at, so that it may come next.",
+        habit="pushes up the word it looks at",
+        definition="Wherever this head looks at a token, what it writes makes that same token a likelier next word. An "
+        "induction head that copies repeats what it has seen.",
+        formula="(v_k − v̄) W_O W_U is largest at t[k]",
+        source="Elhage et al. 2021, A Mathematical Framework for Transformer Circuits (the idea)",
+        trigger="Any text of a few words.",
+        sign="pen",
+        requires_repetition=False,
+        measure=Writes(Write.COPY),
+        note="pushes up the word it looks at",
+    ),
+    Role(
+        key="copy_suppression",
+        display_name="Holding back",
+        sentence="Pushes down the word it looks at, so that it does not come again.",
+        habit="pushes down the word it looks at",
+        definition="Wherever this head looks at a token, what it writes makes that same token a less likely next word. "
+        "It holds back what other heads would repeat.",
+        formula="(v_k − v̄) W_O W_U is smallest at t[k]",
+        source="McDougall et al. 2023, Copy Suppression (the idea)",
+        trigger="Any text of a few words.",
+        sign="minus",
+        requires_repetition=False,
+        measure=Writes(Write.SUPPRESS),
+        note="pushes down the word it looks at",
+    ),
+    Role(
+        key="successor",
+        display_name="Next in a list",
+        sentence="Looks at a day, a month or a number and pushes up what follows it.",
+        habit="pushes up what follows in a list",
+        definition="Wherever this head looks at an item of an ordered list, what it writes makes the next item a "
+        "likelier next word: Tuesday after Monday, three after two.",
+        formula="(v_k − v̄) W_O W_U is largest at the item after t[k], without t[k]",
+        source="Gould et al. 2023, Successor Heads (the idea)",
+        trigger="A text with days, months, numbers or letters in it.",
+        sign="steps",
+        requires_repetition=False,
+        measure=Writes(Write.NEXT),
+        note="pushes up what follows in a list",
+    ),
+    Role(
+        key="name_mover",
+        display_name="Passing on a name",
+        sentence="Looks at a name, where the text asks for one, and pushes it up.",
+        habit="passes on a name where the text asks for one",
+        definition="At the end of a text that asks for a name, this head looks back at a name and makes it a likelier "
+        "next word.",
+        formula="copying, from the last token, to keys that are names",
+        source="Wang et al. 2022, Interpretability in the Wild (the idea)",
+        trigger="A sentence that asks for a name.",
+        sign="tag",
+        requires_repetition=False,
+        measure=Writes(Write.COPY, only_names=True),
+        note="passes on a name",
+    ),
 )
 
 ROLES: dict[str, Role] = {role.key: role for role in _ALL}
@@ -297,6 +364,11 @@ def looking_roles() -> dict[str, Role]:
 def steady_roles() -> dict[str, Role]:
     """Those of them that show on any text, by key: they are measured on sentences, and once more on random tokens."""
     return {key: role for key, role in looking_roles().items() if not role.requires_repetition}
+
+
+def writing_roles() -> dict[str, Writes]:
+    """The roles that are about what a head writes of the tokens it looks at, with their measures, by key."""
+    return {key: role.measure for key, role in ROLES.items() if isinstance(role.measure, Writes)}
 
 
 def needs_of_roles() -> frozenset[Need]:

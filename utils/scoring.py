@@ -43,10 +43,8 @@ def evidence_for(role_key: str, tokens: Sequence[Hashable] | np.ndarray, window:
 
 
 def evidence_in(role_key: str, reading: Reading) -> Evidence:
-    """The same for a text that was read by heads that see equally far: without the rows at places that are no
-    evidence."""
-    evidence = evidence_for(role_key, reading.token_ids, reading.window)
-    return evidence if reading.left_out is None else evidence.without(reading.left_out)
+    """The same for a text that was read by heads that see equally far; see `Measure.evidence_in`."""
+    return ROLES[role_key].measure.evidence_in(reading)
 
 
 def check_patterns(patterns: np.ndarray, n_tokens: int) -> None:

@@ -42,6 +42,8 @@ from utils.result_cache import ResultCache
 from utils.roles import needs_of_roles
 from utils.settings import Settings
 from utils.stored_example import example_path, load_example
+from utils.writing.tables import writing_tables
+from utils.writing.text_writing import write_out
 
 log = logging.getLogger(__name__)
 
@@ -120,6 +122,7 @@ class Headlight:
         Raises: UserError when the prompt is empty or the model is unknown or not here.
         """
         forward, found = self.forward(model, prompt), self._found_catalogue(model)
+        forward = self._with_writing(forward, prompt, found)
         if found is not None and found.is_stale:
             return analyze(replace(forward, notices=(*forward.notices, _stale_notice(model))), None)
         return analyze(forward, found.catalogue if found is not None else None)
@@ -139,6 +142,19 @@ class Headlight:
         if load_s is not None:
             self.speeds.measure_later(loaded, load_s)
         return forward
+
+    def _with_writing(self, forward: ForwardPass, prompt: str, found: FoundCatalogue | None) -> ForwardPass:
+        """A forward pass with what its heads would write, where the catalogue has the figures that takes."""
+        means = None if found is None or found.is_stale else found.catalogue.mean_values
+        if means is None or forward.values is None:
+            return forward
+        model, values = forward.model_name, forward.values
+        loaded = self._models.get(model)
+        key = ("writing", model, loaded.edition, found.catalogue.provenance.date if found else None)
+        tables = self._passes.once(key, lambda: writing_tables(loaded, means))
+        guess = forward.predictions[0].token
+        writing = self._passes.once((*key, prompt), lambda: write_out(loaded, tables, forward.tokens, values, guess))
+        return replace(forward, writing=writing)
 
     def _open(self, model: str) -> tuple[LoadedModel, float | None]:
         """A model, and the seconds that loading it took; None where it was loaded before."""

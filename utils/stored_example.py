@@ -1,5 +1,7 @@
 """One question and its forward pass, stored, so that a page can open before the weights are in memory.
 
+What heads would write on the text is stored with it, so that jobs of writing are there at once, too.
+
 It belongs to certain weights, by their hash, and to one prompt, to the letter; for any other it does not exist.
 `scripts/build_example.py` makes it.
 """
@@ -13,9 +15,11 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from utils.forward_pass import ForwardPass, Prediction
+from utils.measures.written import Write, Writing, Written
 from utils.model_config import MODELS
 from utils.tokens import Token
 
+WRITTEN = ("has_target", "hits", "logits")  # arrays of a `Written`
 EXAMPLES_DIR = Path(__file__).parent / "stored_examples"
 
 
@@ -28,6 +32,9 @@ class _About:
     prompt: str
     tokens: tuple[Token, ...]
     predictions: tuple[Prediction, ...]
+    targets: dict[Write, tuple[Token | None, ...]]
+    asks_for_name: bool
+    n_columns: int
 
 
 _ABOUT = TypeAdapter(_About)
@@ -39,12 +46,32 @@ def example_path(model: str) -> Path:
 
 
 def save_example(path: Path, forward: ForwardPass, weights: str) -> None:
-    """Store a forward pass. Args: weights: which ones made it, as `name_weights` says."""
-    about = _About(forward.model_name, weights, forward.prompt, forward.tokens, forward.predictions)
+    """Store a forward pass. Args: forward: with what its heads would write. weights: which ones made it, as
+    `name_weights` says."""
+    writing = forward.writing
+    assert writing is not None, "a stored example has everything that a page shows"
+    about = _About(
+        forward.model_name,
+        weights,
+        forward.prompt,
+        forward.tokens,
+        forward.predictions,
+        {write: written.targets for write, written in writing.ways.items()},
+        writing.asks_for_name,
+        writing.n_columns,
+    )
     path.parent.mkdir(exist_ok=True)
     rows, columns = np.tril_indices(len(forward.tokens))  # above it a causal pattern is zero
     below = forward.patterns[..., rows, columns]
-    np.savez_compressed(path, about=np.array(_ABOUT.dump_json(about).decode()), patterns=below)
+    written = {f"{name}_{write.value}": getattr(each, name) for write, each in writing.ways.items() for name in WRITTEN}
+    np.savez_compressed(
+        path,
+        about=np.array(_ABOUT.dump_json(about).decode()),
+        patterns=below,
+        scale=writing.scale,
+        is_name=writing.is_name,
+        **written,
+    )
 
 
 def load_example(path: Path, prompt: str, weights: str) -> ForwardPass | None:
@@ -56,9 +83,20 @@ def load_example(path: Path, prompt: str, weights: str) -> ForwardPass | None:
         if (about.prompt, about.weights) != (prompt, weights):
             return None
         below = stored["patterns"]
+        writing = Writing(
+            {
+                write: Written(targets=targets, **{name: stored[f"{name}_{write.value}"] for name in WRITTEN})
+                for write, targets in about.targets.items()
+            },
+            scale=stored["scale"],
+            is_name=stored["is_name"],
+            guess=about.predictions[0].token,
+            asks_for_name=about.asks_for_name,
+            n_columns=about.n_columns,
+        )
     n_tokens = len(about.tokens)
     patterns = np.zeros((*below.shape[:2], n_tokens, n_tokens), dtype=np.float32)
     rows, columns = np.tril_indices(n_tokens)
     patterns[..., rows, columns] = below
     patterns.setflags(write=False)
-    return ForwardPass(about.model_name, prompt, about.tokens, patterns, about.predictions, notices=())
+    return ForwardPass(about.model_name, prompt, about.tokens, patterns, about.predictions, notices=(), writing=writing)

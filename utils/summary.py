@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from utils.catalogue.schema import SuggestedPrompt
 
 Status = Literal[
-    "active", "here_and_there", "cannot_tell", "below_usual", "not_seen", "not_applicable", "no_heads"
-]  # those of `State`, and two for a text or a model that cannot show the role
+    "active", "here_and_there", "cannot_tell", "below_usual", "not_seen", "not_applicable", "no_heads", "not_testable"
+]  # those of `State`, and three for a text or a model that cannot show the role
 
 
 @dataclass(frozen=True)
@@ -110,10 +110,16 @@ class HeadEntry:
             "state": None if self.state is None else self.state.value,
             "is_active": self.is_active,
             "cause": self.cause.as_json() if self.cause else None,
-            "evidence": [
-                {"query_pos": look.query_pos, "key_pos": look.key_pos, "weight": look.weight} for look in self.evidence
-            ],
+            "evidence": [_look_json(look) for look in self.evidence],
         }
+
+
+def _look_json(look: Look) -> dict[str, Any]:
+    """With what it pushes, where it is one of a role of writing."""
+    looks = {"query_pos": look.query_pos, "key_pos": look.key_pos, "weight": look.weight}
+    if look.push is None:
+        return looks
+    return {**looks, "push": look.push, "target": None if look.target is None else look.target.label}
 
 
 @dataclass(frozen=True)
@@ -123,7 +129,8 @@ class RoleSummary:
     is_applicable: the text has evidence rows; is_catalogued: the model's heads were analysed. status: that of the head
     that does most. reason: why the card is grey or not active, else empty. caution: where one or two rows decide.
     n_holding: heads of the model that hold the role in full; n_having: in full or weakly; `heads` has the strongest of
-    those, at most eight.
+    those, at most eight. cut_at: a position after which the text could be cut so that the role's strongest head does
+    more of it; None where that would change nothing.
     """
 
     role: str
@@ -139,6 +146,7 @@ class RoleSummary:
     n_holding: int
     n_having: int
     heads: tuple[HeadEntry, ...]
+    cut_at: int | None = None
 
     @property
     def n_active(self) -> int:

@@ -4,9 +4,9 @@ Pure: it knows no engine and no model, only readings, so every engine's results 
 
 Which heads **hold** a role, in full or weakly, is for its measure to say (`utils/measures/`). The card lists at most 8
 of them, strongest first; every head keeps all its scores, on a card or not. A head's **main role** is the one it holds
-with the largest excess when it looks. Even spread is main only when no other job is held in full, since it is what a
-head does that looks for nothing; then come jobs held weakly. Resting is a state and main only where a head holds
-nothing else. Heads without a role are `other`.
+with the largest excess when it looks. Even spread is main only when no other job of looking is held in full, since it
+is what a head does that looks for nothing; then come jobs held weakly. A job of writing is main only where a head holds
+none of looking, and resting, which is a state, only where it holds nothing else. Heads without a role are `other`.
 
 Three kinds of text are read: random repeated sequences for roles that need repetition, sentences for those that do not,
 and passages of 60 tokens or more for even spread. Jobs that show on any text are measured on random tokens once more:
@@ -16,20 +16,29 @@ what a head does there it does because of the place and not because of what sent
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from utils.catalogue.schema import CataloguedHead, Category, ModelCatalogue, Provenance, SuggestedPrompt
+from utils.catalogue.schema import (
+    CataloguedHead,
+    Category,
+    ModelCatalogue,
+    Provenance,
+    SuggestedPrompt,
+    WritingTests,
+)
 from utils.errors import UserError
 from utils.heads import HeadId, Shape
 from utils.measures.figures import RoleScores
 from utils.measures.reading import Reading
 from utils.reasons import number_word
-from utils.roles import JOBS, OTHER, ROLES, Role, compared_roles, looking_roles, steady_roles
+from utils.roles import JOBS, OTHER, ROLES, Role, compared_roles, looking_roles, steady_roles, writing_roles
 from utils.scoring import ScorePool
+from utils.writing.measured import WritingMeasured
 
 MAX_HEADS_ON_CARD = 8
+NOT_TESTED = "Nobody has tested this job on this model."
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +61,10 @@ class Measured:
     scores: Mapping[str, RoleScores]
     on_random: Mapping[str, RoleScores]
 
+    def with_writing(self, writing: WritingMeasured) -> Measured:
+        """The same with what was measured of writing."""
+        return replace(self, scores={**self.scores, **writing.scores})
+
 
 def measure_roles(
     repeated: Iterable[Reading],
@@ -59,13 +72,17 @@ def measure_roles(
     passages: Iterable[Reading],
     after_each: Callable[[ScorePool, Reading], object] = lambda _pool, _reading: None,
 ) -> Measured:
-    """Every head's scores per role, pooled over all evidence rows of the texts that the role is measured on.
+    """Every head's scores per role of looking, pooled over all evidence rows of the texts that it is measured on.
     `after_each` sees the pool after each text, with what was read."""
-    pool, on_random = ScorePool(), ScorePool(steady_roles())
+    measured = {key: role for key, role in ROLES.items() if not role.is_writing}
+    pool, on_random = ScorePool(measured), ScorePool(steady_roles())
     for roles, readings in (
-        ([key for key, role in ROLES.items() if role.requires_repetition], repeated),
-        ([key for key, role in ROLES.items() if not _needs_passages(role) and not role.requires_repetition], sentences),
-        ([key for key, role in ROLES.items() if _needs_passages(role)], passages),
+        ([key for key, role in measured.items() if role.requires_repetition], repeated),
+        (
+            [key for key, role in measured.items() if not _needs_passages(role) and not role.requires_repetition],
+            sentences,
+        ),
+        ([key for key, role in measured.items() if _needs_passages(role)], passages),
     ):
         for reading in readings:
             pool.add(reading, roles)
@@ -90,11 +107,10 @@ def roles_of_heads(scores: Mapping[str, RoleScores]) -> list[list[list[str]]]:
     holders = {role: holders_of(role, role_scores) for role, role_scores in scores.items()}
     weakest = 1 + max(role.yields for role in JOBS.values())
 
-    def rank(role: str, head: HeadId) -> tuple[int, float]:
-        if ROLES[role].is_rest:
-            return weakest + 1, 0.0
-        place = ROLES[role].yields if holders[role].full[head] else weakest
-        return place, -float(ROLES[role].measure.strength(scores[role])[head])
+    def rank(role: str, head: HeadId) -> tuple[bool, bool, int, float]:
+        about, is_full = ROLES[role], bool(holders[role].full[head])
+        place = about.yields if is_full else weakest
+        return about.is_rest, about.is_writing, place, -float(ROLES[role].measure.strength(scores[role])[head])
 
     def roles(head: HeadId) -> list[str]:
         held = [role for role in scores if holders[role].all[head]]
@@ -140,13 +156,19 @@ def other_heads(scores: Mapping[str, RoleScores], head_roles: list[list[list[str
 
 
 def build_catalogue(
-    model_name: str, measured: Measured, provenance: Provenance, rests_by_output: np.ndarray | None = None
+    model_name: str,
+    measured: Measured,
+    provenance: Provenance,
+    rests_by_output: np.ndarray | None = None,
+    writing: WritingMeasured | None = None,
 ) -> ModelCatalogue:
     """The catalogue of one model, without suggested prompts: those are measured against it afterwards.
 
-    Args: measured: every head's scores, [layer, head]. rests_by_output: [layer, head], None where it is not known.
-    Raises: UserError naming a role that had no evidence row.
+    Args: measured: every head's scores of looking, [layer, head]. rests_by_output: [layer, head], None where it is not
+    known. writing: None where nobody tested it. Raises: UserError naming a role that had no evidence row.
     """
+    writing = writing or WritingMeasured({}, dict.fromkeys(writing_roles(), NOT_TESTED))
+    measured = measured.with_writing(writing)
     scores = {role: each.filled() for role, each in measured.scores.items()}
     for role, role_scores in scores.items():
         if role_scores.n_rows == 0:
@@ -154,10 +176,11 @@ def build_catalogue(
                 f"The test inputs hold no evidence for {role}.",
                 "The heads of this model see too few tokens back to be tested for every job.",
             )
+    n_layers, n_heads = next(iter(scores.values())).score.shape
+    scores |= {role: _nothing(role, n_layers, n_heads) for role in writing.untested}
     head_roles = roles_of_heads(scores)
     categories = {key: _category(role, scores[key]) for key, role in ROLES.items()}
     categories[OTHER] = _other_category(other_heads(scores, head_roles))
-    n_layers, n_heads = next(iter(scores.values())).score.shape
     looking = {key: found for key in looking_roles() if (found := scores[key].looking) is not None}
     return ModelCatalogue(
         model_name=model_name,
@@ -176,7 +199,28 @@ def build_catalogue(
             key: ROLES[key].measure.strength(measured.on_random[key].filled()).tolist() for key in steady_roles()
         },
         rests_by_output=None if rests_by_output is None else rests_by_output.tolist(),
+        untested=dict(writing.untested),
+        writing=_writing_tests(writing),
         provenance=provenance,
+    )
+
+
+def _nothing(role: str, n_layers: int, n_heads: int) -> RoleScores:
+    """What stands for a role that could not be tested."""
+    zeros = np.zeros((n_layers, n_heads))
+    return RoleScores(0, zeros, 0.0 if ROLES[role].measure.has_chance else None, zeros)
+
+
+def _writing_tests(writing: WritingMeasured) -> WritingTests | None:
+    if writing.mean_values is None:
+        return None
+    backwards = next((each.backwards for each in writing.scores.values() if each.backwards is not None), None)
+    return WritingTests(
+        n_columns=writing.n_columns,
+        mean_values=writing.mean_values.tolist(),
+        lists={name: scores.tolist() for name, scores in writing.lists.items()},
+        backwards=None if backwards is None else backwards.tolist(),
+        solved=writing.solved,
     )
 
 

@@ -21,6 +21,7 @@ from utils.catalogue.run import (
     CatalogueTexts,
     HeadTested,
     TextRead,
+    WordsTested,
     count_tokens,
     measure_catalogue,
     n_heads_to_test,
@@ -194,10 +195,10 @@ class CatalogueJobs:
         return catalogue
 
 
-def _follow(job: _Job) -> Callable[[TextRead | HeadTested], None]:
+def _follow(job: _Job) -> Callable[[TextRead | HeadTested | WordsTested], None]:
     """What is called after each step: counts it, and leaves if someone asked for that."""
 
-    def after_step(done: TextRead | HeadTested) -> None:
+    def after_step(done: TextRead | HeadTested | WordsTested) -> None:
         job.n_tokens_read += done.n_tokens
         share = min(1.0, job.n_tokens_read / job.n_tokens)
         remaining = job.remaining.update(time.monotonic() - job.began, share)
@@ -207,9 +208,11 @@ def _follow(job: _Job) -> Callable[[TextRead | HeadTested], None]:
     return after_step
 
 
-def _counted(status: CatalogueJobStatus, done: TextRead | HeadTested) -> CatalogueJobStatus:
+def _counted(status: CatalogueJobStatus, done: TextRead | HeadTested | WordsTested) -> CatalogueJobStatus:
     if isinstance(done, HeadTested):
         return replace(status, n_tested=status.n_tested + 1)
+    if isinstance(done, WordsTested):
+        return status
     return replace(status, n_read=status.n_read + 1, roles_found=done.roles_found)
 
 

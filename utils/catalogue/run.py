@@ -1,9 +1,10 @@
 """The steps of one catalogue job, from a model to its `ModelCatalogue`; the script and the running app take the same.
 
 1. every head's scores on the catalogue's inputs (`inputs.py`), pooled over all texts (`building.py`);
-2. the roles that follow from them, with the provenance of the numbers;
-3. prompts that light each role, chosen by putting every candidate to the model (`suggestions.py`);
-4. what becomes dearer without each head (`experiments/second_copy_causes.py`).
+2. what every head writes of single words, and whether it passes on names (`utils/writing/measuring.py`);
+3. the roles that follow from both, with the provenance of the numbers;
+4. prompts that light each role, chosen by putting every candidate to the model (`suggestions.py`);
+5. what becomes dearer without each head (`experiments/second_copy_causes.py`).
 
 An engine reads the texts (`engines.py`). Nothing here writes a file. `progress` is called after every text and after
 every head of the last step, and may raise to end the job there.
@@ -19,6 +20,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+import torch
 
 from utils.activity import decide
 from utils.byte_pieces import places_left_out
@@ -42,10 +44,16 @@ from utils.forward_pass import encode_prompt
 from utils.head_detection import score_of, summarise_roles
 from utils.measures.figures import RoleScores
 from utils.measures.reading import Reading
+from utils.measures.written import Writing
 from utils.models.loader import LoadedModel
+from utils.pyvene_engine import capture_patterns
 from utils.roles import ROLES
 from utils.scoring import ScorePool
 from utils.tokens import Token, tokens_from_ids
+from utils.writing.measuring import measure_writing, n_tokens_to_read
+from utils.writing.tables import writing_tables
+from utils.writing.text_writing import write_out
+from utils.writing.values import can_be_told, values_of
 
 LOG = logging.getLogger(__name__)
 ENOUGH_ROWS = 100  # before so many evidence rows, "found so far" would come and go
@@ -66,7 +74,15 @@ class HeadTested:
     n_tokens: int
 
 
-Progress = Callable[[TextRead | HeadTested], object]
+@dataclass(frozen=True)
+class WordsTested:
+    """Some more single words were read. n_tokens: with what stands before them."""
+
+    n_tokens: int
+
+
+Progress = Callable[[TextRead | HeadTested | WordsTested], object]
+Writer = Callable[[Sequence[Token]], Writing]
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,8 +128,9 @@ def count_tokens(loaded: LoadedModel, texts: CatalogueTexts, max_tokens: int) ->
     """All tokens that the job will read, which is what its time goes by."""
     n_prompts = sum(len(encode_prompt(loaded, text, max_tokens).ids) for text in texts.prompts)
     n_causes = 0 if texts.segments is None else work_of_all(loaded, texts.segments)
+    n_words = n_tokens_to_read(loaded) if can_be_told(loaded) else 0
     n_outputs = 2 * sum(map(len, texts.inputs.sentences))  # each is read twice, for its patterns and for its stream
-    return sum(map(len, texts.inputs.all)) + n_outputs + n_prompts + n_causes
+    return sum(map(len, texts.inputs.all)) + n_outputs + n_words + n_prompts + n_causes
 
 
 def n_heads_to_test(loaded: LoadedModel, texts: CatalogueTexts) -> int:
@@ -138,16 +155,17 @@ def measure_catalogue(
     untouched: the model as it was loaded, where the engine changes the one that it reads with.
     """
     measured = score_model(engine, texts.inputs, progress, batch_bytes)
-    provenance = describe_run(engine, weights, texts.inputs, measured.scores, max_difference)
-    found = roles_held(measured.scores)
-    rests_by_output = find_resting_output(
-        untouched or engine.loaded, texts.inputs, lambda ids: progress(TextRead(2 * len(ids), found))
-    )
-    catalogue = build_catalogue(engine.loaded.name, measured, provenance, rests_by_output)
-    measure = partial(count_active, engine, catalogue, max_tokens, progress)
+    own = untouched or engine.loaded
+    writing = measure_writing(own, texts.inputs.seed, lambda n_tokens: progress(WordsTested(n_tokens)))
+    scores = measured.with_writing(writing).scores
+    provenance = describe_run(engine, weights, texts.inputs, scores, max_difference)
+    found = roles_held(scores)
+    rests_by_output = find_resting_output(own, texts.inputs, lambda ids: progress(TextRead(2 * len(ids), found)))
+    catalogue = build_catalogue(engine.loaded.name, measured, provenance, rests_by_output, writing)
+    measure = partial(count_active, engine, catalogue, max_tokens, progress, writer_of(own, catalogue))
     is_whole = partial(reads_whole_words, engine.loaded, max_tokens)
     catalogue = with_suggestions(catalogue, choose_suggestions(measure, list(ROLES), texts.candidates, is_whole))
-    return catalogue.model_copy(update={"causes": find_causes(untouched or engine.loaded, texts, progress)})
+    return catalogue.model_copy(update={"causes": find_causes(own, texts, progress)})
 
 
 def find_resting_output(
@@ -203,19 +221,41 @@ def roles_held(scores: Mapping[str, RoleScores]) -> tuple[str, ...]:
 
 
 def count_active(
-    engine: PatternEngine, catalogue: ModelCatalogue, max_tokens: int, progress: Progress, text: str
+    engine: PatternEngine,
+    catalogue: ModelCatalogue,
+    max_tokens: int,
+    progress: Progress,
+    write: Writer | None,
+    text: str,
 ) -> dict[str, tuple[int, int]]:
     """Put one text to the model: for every role, how many heads of its card the live decision calls active, of how
-    many."""
+    many. Args: write: what heads would write on a text, None where that cannot be told."""
     tokens = _tokens_of(engine.loaded, max_tokens, text)
     ids = [token.id for token in tokens]
     (reading,) = read_sequences(engine, [np.array(ids, dtype=np.int64)])
-    prompt = _Prompt(tokens, as_text(reading, tokens))
+    reading = as_text(reading, tokens)
+    prompt = _Prompt(tokens, reading if write is None else replace(reading, writing=write(tokens)))
     scored = score_of(prompt)
     decisions = decide(scored, catalogue)
     summary = summarise_roles(prompt, catalogue, scored, decisions)
     progress(TextRead(len(ids), tuple(role for role in ROLES if catalogue.heads_of(role))))
     return {key: (role.n_active, len(role.heads)) for key, role in summary.items()}
+
+
+def writer_of(loaded: LoadedModel, catalogue: ModelCatalogue) -> Writer | None:
+    """What reads a text for what heads would write of it; None for a model that was not tested for that."""
+    means = catalogue.mean_values
+    if means is None:
+        return None
+    tables = writing_tables(loaded, means)
+
+    def write(tokens: Sequence[Token]) -> Writing:
+        ids = torch.tensor([[token.id for token in tokens]])
+        capture = capture_patterns(loaded, ids, only_last_logits=True, with_values=True)
+        guess = tokens_from_ids(loaded.tokenizer, [int(capture.logits[0, -1].argmax())])[0]
+        return write_out(loaded, tables, tokens, values_of(loaded, capture.made), guess)
+
+    return write
 
 
 def as_text(reading: Reading, tokens: Sequence[Token]) -> Reading:

@@ -22,13 +22,16 @@ from utils.roles import OTHER, REST, ROLES, compared_roles, looking_roles, stead
 Index = Annotated[int, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 FourDecimals = PlainSerializer(lambda number: round(number, 4) + 0.0, return_type=float, when_used="json-unless-none")
+FourDigits = Annotated[
+    float, PlainSerializer(lambda number: float(f"{number:.3e}"), return_type=float, when_used="json-unless-none")
+]
 ThreeDigits = PlainSerializer(lambda number: float(f"{number:.2e}"), return_type=float, when_used="json-unless-none")
 Share = Annotated[float, Field(ge=0, le=1), FourDecimals]
 Excess = Annotated[float, Field(le=1), FourDecimals]
 Nats = Annotated[float, FourDecimals]
 ScoreMatrix = list[list[Share]]
 ExcessMatrix = list[list[Excess]]
-SCHEMA_VERSION: Literal[2] = 2
+SCHEMA_VERSION: Literal[3] = 3
 MATRICES = (
     "all_scores",
     "all_excess",
@@ -112,7 +115,7 @@ class Provenance(_Strict):
     TransformerLens. chance: per role, the score of an even head on these inputs.
     """
 
-    schema_version: Literal[2]
+    schema_version: Literal[3]
     weights: Annotated[str, Field(min_length=8)]
     bos_rule: Annotated[str, Field(min_length=1)]
     start_mark_id: Index | None
@@ -148,6 +151,23 @@ class HeadCauses(_Strict):
         return HeadCause(self.second_copy_nats[head.layer][head.head], self.standard_error[head.layer][head.head])
 
 
+class WritingTests(_Strict):
+    """How the roles of writing were tested (`utils/writing/measuring.py`), and what a text needs to be judged likewise.
+
+    n_columns: how many words were compared. mean_values: [layer][value head][d_head], what heads hand on of the tested
+    words, on average. lists: for every ordered list that could be tested, [layer][head], the share of its items after
+    which the next one came out. backwards: [layer][head], of all items the share after which the one before came out;
+    null without a list. solved: in which share of the name sentences the model prefers the right name; null where it
+    was not asked.
+    """
+
+    n_columns: Count
+    mean_values: list[list[list[FourDigits]]]
+    lists: dict[str, ScoreMatrix]
+    backwards: ScoreMatrix | None
+    solved: Share | None
+
+
 class ModelCatalogue(_Strict):
     """Every head of one model with all its scores, and the cards that are made from them.
 
@@ -156,7 +176,8 @@ class ModelCatalogue(_Strict):
     random tokens, for those that are measured on sentences. rests_by_output: the share of what each head writes that
     comes from the first token, null in a catalogue whose engine could not tell.
     head_roles[layer][head] lists the roles that the head has, main one first; an empty list means `other`. causes: null
-    where they were not measured.
+    where they were not measured. untested: the roles that could not be tested on this model, each with the reason as a
+    sentence; their scores are 0. writing: null where no role of writing could be tested.
     """
 
     model_name: Annotated[str, Field(min_length=1)]
@@ -173,6 +194,8 @@ class ModelCatalogue(_Strict):
     all_look: dict[str, ScoreMatrix]
     on_random: dict[str, ExcessMatrix]
     rests_by_output: ScoreMatrix | None = None
+    untested: dict[str, str] = {}
+    writing: WritingTests | None = None
     provenance: Provenance
     causes: Annotated[HeadCauses | None, Field(exclude_if=lambda causes: causes is None)] = None
 
@@ -200,6 +223,11 @@ class ModelCatalogue(_Strict):
     def resting(self) -> np.ndarray:
         """Which heads rest on the catalogue's sentences, bool [layer, head]."""
         return rests(np.array(self.all_scores[REST]))
+
+    @property
+    def mean_values(self) -> np.ndarray | None:
+        """[layer, value_head, d_head], float32, as `WritingTables` takes them; None where writing was not tested."""
+        return None if self.writing is None else np.array(self.writing.mean_values, dtype=np.float32)
 
     def cause_of(self, head: HeadId) -> HeadCause | None:
         """What a head is good for; None where that was not measured. Raises: IndexError as `roles_of`."""
@@ -257,6 +285,9 @@ def _contradictions(catalogue: ModelCatalogue) -> Iterator[tuple[str, str]]:
         if set(found) != wanted:
             differing = sorted(set(found) ^ wanted)
             yield f"{name}.{differing[0]}", "this role is missing" if differing[0] in wanted else "not a role"
+    for role in catalogue.untested:
+        if role not in ROLES:
+            yield f"untested.{role}", "not a role"
     yield from _wrong_shapes(catalogue)
     yield from _wrong_heads(catalogue)
 
@@ -268,6 +299,14 @@ def _wrong_shapes(catalogue: ModelCatalogue) -> Iterator[tuple[str, str]]:
         matrices["rests_by_output"] = catalogue.rests_by_output
     for name in MATRICES:
         matrices |= {f"{name}.{role}": matrix for role, matrix in getattr(catalogue, name).items()}
+    if catalogue.writing is not None:
+        matrices |= {f"writing.lists.{name}": matrix for name, matrix in catalogue.writing.lists.items()}
+        if catalogue.writing.backwards is not None:
+            matrices["writing.backwards"] = catalogue.writing.backwards
+        if len({len(means) for row in catalogue.writing.mean_values for means in row}) != 1:
+            yield "writing.mean_values", "its rows are of different lengths"
+        if len(catalogue.writing.mean_values) != catalogue.num_layers:
+            yield "writing.mean_values", f"holds {len(catalogue.writing.mean_values)} rows, and the model has {shape}"
     if catalogue.causes is not None:
         matrices["causes.second_copy_nats"] = catalogue.causes.second_copy_nats
         matrices["causes.standard_error"] = catalogue.causes.standard_error

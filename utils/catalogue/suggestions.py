@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from utils.catalogue.schema import SuggestedPrompt
+from utils.measures.writes import Writes
+from utils.measures.written import Write
 from utils.roles import ROLES, Role
 
 SUGGESTIONS_PER_ROLE = 3
@@ -90,12 +92,52 @@ REPEATING_LISTS = _lists(
 )
 
 
+OWN_TOKEN_PROSE = (
+    *map(
+        Candidate,
+        (
+            "Then Anna and Peter had a long talk. Anna handed the letter to",
+            "All's fair in love and",
+            "When Mary and John went to the shop, John gave the apple to Mary.",
+            "The cat sat on the mat. The dog lay on the",
+            "My favourite colours are red, blue, green and",
+        ),
+    ),
+    *REPEATING_PROSE[1:4],
+    *PLAIN_PROSE[:4],
+)
+
+IN_ORDER = _lists(
+    "Monday, Tuesday, Wednesday,",
+    "January, February, March,",
+    "one, two, three,",
+    "A B C D E",
+    "first, second, third,",
+)
+
+ASKS_FOR_A_NAME = tuple(
+    map(
+        Candidate,
+        (
+            "Then Anna and Peter had a long talk. Anna handed the letter to",
+            "When Mary and John went to the shop, John gave the milk to",
+            "After Tom and Lucy came home, Tom gave the book to",
+            "Then Sarah and Paul played in the park. Paul threw the ball to",
+        ),
+    )
+)
+
+
 def candidates() -> dict[str, tuple[Candidate, ...]]:
     """For every role the texts to try."""
     return {key: _candidates_for(role) for key, role in ROLES.items()}
 
 
 def _candidates_for(role: Role) -> tuple[Candidate, ...]:
+    if isinstance(role.measure, Writes):
+        if role.measure.only_names:
+            return ASKS_FOR_A_NAME
+        return IN_ORDER if role.measure.write is Write.NEXT else OWN_TOKEN_PROSE
     if role.requires_repetition:
         return (*REPEATING_PROSE, *REPEATING_LISTS)
     return (*PLAIN_PROSE, *LONG_PROSE) if role.measure.is_about_rows else PLAIN_PROSE

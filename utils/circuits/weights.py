@@ -159,7 +159,7 @@ def _read_layer(loaded: LoadedModel, layer: int) -> HeadWeights:
         W_Q=query.weight.transpose(0, 1),
         W_K=key.weight.transpose(0, 1),
         W_V=reading.value.weight.transpose(0, 1),
-        W_O=_output(loaded, layer),
+        W_O=output_weights(loaded, layer),
         query_bias=query.bias,
         key_bias=key.bias,
         value_bias=reading.value.bias,
@@ -242,7 +242,7 @@ def _unknown_layout() -> UserError:
     )
 
 
-def _output(loaded: LoadedModel, layer: int) -> torch.Tensor:
+def output_weights(loaded: LoadedModel, layer: int) -> torch.Tensor:
     """W_O [head, d_head, d_model], folded."""
     family = loaded.family
     weight, _ = _weight_and_bias(find_module(loaded.model, family.output_projection_path, layer))

@@ -33,6 +33,7 @@ from utils import reasons
 from utils.measures import luck
 from utils.measures.evidence import Evidence, EvidenceRow, n_visible
 from utils.measures.figures import ROUNDING, RoleScores, RowSums, to_score
+from utils.measures.holding import holds_in_full, stands_in
 from utils.measures.measure import Measure
 from utils.measures.reading import Look, Reading
 from utils.measures.states import Counts, Decision, HeadFigures, State
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
     from utils.roles import Role
     from utils.tokens import Token
 
-HOLD_EXCESS = 0.4
-WEAK_EXCESS = 0.25
 MIN_EXCESS = 0.2
 USUAL_SHARE = 0.5
 NEARLY = 0.9
@@ -112,14 +111,10 @@ class AttentionTo(Measure):
         }
 
     def holds(self, scores: RoleScores) -> np.ndarray:
-        return (self.strength(scores) > HOLD_EXCESS) & _looks_enough(scores)
+        return holds_in_full(self.strength(scores)) & _looks_enough(scores)
 
     def holds_weakly(self, scores: RoleScores) -> np.ndarray:
-        excess = np.where(_looks_enough(scores), self.strength(scores), 0.0)
-        full = self.holds(scores)
-        is_best = np.arange(full.shape[1]) == excess.argmax(axis=1)[:, None]
-        layer_has_none = ~full.any(axis=1, keepdims=True)
-        return is_best & layer_has_none & (excess > WEAK_EXCESS)
+        return stands_in(np.where(_looks_enough(scores), self.strength(scores), 0.0), self.holds(scores))
 
     def decide(
         self, live: RoleScores, reading: Reading, evidence: Evidence, usual: RoleScores | None, n_beside: int

@@ -9,6 +9,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from utils.measures.reading import LeftOut
+    from utils.tokens import Token
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +81,7 @@ class EvidenceRow:
     """One place that can tell. share: as the measure counts it, in [0, 1]. key_pos: the strongest of the predicted
     keys, None for a measure of whole rows; n_more_keys: how many others are predicted. look: the share of attention
     that is not rest, None for a measure that is not about looks. is_chance: whether a hit here would count; is_hit:
-    whether it is one."""
+    whether it is one. push, target: as `Look` has them, for a role of writing."""
 
     query_pos: int
     share: float
@@ -89,3 +90,5 @@ class EvidenceRow:
     look: float | None = None
     is_chance: bool = False
     is_hit: bool = False
+    push: float | None = None
+    target: Token | None = None

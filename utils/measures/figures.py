@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -88,7 +88,7 @@ class RoleScores:
     n_rows: the most that any layer has. score, excess, peak: [layer, head]; NaN where there was no evidence row. excess
     and chance are None for a measure without chance, peak is None for a measure without one, looking for one that is
     not about looks, and where only plain scores were recorded. chance: a number, or [layer, 1] where layers see
-    differently far.
+    differently far. backwards: for a test of order, the score for the item before in place of the one after; else None.
     """
 
     n_rows: int
@@ -97,6 +97,7 @@ class RoleScores:
     excess: np.ndarray | None = None
     peak: np.ndarray | None = None
     looking: Looking | None = None
+    backwards: np.ndarray | None = None
 
     @classmethod
     def of(
@@ -118,7 +119,7 @@ class RoleScores:
             return None if figures is None else np.nan_to_num(figures)
 
         score = np.nan_to_num(self.score)
-        return RoleScores(self.n_rows, score, self.chance, fill(self.excess), fill(self.peak), self.looking)
+        return replace(self, score=score, excess=fill(self.excess), peak=fill(self.peak))
 
     def of_layers(self, layers: np.ndarray) -> RoleScores:
         """The figures of some layers alone, by their indexes."""

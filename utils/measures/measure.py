@@ -36,13 +36,16 @@ class Measure(ABC):
     looks from query to key. shows_percent: a row's share is a share of attention, written as a percent. score_means:
     completes "Our score is …". drawn_as: what the grid shows of it, a "stripe" or a "column"; empty for neither.
     copy_offset: how far behind the earlier copy of the query's token the predicted key stands, None where it is not
-    about a copy. has_looking: it is about looks, and the figures when a head looks decide.
+    about a copy. has_looking: it is about looks, and the figures when a head looks decide. takes_best: the score of a
+    text is that of its best row and not the mean of all. writes: it reads what a head writes, not only where it looks.
     """
 
     needs: ClassVar[frozenset[Need]] = frozenset({Need.PATTERNS})
     has_chance: ClassVar[bool] = False
     has_peak: ClassVar[bool] = False
     has_looking: ClassVar[bool] = False
+    takes_best: ClassVar[bool] = False
+    writes: ClassVar[bool] = False
     is_about_rows: ClassVar[bool] = False
     shows_percent: ClassVar[bool] = True
     score_means: ClassVar[str]
@@ -52,6 +55,12 @@ class Measure(ABC):
     @abstractmethod
     def evidence(self, token_ids: np.ndarray, window: int | None = None) -> Evidence:
         """The rows of a text that can tell. Args: window: how many keys back the heads see, None without a limit."""
+
+    def evidence_in(self, reading: Reading) -> Evidence:
+        """The same for a text that was read by heads that see equally far: without the rows at places that are no
+        evidence."""
+        evidence = self.evidence(reading.token_ids, reading.window)
+        return evidence if reading.left_out is None else evidence.without(reading.left_out)
 
     @abstractmethod
     def row_shares(self, reading: Reading, evidence: Evidence) -> np.ndarray:
@@ -91,6 +100,11 @@ class Measure(ABC):
         """What heads do on a text. Args: live: their scores on it. reading: of heads that see equally far. evidence:
         with at least one row. usual: from the catalogue, None where there is none. n_beside: how many heads are shown
         together: the more, the less luck may explain one of them."""
+
+    def better_cut(self, reading: Reading) -> int | None:
+        """Where a text could be cut so that a head does more of the role; None where that would change nothing, or
+        nobody can say. Args: reading: of that head."""
+        return None
 
     @abstractmethod
     def strongest_looks(self, reading: Reading, evidence: Evidence, most: int) -> tuple[Look, ...]:

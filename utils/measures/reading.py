@@ -13,6 +13,8 @@ import numpy as np
 
 if TYPE_CHECKING:
     from utils.heads import HeadId
+    from utils.measures.written import Writing
+    from utils.tokens import Token
 
 MIN_TOKENS = 3
 
@@ -22,6 +24,7 @@ class Need(Enum):
 
     PATTERNS = "patterns"
     HEAD_VALUES = "head_values"  # what each head hands to its layer's output projection
+    WRITING = "writing"  # what each head would write of every token it can look at
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +46,7 @@ class Reading:
     layer and head, or none for one head. head_values: [..., position, d_head] with the same axes before, None where
     nobody asked for them. left_out: places that are no evidence, None where every place is one. windows: how many keys
     back the heads of each layer can see, their own place among them, None without a limit; empty where no layer has
-    one, and one entry for a reading of one head.
+    one, and one entry for a reading of one head. writing: None where nobody asked, or nobody can tell.
     """
 
     token_ids: np.ndarray
@@ -51,10 +54,12 @@ class Reading:
     head_values: np.ndarray | None = None
     left_out: LeftOut | None = None
     windows: tuple[int | None, ...] = ()
+    writing: Writing | None = None
 
     @property
     def has(self) -> frozenset[Need]:
-        return frozenset({Need.PATTERNS} if self.head_values is None else Need)
+        values = set() if self.head_values is None else {Need.HEAD_VALUES}
+        return frozenset({Need.PATTERNS} | values | (set() if self.writing is None else {Need.WRITING}))
 
     @property
     def axes(self) -> tuple[int, ...]:
@@ -65,7 +70,8 @@ class Reading:
         """What one head of all does."""
         values = None if self.head_values is None else self.head_values[head]
         windows = self.windows[head[0] : head[0] + 1]
-        return Reading(self.token_ids, self.patterns[head], values, self.left_out, windows)
+        writing = None if self.writing is None else self.writing.of_head(head)
+        return Reading(self.token_ids, self.patterns[head], values, self.left_out, windows, writing)
 
     @property
     def window(self) -> int | None:
@@ -89,7 +95,8 @@ class Reading:
     def _of_layers(self, layers: list[int]) -> Reading:
         values = None if self.head_values is None else self.head_values[layers]
         windows = tuple(self.windows[layer] for layer in layers)
-        return replace(self, patterns=self.patterns[layers], head_values=values, windows=windows)
+        writing = None if self.writing is None else self.writing.of_layers(layers)
+        return replace(self, patterns=self.patterns[layers], head_values=values, windows=windows, writing=writing)
 
     def _in_effect(self, window: int | None) -> int | None:
         return None if window is None or window >= len(self.token_ids) else window
@@ -98,12 +105,15 @@ class Reading:
 @dataclass(frozen=True)
 class Look:
     """One look back: `weight` is the share of the query's attention that goes to the key, in [0, 1]; is_evidence:
-    whether the role's score counts it."""
+    whether the role's score counts it. push: for a role of writing, what the head adds there to the logit of `target`,
+    the token that it pushes up or down; None for a role of looking."""
 
     query_pos: int
     key_pos: int
     weight: float
     is_evidence: bool = True
+    push: float | None = None
+    target: Token | None = None
 
     @property
     def is_itself(self) -> bool:

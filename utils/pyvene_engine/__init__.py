@@ -7,7 +7,7 @@ via Interventions"). `hooks.py` makes it safe, `patterns.py` reads patterns, `ab
 
 from utils.pyvene_engine.ablation import ablate_heads, capture_head_values
 from utils.pyvene_engine.hooks import Capture
-from utils.pyvene_engine.patterns import capture_patterns
+from utils.pyvene_engine.patterns import capture_patterns, capture_values
 from utils.pyvene_engine.placement import Placement, capture_placement
 from utils.pyvene_engine.residual import ResidualStream, ablate_beside_residual, capture_residual
 
@@ -21,4 +21,5 @@ __all__ = [
     "capture_patterns",
     "capture_placement",
     "capture_residual",
+    "capture_values",
 ]

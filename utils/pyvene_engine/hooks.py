@@ -32,12 +32,13 @@ class Capture:
     Args: patterns: [batch, layer, head, query_pos, key_pos]; no layers where the caller asked for none.
     logits: [batch, query_pos, vocabulary]; only the last query_pos where the caller asked for no more.
     head_values: what each head hands to the output projection, [batch, layer, head, query_pos, d_head]; None where the
-    caller did not ask.
+    caller did not ask. made: what `collect_values` saw, in its order; empty where the caller did not ask.
     """
 
     patterns: torch.Tensor
     logits: torch.Tensor
     head_values: torch.Tensor | None = None
+    made: tuple[torch.Tensor, ...] = ()
 
 
 class _WatchedModel(pyvene.IntervenableModel):
@@ -118,6 +119,23 @@ def collect_residual(family: Family, n_layers: int, n_positions: int) -> list[py
     if family.mlp_output_path is not None:
         points += [one_text(family.mlp_output_path, "output", layer) for layer in layers]
     return points
+
+
+def collect_values(family: Family, n_layers: int) -> list[pyvene.RepresentationConfig]:
+    """Collect of a batch what values are made of and what norms what heads write: of each layer the output of the
+    module that makes its values, then what the norm after each attention reads where there is one, then what the final
+    norm reads. Args: family: with a layout."""
+
+    def whole(path: str, side: str, layer: int = 0) -> pyvene.RepresentationConfig:
+        return _point(path, side, layer, pyvene.CollectIntervention(keep_last_dim=True))
+
+    assert family.attention_layout is not None
+    layers = range(n_layers)
+    made_in = f"{family.attention_path}.{family.attention_layout.names[-1]}"
+    points = [whole(made_in, "output", layer) for layer in layers]
+    if family.attention_norm_path is not None:
+        points += [whole(family.attention_norm_path, "input", layer) for layer in layers]
+    return [*points, whole(family.final_norm_path, "input")]
 
 
 def collect_head_values(family: Family, layer: int) -> pyvene.RepresentationConfig:
