@@ -14,6 +14,7 @@ STATUS_WORDS = {
     "below_usual": "below usual",
     "not_seen": "not seen",
     "not_applicable": "cannot show on this text",
+    "not_testable": "cannot be tested in this model",
     None: "",
 }
 NO_JOB = f"None of the {in_words(len(JOBS))} jobs fits this head."

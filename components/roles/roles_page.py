@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 
     from utils.service import Headlight
 
-EXPLAINED = {"tokens": "token", "attention heads": "head"}
+EXPLAINED = {"tokens": "token", "attention heads": "head", "logits": "logit"}
+WHAT_WRITING_IS = (
+    "A head also writes: of what it looks at it pushes a word up or down, as the next word. How hard is told in "
+    "{logits}: +1.8 is up, 1.5 taken away is down. Their lamps are square."
+)
 
 
 def layout(service: Headlight, question: Question, search: str = "") -> html.Div:
@@ -120,8 +124,10 @@ def _with_word_help(sentence: str, question: Question) -> list[Any]:
 
 
 def _cards(view: RolesView) -> html.Section:
-    """Always in the same order, whatever the scores, so that a class learns the places."""
-    on_stage = stage.opening_role(view.analysis)
+    """Always in the same order, whatever the scores, so that a class learns the places: jobs of looking, rest, and jobs
+    of writing."""
+    looking = sorted((key for key, role in ROLES.items() if not role.is_writing), key=lambda key: ROLES[key].is_rest)
+    writing = [key for key, role in ROLES.items() if role.is_writing]
     return html.Section(
         [
             html.Div(
@@ -134,10 +140,19 @@ def _cards(view: RolesView) -> html.Section:
                 ],
                 className="jobs-head",
             ),
-            html.Div([role_card.layout(view, role, role == on_stage) for role in ROLES], className="jobs"),
+            html.H3("Jobs of looking", className="jobs-group"),
+            _grid(view, looking),
+            html.H3("Jobs of writing", className="jobs-group"),
+            html.P(_with_word_help(WHAT_WRITING_IS, view.question), className="jobs-about"),
+            _grid(view, writing),
         ],
         **aria(labelledby="jobs-title"),
     )
+
+
+def _grid(view: RolesView, roles: list[str]) -> html.Div:
+    on_stage = stage.opening_role(view.analysis)
+    return html.Div([role_card.layout(view, role, role == on_stage) for role in roles], className="jobs")
 
 
 def _every_head(view: RolesView) -> html.Section:
