@@ -111,7 +111,6 @@ def legend(levels: list[HeadLevels], has_papers: bool = False) -> html.P:
     """What the shapes of the cells mean. has_papers: some head is named in a paper."""
     found = {level.status for entry in levels for level in entry.levels.values()}
     corners = [job for entry in levels for job in corner_jobs(entry)]
-    has_tile = any(is_square(job) for entry in levels for job in entry.work)
     parts = [
         ("active", "active"),
         ("here-and-there", "here and there"),
@@ -125,7 +124,11 @@ def legend(levels: list[HeadLevels], has_papers: bool = False) -> html.P:
         [
             *(html.Span([html.Span(className=f"legend-cell legend-cell--{kind}"), words]) for kind, words in parts),
             *([html.Span([book_mark(), "named in a paper"])] if has_papers else []),
-            *([html.Span([html.Span(className="legend-cell legend-cell--writes"), "writes"])] if has_tile else []),
+            *(
+                [html.Span([html.Span(className="legend-cell legend-cell--writes"), "writes"])]
+                if any(map(is_tile, levels))
+                else []
+            ),
             *([html.Span("small sign: a second job")] if any(not is_square(job) for job in corners) else []),
             *([html.Span("small square: also writes")] if any(map(is_square, corners)) else []),
         ],
@@ -159,6 +162,11 @@ def shown_job(entry: HeadLevels, role: str | None = None) -> str | None:
     if role in entry.work:
         return role
     return entry.work[0] if entry.work else None
+
+
+def is_tile(entry: HeadLevels) -> bool:
+    """Whether a cell shows a job of writing as a head's main one."""
+    return is_square(shown_job(entry) or OTHER)
 
 
 def _cell(entry: HeadLevels, model: str, prompt: str, role: str | None) -> html.Div:
@@ -195,11 +203,11 @@ def corner_jobs(entry: HeadLevels, role: str | None = None) -> list[str]:
 
 def _corner(entry: HeadLevels, job: str, place: int) -> html.Span:
     """A small sign; of a job of writing a tile, filled while it is active. Args: place: 0 for the right corner."""
-    is_tile = is_square(job)
+    square = is_square(job)
     names = classes(
         "head-cell-second",
-        is_tile and "head-cell-second--tile",
-        is_tile and not entry.levels[job].is_active and "is-open",
+        square and "head-cell-second--tile",
+        square and not entry.levels[job].is_active and "is-open",
         place > 0 and "is-left",
         f"role-{job}",
     )

@@ -77,10 +77,15 @@ def looks_line(entry: HeadEntry) -> str:
 
 
 def writes_line(entry: HeadEntry) -> list[Any]:
-    """What its strongest look writes: "adds +1.8 to Peter"; empty for a job of looking, and where that is nothing."""
+    """What its strongest look writes: "adds +1.8 to Peter", a sign in quotes; empty for a job of looking, and where
+    that is nothing."""
     look = entry.evidence[0] if entry.evidence else None
     does = "" if look is None else evidence_sentence.push(look)
-    return [f"{does} ", html.Bdi(look.target.word)] if does and look is not None and look.target is not None else []
+    if not does or look is None or look.target is None:
+        return []
+    word = html.Bdi(look.target.word)
+    is_sign = not any(map(str.isalnum, look.target.word))
+    return [f"{does} ", *(["“", word, "”"] if is_sign else [word])]
 
 
 def row_link(view: RolesView, head: HeadId, cells: list[Any]) -> dcc.Link:

@@ -77,7 +77,9 @@ def _and_writing(lit: list[bool], or_none: bool = False) -> str:
     if not lit:
         return ""
     if not any(lit):
-        return f" or the {number} of writing" if or_none else f" and none of the {number} of writing"
+        if or_none:
+            return f" or the {number} of writing"
+        return ", but not the one of writing," if len(lit) == 1 else f" and none of the {number} of writing"
     joined = ", but" if or_none else " and"
     if all(lit):
         return f"{joined} the one of writing" if len(lit) == 1 else f"{joined} all {number} of writing"
