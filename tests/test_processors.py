@@ -27,6 +27,7 @@ from utils.roles import ROLES
 from utils.service import Headlight
 from utils.settings import SHIPPED_MODELS_DIR, Settings
 from utils.summary import RoleSummary
+from utils.writing.measuring import measure_writing
 
 SHIPPED = sorted(path.name for path in SHIPPED_MODELS_DIR.iterdir() if path.is_dir())
 CATALOGUES = load_catalogues()
@@ -47,7 +48,10 @@ def measured(request) -> tuple[str, dict[str, RoleScores]]:
     name = request.param
     loaded = load_model_from(SHIPPED_MODELS_DIR / name, name)
     inputs = texts_for(loaded, CATALOGUES[name].provenance.seed).inputs
-    return name, dict(score_model(PyVeneEngine(loaded), inputs, lambda _read: None).scores)
+    writing = measure_writing(loaded, CATALOGUES[name].provenance.seed)
+    untested = {role: CATALOGUES[name].usual(role) for role in writing.untested}
+    measured = score_model(PyVeneEngine(loaded), inputs, lambda _read: None).with_writing(writing)
+    return name, {**measured.scores, **untested}
 
 
 def shifted(scores: RoleScores, rng: np.random.Generator) -> RoleScores:
