@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydantic import TypeAdapter
@@ -60,7 +61,8 @@ def save_example(path: Path, forward: ForwardPass, weights: str) -> None:
     path.parent.mkdir(exist_ok=True)
     rows, columns = np.tril_indices(len(forward.tokens))  # above it a causal pattern is zero
     below = forward.patterns[..., rows, columns]
-    np.savez_compressed(path, about=np.array(_ABOUT.dump_json(about_all).decode()), patterns=below, **written)
+    arrays: dict[str, Any] = {"about": np.array(_ABOUT.dump_json(about_all).decode()), "patterns": below, **written}
+    np.savez_compressed(path, **arrays)
 
 
 def _about_writing(writing: Writing | None) -> _AboutWriting | None:
