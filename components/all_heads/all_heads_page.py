@@ -258,7 +258,7 @@ def _find_box() -> html.Div:
 
 def _table_tab(view: HeadsView) -> list[Component]:
     name = html.Span("Scores for jobs of:", className="filters-name")
-    scores = html.Div([name, _jobs_switch(view.kind_of_jobs)], className="heads-filters")
+    scores = html.Div([name, _jobs_switch(view.kind_of_jobs)], className="heads-kind")
     body: list[Component] = [scores, heads_table.layout(view), _below_table(view)]
     if not view.filtered:
         body = [heads_filters.nothing_left(view)]

@@ -53,7 +53,7 @@ def copying_part(
     ends = [html.Span("writes the opposite of what it sees"), html.Span("writes what it sees")]
     return [
         html.H4(f"Copying score of all {scores.size} heads", className="sub-title"),
-        themed_graph("copying", copying_figure(scores, view.head, role), f"Copying scores. {what}"),
+        themed_graph("copying-scores", copying_figure(scores, view.head, role), f"Copying scores. {what}"),
         html.P(ends, className="axis-ends"),
         html.P(f"OV circuit alone. Each dot is one head. {what}", className="panel-note"),
         *(_both_scores(own, through) if through is not None else []),
