@@ -14,6 +14,7 @@ STATUS_WORDS = {
     "below_usual": "below usual",
     "not_seen": "not seen",
     "not_applicable": "cannot show on this text",
+    "not_testable": "cannot be tested in this model",
     None: "",
 }
 UNTESTED = "not tested"  # of a job that the model or its tokens do not allow to test

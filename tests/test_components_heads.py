@@ -159,8 +159,8 @@ class TestLevels:
             "Mainly previous token, also induction and duplicate token."
         )
         assert jobs_sentence(("induction", "positional")) == "Induction. Where it finds nothing to do, it rests."
-        assert jobs_sentence(("positional",)) == "It mostly rests. None of the five jobs fits this head."
-        assert jobs_sentence(()) == "None of the five jobs fits this head."
+        assert jobs_sentence(("positional",)) == "It mostly rests. None of the nine jobs fits this head."
+        assert jobs_sentence(()) == "None of the nine jobs fits this head."
 
 
 class TestMap:
@@ -191,8 +191,8 @@ class TestMap:
         [
             ((), True, "L2H3, rests", "rests"),
             (("positional",), True, "L2H3, rests", "rests"),
-            (("positional",), False, "L2H3, none of the five jobs", "none"),
-            ((), False, "L2H3, none of the five jobs", "none"),
+            (("positional",), False, "L2H3, none of the nine jobs", "none"),
+            ((), False, "L2H3, none of the nine jobs", "none"),
         ],
     )
     def test_a_quiet_cell_says_whether_it_rests(self, analysis, catalogue, jobs, rests, said, shape):
@@ -207,7 +207,7 @@ class TestMap:
             text_of(head_map.legend(head_levels(service.analyze(MODEL, text), catalogue)))
             for text in (REPEATING, PLAIN)
         )
-        assert all(name in repeating for name in ("here and there", "cannot tell", "not seen", "rests", "five jobs"))
+        assert all(name in repeating for name in ("here and there", "cannot tell", "not seen", "rests", "nine jobs"))
         assert "cannot show here" not in repeating
         assert "cannot show here" in plain
 
@@ -499,7 +499,7 @@ class TestEvidence:
 
     def test_a_head_without_a_job_shows_where_it_looks_hardest(self, service):
         words = text_of(head_evidence.layout(head_view_of(service, NO_JOB_HEAD)))
-        assert "None of the five jobs fits this head. In this model 23 of 32 are like this." in words
+        assert "None of the nine jobs fits this head. In this model 23 of 32 are like this." in words
 
     def test_any_job_can_be_looked_at(self, service):
         view = head_view_of(service, role="previous_token")
