@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -20,25 +19,24 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from utils.catalogue.store import find_catalogue
 from utils.errors import UserError
 from utils.example_texts import DEFAULT_PROMPT
-from utils.forward_pass import ForwardPass, run_forward_pass
+from utils.forward_pass import run_forward_pass
 from utils.model_config import FIRST_CHOICE, MODELS
 from utils.models.files import find_model_dir
 from utils.models.loader import LoadedModel, load_model_from
 from utils.models.weights import name_weights
 from utils.settings import Settings
 from utils.stored_example import example_path, save_example
-from utils.writing.tables import writing_tables
-from utils.writing.text_writing import write_out
+from utils.writing.tables import WritingTables, writing_tables
+from utils.writing.text_writing import with_writing
 
 
-def with_writing(loaded: LoadedModel, forward: ForwardPass, model: str, settings: Settings) -> ForwardPass:
-    """A forward pass with what its heads would write. Raises UserError without a catalogue that has tested that."""
+def tables_of(loaded: LoadedModel, model: str, settings: Settings) -> WritingTables:
+    """What tells how the heads write. Raises UserError without a catalogue that has tested that."""
     found = find_catalogue(model, loaded.folder, settings)
     means = None if found is None or found.is_stale else found.catalogue.mean_values
-    if means is None or forward.values is None:
+    if means is None:
         raise UserError("The catalogue does not say how the heads of this model write.", "Analyze the model first.")
-    tables, guess = writing_tables(loaded, means), forward.predictions[0].token
-    return replace(forward, writing=write_out(loaded, tables, forward.tokens, forward.values, guess))
+    return writing_tables(loaded, means)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,7 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         folder = find_model_dir(args.model, settings)
         loaded = load_model_from(folder, args.model)
-        forward = with_writing(loaded, run_forward_pass(loaded, args.prompt, settings.max_tokens), args.model, settings)
+        forward = run_forward_pass(loaded, args.prompt, settings.max_tokens)
+        forward = with_writing(loaded, tables_of(loaded, args.model, settings), forward)
     except UserError as error:
         print(f"{error.sentence} {error.hint}", file=sys.stderr)
         return 1

@@ -9,10 +9,13 @@ import numpy as np
 from scripts.calibrate import causal_pattern, independent
 from utils.measures.attention_to import AttentionTo
 from utils.measures.figures import RoleScores
-from utils.measures.reading import Reading
-from utils.roles import ROLES
+from utils.measures.reading import Need, Reading
+from utils.roles import ROLES, compared_roles
 from utils.scoring import as_ids, check_patterns, evidence_for, score_text
 from utils.tokens import Token
+
+SET_ROLES = tuple(key for key, role in compared_roles().items() if role.measure.needs == {Need.PATTERNS})
+PATTERN_ROLES = {key: role for key, role in ROLES.items() if role.measure.needs == {Need.PATTERNS}}
 
 
 def score_heads(patterns: np.ndarray, tokens) -> Mapping[str, RoleScores]:

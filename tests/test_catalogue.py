@@ -122,7 +122,7 @@ def test_the_file_reads_again_only_when_it_has_changed(saved, catalogue):
         (("head_roles", 0, 1), ["poet"], "made.head_roles[0][1]"),
         (("provenance", "seed"), ..., "made.provenance.seed"),
         (("provenance", "inputs_hash"), "sha256:x", "made.provenance.inputs_hash"),
-        (("provenance", "schema_version"), 3, "made.provenance.schema_version"),
+        (("provenance", "schema_version"), 4, "made.provenance.schema_version"),
         (("model_name",), "other", "made.model_name"),
         (("surprise",), 1, "made.surprise"),
     ],

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from tests.patterns import causal_pattern, even_pattern, ideal_pattern
+from tests.patterns import PATTERN_ROLES, SET_ROLES, causal_pattern, even_pattern, ideal_pattern
 from utils.catalogue.building import (
     Measured,
     build_catalogue,
@@ -25,7 +25,7 @@ from utils.errors import UserError
 from utils.heads import HeadId
 from utils.measures.figures import RoleScores
 from utils.measures.reading import Reading
-from utils.roles import OTHER, ROLES, compared_roles
+from utils.roles import OTHER, ROLES
 from utils.scoring import score_text
 
 VOCABULARY = np.arange(1, 2000)
@@ -108,8 +108,8 @@ def catalogue_of(layers: Sequence[Sequence[MadeHead]]) -> ModelCatalogue:
 
 
 def test_each_ideal_head_gets_its_own_role_as_main_role():
-    catalogue = catalogue_of([[ideal_head(role) for role in compared_roles()]])
-    for index, role in enumerate(compared_roles()):
+    catalogue = catalogue_of([[ideal_head(role) for role in SET_ROLES]])
+    for index, role in enumerate(SET_ROLES):
         assert catalogue.roles_of(HeadId(0, index))[0] == role
         assert catalogue.heads_of(role)[0].id == HeadId(0, index)
         assert catalogue.heads_of(role)[0].score > 0.999
@@ -189,7 +189,7 @@ def test_thresholds_themselves_are_not_enough():
 
 def test_a_card_lists_the_eight_strongest_and_all_holders_keep_the_role():
     excess = np.linspace(0.5, 0.95, 12).reshape(3, 4)
-    scores = {role: scores_with_excess(np.zeros((3, 4))) for role in compared_roles()}
+    scores = {role: scores_with_excess(np.zeros((3, 4))) for role in SET_ROLES}
     scores["induction"] = scores_with_excess(excess)
     scores["diffuse"] = RoleScores(100, score=np.zeros((3, 4)), peak=np.ones((3, 4)))
     heads = card_heads("induction", scores["induction"])
@@ -215,7 +215,7 @@ def test_a_role_without_evidence_is_refused_by_name():
 def test_the_order_of_heads_makes_no_difference():
     heads = [ideal_head("induction"), even_head, random_head(1)]
     forward, backward = measured([heads]), measured([heads[::-1]])
-    for role in ROLES:
+    for role in PATTERN_ROLES:
         assert np.allclose(forward.scores[role].score, backward.scores[role].score[:, ::-1])
 
 
@@ -229,8 +229,8 @@ def test_suggestions_go_to_their_cards_best_first():
 
 def test_provenance_can_say_how_many_rows_there_were_and_what_chance_was():
     facts = describe_inputs(measured([[even_head]]).scores)
-    assert set(facts["chance"]) == set(compared_roles())
-    assert set(facts["evidence_rows"]) == set(ROLES)
+    assert set(facts["chance"]) == set(SET_ROLES)
+    assert set(facts["evidence_rows"]) == set(PATTERN_ROLES)
     assert min(facts["evidence_rows"].values()) > 400
 
 

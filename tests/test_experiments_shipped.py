@@ -133,7 +133,7 @@ def test_what_a_head_writes_passes_the_identity_on_real_weights(lab):
     "ask",
     [
         lambda lab: lab.switch_off(MODEL, PROMPT, [(0, 0)], position=99),
-        lambda lab: lab.switch_off(MODEL, PROMPT, [(0, 0)], role="name_mover"),
+        lambda lab: lab.switch_off(MODEL, PROMPT, [(0, 0)], role="mover"),
         lambda lab: lab.switch_off(MODEL, "", [(0, 0)]),
         lambda lab: lab.second_copy(MODEL, PROMPT, []),
         lambda lab: lab.later_patterns(MODEL, PROMPT, [(9, 0)]),

@@ -131,13 +131,17 @@ def test_weights_that_give_no_attention_are_refused(tmp_path):
 
 
 def test_attention_that_leaks_to_later_positions_is_refused(tmp_path):
-    def look_everywhere(hidden, *_, **__):
-        n = hidden.shape[1]
-        return hidden, torch.full((1, 4, n, n), 1 / n)  # rows sum to 1, and half of each lies ahead
+    def look_everywhere(block):
+        def forward(hidden, *_, **__):
+            n = hidden.shape[1]
+            block.attn.c_attn(hidden)
+            return hidden, torch.full((1, 4, n, n), 1 / n)  # rows sum to 1, and half of each lies ahead
+
+        return forward
 
     loaded = load_model_from(save_tiny_model(tmp_path / "tiny"))
     for block in loaded.model.transformer.h:
-        block.attn.forward = look_everywhere
+        block.attn.forward = look_everywhere(block)
     with pytest.raises(UserError, match="no usable attention"):
         run_forward_pass(loaded, SENTENCE, 60)
 

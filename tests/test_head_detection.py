@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.catalogues import catalogue_of
-from tests.patterns import even_pattern, ideal_pattern, text_tokens
+from tests.patterns import PATTERN_ROLES, even_pattern, ideal_pattern, text_tokens
 from utils.activity import decide
 from utils.head_detection import (
     get_active_head_summary,
@@ -60,7 +60,7 @@ def summary_of(text, **kwargs):
 
 def test_every_ideal_head_is_active_for_its_own_job_and_evenness_is_diffuse():
     summary = summary_of(TEXT)
-    assert {role: summary[role].status for role in ROLES} == dict.fromkeys(ROLES, "active")
+    assert {role: summary[role].status for role in PATTERN_ROLES} == dict.fromkeys(PATTERN_ROLES, "active")
     for index, role in enumerate(HEAD_ROLES):
         entry = next(head for head in summary[role].heads if head.id == HeadId(0, index))
         assert entry.is_active
@@ -77,7 +77,7 @@ def test_a_text_without_repeats_greys_the_two_repetition_jobs_only():
 @pytest.mark.parametrize("text", ["", "a", "ab"])
 def test_under_three_tokens_no_role_is_applicable_and_nothing_fails(text):
     summary = summary_of(text) if text else summarised(Seen(np.zeros((1, 6, 0, 0)), ()), CATALOGUE)
-    for role in ROLES:
+    for role in PATTERN_ROLES:
         assert summary[role].status == "not_applicable"
         assert not summary[role].is_applicable
         assert "too few" in summary[role].reason

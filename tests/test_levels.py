@@ -7,7 +7,7 @@ import pytest
 
 from tests.catalogues import catalogue_of
 from tests.fake_service import MODEL, REPEATING, FakeHeadlight
-from tests.patterns import even_pattern, ideal_pattern
+from tests.patterns import PATTERN_ROLES, even_pattern, ideal_pattern
 from utils.analysis import analyze
 from utils.heads import HeadId
 from utils.levels import head_levels
@@ -21,7 +21,8 @@ def test_a_level_is_active_exactly_where_the_decision_says_so():
     analysis, catalogue = service.analyze(MODEL, REPEATING), service.catalogue(MODEL)
     statuses = set()
     for entry in head_levels(analysis, catalogue):
-        for role, level in entry.levels.items():
+        for role in PATTERN_ROLES:
+            level = entry.levels[role]
             decided = bool(analysis.decisions[role].is_active[entry.id])
             assert level.is_active == (decided and level.is_job)
             if level.is_job:
@@ -62,7 +63,8 @@ def test_a_level_stands_on_the_axis_of_its_bar_and_keeps_the_plain_score():
     service = FakeHeadlight()
     analysis, catalogue = service.analyze(MODEL, REPEATING), service.catalogue(MODEL)
     for entry in head_levels(analysis, catalogue):
-        for role, level in entry.levels.items():
+        for role in PATTERN_ROLES:
+            level = entry.levels[role]
             live = analysis.live[role]
             assert level.plain_score == live.score[entry.id]
             if live.looking is None:

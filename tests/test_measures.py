@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.patterns import even_pattern, ideal_pattern
+from tests.patterns import PATTERN_ROLES, even_pattern, ideal_pattern
 from utils.measures.evenness import normalised_entropy
 from utils.measures.evidence import EvidenceRow
 from utils.measures.figures import RowSums
@@ -109,7 +109,7 @@ class TestEvidenceRows:
         assert [row.query_pos for row in rows] == list(range(1, 10))
         assert all(row.key_pos is None and row.share == pytest.approx(1) for row in rows)
 
-    @pytest.mark.parametrize("role", list(ROLES))
+    @pytest.mark.parametrize("role", list(PATTERN_ROLES))
     def test_their_mean_is_the_score_of_every_role(self, role):
         measure, pattern = ROLES[role].measure, 0.5 * ideal_pattern("induction", TEXT) + 0.5 * even_pattern(10)
         evidence = measure.evidence(as_ids(TEXT))

@@ -183,8 +183,8 @@ def test_a_text_is_read_for_what_the_measures_need(made_up):
     assert needs_of_roles() == frozenset(Need)
 
 
-def test_without_such_a_role_nobody_keeps_what_heads_write():
-    assert needs_of_roles() == {Need.PATTERNS}
+def test_without_such_a_role_nobody_keeps_what_heads_hand_on():
+    assert needs_of_roles() == {Need.PATTERNS, Need.WRITING}
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from utils.roles import ROLES, compared_roles
+from tests.patterns import SET_ROLES
+from utils.roles import ROLES
 from utils.scoring import evidence_for
 
 
@@ -65,7 +66,7 @@ def test_first_and_current_token_count_every_row_but_row_zero():
 
 
 def test_a_row_that_can_see_nothing_but_its_targets_is_no_evidence():
-    for role in compared_roles():
+    for role in SET_ROLES:
         assert 0 not in targets_by_row(role, "abcabc")
 
 
@@ -74,7 +75,10 @@ def test_chance_is_the_share_of_keys_that_are_targets():
 
 
 def test_every_role_says_what_it_is_and_where_it_comes_from():
-    assert list(ROLES) == ["previous_token", "induction", "duplicate_token", "current_token", "diffuse", "positional"]
+    assert list(ROLES) == [
+        *("previous_token", "induction", "duplicate_token", "current_token", "diffuse", "positional"),
+        *("copying", "copy_suppression", "successor", "name_mover"),
+    ]
     for role in ROLES.values():
         assert all((role.display_name, role.sentence, role.definition, role.formula, role.source, role.trigger))
     assert len({role.sign for role in ROLES.values()}) == len(ROLES)

@@ -6,14 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scripts.calibrate import causal_pattern
-from tests.patterns import even_pattern, ideal_pattern, random_patterns, score_heads
+from tests.patterns import PATTERN_ROLES, SET_ROLES, even_pattern, ideal_pattern, random_patterns, score_heads
 from utils.measures.attention_to import AttentionTo, Prediction
 from utils.measures.evenness import normalised_entropy
 from utils.measures.reading import Reading
-from utils.roles import ROLES, compared_roles
+from utils.roles import ROLES
 from utils.scoring import ScorePool, check_patterns, evidence_for
 
-SET_ROLES = tuple(compared_roles())
 TEXT_WITH_EVERYTHING = list("xabcdeyabcdezabcde")
 
 
@@ -159,7 +158,7 @@ def test_reordering_the_heads_reorders_the_scores(case, order):
     patterns, tokens = case
     shuffled = patterns.reshape(6, *patterns.shape[2:])[list(order)].reshape(patterns.shape)
     one, other = score_heads(patterns, tokens), score_heads(shuffled, tokens)
-    for role in ROLES:
+    for role in PATTERN_ROLES:
         assert other[role].score.ravel() == pytest.approx(one[role].score.ravel()[list(order)], nan_ok=True)
 
 
@@ -169,7 +168,7 @@ def test_a_head_scores_the_same_alone_and_in_company(case):
     patterns, tokens = case
     together = score_heads(patterns, tokens)
     alone = score_heads(patterns[1:, 2:], tokens)
-    for role in ROLES:
+    for role in PATTERN_ROLES:
         assert alone[role].score[0, 0] == pytest.approx(together[role].score[1, 2], nan_ok=True)
 
 
@@ -179,7 +178,7 @@ def test_scores_depend_on_which_tokens_are_equal_and_not_on_their_ids(case, rena
     patterns, tokens = case
     renamed = np.array(renaming)[tokens]
     one, other = score_heads(patterns, tokens), score_heads(patterns, renamed)
-    for role in ROLES:
+    for role in PATTERN_ROLES:
         assert other[role].score == pytest.approx(one[role].score, nan_ok=True)
 
 

@@ -24,6 +24,8 @@ from utils.models.weights import name_weights
 from utils.service import Headlight
 from utils.settings import Settings
 from utils.stored_example import example_path, load_example, save_example
+from utils.writing.tables import writing_tables
+from utils.writing.text_writing import with_writing
 
 
 @pytest.fixture
@@ -57,10 +59,17 @@ def test_what_ships_is_of_the_default_text_and_of_the_catalogued_weights():
 def test_what_ships_is_what_the_model_says():
     loaded, folder = real_model(SMOLLM2), real_folder(SMOLLM2)
     stored = load_example(example_path(SMOLLM2), DEFAULT_PROMPT, name_weights(folder))
-    live = run_forward_pass(loaded, DEFAULT_PROMPT, 128)
+    tables = writing_tables(loaded, load_catalogues()[SMOLLM2].mean_values)
+    live = with_writing(loaded, tables, run_forward_pass(loaded, DEFAULT_PROMPT, 128))
     assert stored.tokens == live.tokens
     assert live.notices == ()
     np.testing.assert_allclose(stored.patterns, live.patterns, atol=1e-5)
+    for write, written in stored.writing.ways.items():
+        again = live.writing.ways[write]
+        np.testing.assert_array_equal(written.hits, again.hits)
+        np.testing.assert_allclose(written.logits, again.logits, atol=1e-3)
+        assert written.targets == again.targets
+    np.testing.assert_allclose(stored.writing.scale, live.writing.scale, rtol=1e-4)
     assert [each.token for each in stored.predictions[:5]] == [each.token for each in live.predictions[:5]]
 
 

@@ -62,10 +62,10 @@ def test_each_text_is_measured_once_for_all_roles():
     assert set(calls.values()) == {1}
 
 
-def test_every_role_has_at_least_eight_different_candidates():
+def test_every_role_has_some_different_candidates():
     for role in ROLES:
         texts = [candidate.text for candidate in candidates()[role]]
-        assert len(set(texts)) == len(texts) >= 8
+        assert len(set(texts)) == len(texts) >= (4 if ROLES[role].is_writing else 8)
 
 
 def test_repetition_roles_have_prose_and_lists_in_which_words_return():

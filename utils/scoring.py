@@ -145,9 +145,11 @@ class ScorePool:
         self._totals = {key: _Total(ROLES[key].measure) for key in (ROLES if roles is None else roles)}
 
     def add(self, reading: Reading, roles: Sequence[str] | None = None) -> None:
-        """Add what all heads [layer, head] do on one text for some roles (all of the pool by default)."""
+        """Add what all heads [layer, head] do on one text for some roles (by default all of the pool for which the text
+        was read)."""
         check_patterns(reading.patterns, len(reading.token_ids))
-        self.add_judged(reading.axes, parts_of(reading, self._totals if roles is None else roles))
+        can_be_told = [key for key, total in self._totals.items() if total.measure.needs <= reading.has]
+        self.add_judged(reading.axes, parts_of(reading, can_be_told if roles is None else roles))
 
     def add_judged(self, axes: tuple[int, ...], parts: Sequence[Part]) -> None:
         """The same for checked patterns and evidence at hand, for the roles that the parts name."""

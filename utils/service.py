@@ -43,7 +43,7 @@ from utils.roles import needs_of_roles
 from utils.settings import Settings
 from utils.stored_example import example_path, load_example
 from utils.writing.tables import writing_tables
-from utils.writing.text_writing import write_out
+from utils.writing.text_writing import with_writing
 
 log = logging.getLogger(__name__)
 
@@ -148,13 +148,12 @@ class Headlight:
         means = None if found is None or found.is_stale else found.catalogue.mean_values
         if means is None or forward.values is None:
             return forward
-        model, values = forward.model_name, forward.values
+        model = forward.model_name
         loaded = self._models.get(model)
         key = ("writing", model, loaded.edition, found.catalogue.provenance.date if found else None)
         tables = self._passes.once(key, lambda: writing_tables(loaded, means))
-        guess = forward.predictions[0].token
-        writing = self._passes.once((*key, prompt), lambda: write_out(loaded, tables, forward.tokens, values, guess))
-        return replace(forward, writing=writing)
+        written = self._passes.once((*key, prompt), lambda: with_writing(loaded, tables, forward).writing)
+        return replace(forward, writing=written)
 
     def _open(self, model: str) -> tuple[LoadedModel, float | None]:
         """A model, and the seconds that loading it took; None where it was loaded before."""

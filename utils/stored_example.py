@@ -8,8 +8,10 @@ It belongs to certain weights, by their hash, and to one prompt, to the letter; 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydantic import TypeAdapter
@@ -24,6 +26,15 @@ EXAMPLES_DIR = Path(__file__).parent / "stored_examples"
 
 
 @dataclass(frozen=True)
+class _AboutWriting:
+    """All of what heads would write but its arrays."""
+
+    targets: dict[Write, tuple[Token | None, ...]]
+    asks_for_name: bool
+    n_columns: int
+
+
+@dataclass(frozen=True)
 class _About:
     """All of a stored forward pass but its patterns."""
 
@@ -32,9 +43,7 @@ class _About:
     prompt: str
     tokens: tuple[Token, ...]
     predictions: tuple[Prediction, ...]
-    targets: dict[Write, tuple[Token | None, ...]]
-    asks_for_name: bool
-    n_columns: int
+    writing: _AboutWriting | None
 
 
 _ABOUT = TypeAdapter(_About)
@@ -46,31 +55,43 @@ def example_path(model: str) -> Path:
 
 
 def save_example(path: Path, forward: ForwardPass, weights: str) -> None:
-    """Store a forward pass. Args: forward: with what its heads would write. weights: which ones made it, as
-    `name_weights` says."""
-    writing = forward.writing
-    assert writing is not None, "a stored example has everything that a page shows"
-    about = _About(
-        forward.model_name,
-        weights,
-        forward.prompt,
-        forward.tokens,
-        forward.predictions,
-        {write: written.targets for write, written in writing.ways.items()},
-        writing.asks_for_name,
-        writing.n_columns,
-    )
+    """Store a forward pass. Args: weights: which ones made it, as `name_weights` says."""
+    about, written = _about_writing(forward.writing), _arrays(forward.writing)
+    about_all = _About(forward.model_name, weights, forward.prompt, forward.tokens, forward.predictions, about)
     path.parent.mkdir(exist_ok=True)
     rows, columns = np.tril_indices(len(forward.tokens))  # above it a causal pattern is zero
     below = forward.patterns[..., rows, columns]
+    arrays: dict[str, Any] = {"about": np.array(_ABOUT.dump_json(about_all).decode()), "patterns": below, **written}
+    np.savez_compressed(path, **arrays)
+
+
+def _about_writing(writing: Writing | None) -> _AboutWriting | None:
+    if writing is None:
+        return None
+    targets = {write: written.targets for write, written in writing.ways.items()}
+    return _AboutWriting(targets, writing.asks_for_name, writing.n_columns)
+
+
+def _arrays(writing: Writing | None) -> dict[str, np.ndarray]:
+    if writing is None:
+        return {}
     written = {f"{name}_{write.value}": getattr(each, name) for write, each in writing.ways.items() for name in WRITTEN}
-    np.savez_compressed(
-        path,
-        about=np.array(_ABOUT.dump_json(about).decode()),
-        patterns=below,
-        scale=writing.scale,
-        is_name=writing.is_name,
-        **written,
+    return {"scale": writing.scale, "is_name": writing.is_name, **written}
+
+
+def _writing(about: _About, stored: Mapping[str, np.ndarray]) -> Writing | None:
+    if about.writing is None:
+        return None
+    return Writing(
+        {
+            write: Written(targets=targets, **{name: stored[f"{name}_{write.value}"] for name in WRITTEN})
+            for write, targets in about.writing.targets.items()
+        },
+        scale=stored["scale"],
+        is_name=stored["is_name"],
+        guess=about.predictions[0].token,
+        asks_for_name=about.writing.asks_for_name,
+        n_columns=about.writing.n_columns,
     )
 
 
@@ -83,17 +104,7 @@ def load_example(path: Path, prompt: str, weights: str) -> ForwardPass | None:
         if (about.prompt, about.weights) != (prompt, weights):
             return None
         below = stored["patterns"]
-        writing = Writing(
-            {
-                write: Written(targets=targets, **{name: stored[f"{name}_{write.value}"] for name in WRITTEN})
-                for write, targets in about.targets.items()
-            },
-            scale=stored["scale"],
-            is_name=stored["is_name"],
-            guess=about.predictions[0].token,
-            asks_for_name=about.asks_for_name,
-            n_columns=about.n_columns,
-        )
+        writing = _writing(about, stored)
     n_tokens = len(about.tokens)
     patterns = np.zeros((*below.shape[:2], n_tokens, n_tokens), dtype=np.float32)
     rows, columns = np.tril_indices(n_tokens)

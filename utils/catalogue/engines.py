@@ -74,7 +74,7 @@ def read_sequences(
     ordered = sorted(sequences, key=len)
     n_heads = engine.loaded.n_layers * engine.loaded.n_heads
     limit = BATCH_BYTES if batch_bytes is None else batch_bytes
-    needs = needs_of_roles()
+    needs = needs_of_roles() - {Need.WRITING}  # what that takes is in the catalogue that is being made
     while ordered:
         batch = ordered[: _batch_size(ordered, n_heads, limit)]
         ordered = ordered[len(batch) :]

@@ -20,7 +20,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
-import torch
 
 from utils.activity import decide
 from utils.byte_pieces import places_left_out
@@ -40,20 +39,19 @@ from utils.cut_words import cut_words
 from utils.errors import UserError
 from utils.experiments.resting_output import output_share_of_first
 from utils.experiments.second_copy_causes import cause_segments, measure_causes, work_of_all
-from utils.forward_pass import encode_prompt
+from utils.forward_pass import encode_prompt, run_forward_pass
 from utils.head_detection import score_of, summarise_roles
 from utils.measures.figures import RoleScores
 from utils.measures.reading import Reading
 from utils.measures.written import Writing
 from utils.models.loader import LoadedModel
-from utils.pyvene_engine import capture_patterns
 from utils.roles import ROLES
 from utils.scoring import ScorePool
 from utils.tokens import Token, tokens_from_ids
 from utils.writing.measuring import measure_writing, n_tokens_to_read
 from utils.writing.tables import writing_tables
-from utils.writing.text_writing import write_out
-from utils.writing.values import can_be_told, values_of
+from utils.writing.text_writing import with_writing
+from utils.writing.values import can_be_told
 
 LOG = logging.getLogger(__name__)
 ENOUGH_ROWS = 100  # before so many evidence rows, "found so far" would come and go
@@ -82,7 +80,7 @@ class WordsTested:
 
 
 Progress = Callable[[TextRead | HeadTested | WordsTested], object]
-Writer = Callable[[Sequence[Token]], Writing]
+Writer = Callable[[str], Writing | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,7 +160,7 @@ def measure_catalogue(
     found = roles_held(scores)
     rests_by_output = find_resting_output(own, texts.inputs, lambda ids: progress(TextRead(2 * len(ids), found)))
     catalogue = build_catalogue(engine.loaded.name, measured, provenance, rests_by_output, writing)
-    measure = partial(count_active, engine, catalogue, max_tokens, progress, writer_of(own, catalogue))
+    measure = partial(count_active, engine, catalogue, max_tokens, progress, writer_of(own, catalogue, max_tokens))
     is_whole = partial(reads_whole_words, engine.loaded, max_tokens)
     catalogue = with_suggestions(catalogue, choose_suggestions(measure, list(ROLES), texts.candidates, is_whole))
     return catalogue.model_copy(update={"causes": find_causes(own, texts, progress)})
@@ -234,7 +232,7 @@ def count_active(
     ids = [token.id for token in tokens]
     (reading,) = read_sequences(engine, [np.array(ids, dtype=np.int64)])
     reading = as_text(reading, tokens)
-    prompt = _Prompt(tokens, reading if write is None else replace(reading, writing=write(tokens)))
+    prompt = _Prompt(tokens, reading if write is None else replace(reading, writing=write(text)))
     scored = score_of(prompt)
     decisions = decide(scored, catalogue)
     summary = summarise_roles(prompt, catalogue, scored, decisions)
@@ -242,20 +240,13 @@ def count_active(
     return {key: (role.n_active, len(role.heads)) for key, role in summary.items()}
 
 
-def writer_of(loaded: LoadedModel, catalogue: ModelCatalogue) -> Writer | None:
+def writer_of(loaded: LoadedModel, catalogue: ModelCatalogue, max_tokens: int) -> Writer | None:
     """What reads a text for what heads would write of it; None for a model that was not tested for that."""
     means = catalogue.mean_values
     if means is None:
         return None
     tables = writing_tables(loaded, means)
-
-    def write(tokens: Sequence[Token]) -> Writing:
-        ids = torch.tensor([[token.id for token in tokens]])
-        capture = capture_patterns(loaded, ids, only_last_logits=True, with_values=True)
-        guess = tokens_from_ids(loaded.tokenizer, [int(capture.logits[0, -1].argmax())])[0]
-        return write_out(loaded, tables, tokens, values_of(loaded, capture.made), guess)
-
-    return write
+    return lambda text: with_writing(loaded, tables, run_forward_pass(loaded, text, max_tokens)).writing
 
 
 def as_text(reading: Reading, tokens: Sequence[Token]) -> Reading:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,7 +17,17 @@ from utils.tokens import Token, tokens_from_ids
 from utils.writing.tables import WritingTables, unembedding_columns
 from utils.writing.values import Values
 
+if TYPE_CHECKING:
+    from utils.forward_pass import ForwardPass
+
 NO_TARGET = -1
+
+
+def with_writing(loaded: LoadedModel, tables: WritingTables, forward: ForwardPass) -> ForwardPass:
+    """A forward pass with what its heads would write. Args: forward: with values."""
+    assert forward.values is not None, "the values of a text come from its own pass"
+    guess = forward.predictions[0].token
+    return replace(forward, writing=write_out(loaded, tables, forward.tokens, forward.values, guess))
 
 
 def write_out(
