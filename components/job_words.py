@@ -17,6 +17,7 @@ STATUS_WORDS = {
     "not_testable": "cannot be tested in this model",
     None: "",
 }
+UNTESTED = "not tested"  # of a job that the model or its tokens do not allow to test
 NO_JOB = f"None of the {in_words(len(JOBS))} jobs fits this head."
 
 
