@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 REPLACED = "Text replaced by an example."
 DOUBLED = "Your text now stands there twice."
+CUT = "Your text now ends there."
 SENTENCE_ENDS = ".!?…:;\"'”’)"
 
 
@@ -45,6 +46,13 @@ def prompt_chip(verb: str | None, prompt: SuggestedPrompt, model: str) -> dbc.Bu
 def say_it_twice_chip(prompt: str, model: str) -> dbc.Button:
     """Repeats the student's own text, so it promises nothing."""
     return suggestion_chip("Say it twice", "Repeats your own text", roles_href(model, said_twice(prompt)), DOUBLED)
+
+
+def cut_chip(head: str, last_word: str, text: str, model: str) -> dbc.Button:
+    """The student's own text up to where a head does more of a job. Args: last_word: of the cut text, as shown."""
+    return suggestion_chip(
+        f"End your text after “{last_word}”", f"There {head} does more", roles_href(model, text), CUT
+    )
 
 
 def said_twice(prompt: str) -> str:

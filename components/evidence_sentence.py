@@ -1,5 +1,5 @@
-"""The sentences that prove a role with the student's own tokens; one template per
-role and one for any other, every number measured here.
+"""The sentences that prove a role with the student's own tokens; one template per role and one for any other, every
+number measured here. A role of writing also says what the look pushes up or down, and how hard.
 
 `short` stands on a card, `long` below the token strip. Both quote tokens as chips and never as markup.
 """
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from dash import html
 
-from components.numbers import percent, plural
-from components.token_chip import token_chip
+from components.numbers import percent, plural, signed
+from components.token_chip import next_chip, token_chip
 from utils.roles import ROLES
 
 if TYPE_CHECKING:
@@ -36,17 +36,42 @@ def short(entry: HeadEntry, tokens: Sequence[Token]) -> html.P | None:
     query = token_chip(tokens[look.query_pos], look.query_pos, entry.role, "query")
     if ROLES[entry.role].measure.is_about_rows:
         return html.P(["At ", query, f" {name} gives no token more than ", weight, " of its attention."])
-    if look.is_itself:
-        return html.P(["At ", query, f" {name} looks at that very token with ", weight, " of its attention."])
-    key = token_chip(tokens[look.key_pos], look.key_pos, entry.role, "key")
-    return html.P(["At ", query, f" {name} looks at ", key, " with ", weight, " of its attention."])
+    key = "that very token" if look.is_itself else token_chip(tokens[look.key_pos], look.key_pos, entry.role, "key")
+    pushes = _pushes(look, entry.role, tokens)
+    return html.P(["At ", query, f" {name} looks at ", key, " with ", weight, *_ending(" of its attention", pushes)])
 
 
 def place(look: Look, role: str, tokens: Sequence[Token]) -> Words:
     """One place where a head does a role: "at [John 9] it looks at [went 4] with 82 %"."""
     query = token_chip(tokens[look.query_pos], look.query_pos, role, "query")
     key: Any = "itself" if look.is_itself else token_chip(tokens[look.key_pos], look.key_pos, role, "key")
-    return ["at ", query, " it looks at ", key, " with ", _weight(look.weight)]
+    pushes = _pushes(look, role, tokens)
+    return ["at ", query, " it looks at ", key, " with ", _weight(look.weight), *([" and ", *pushes] if pushes else [])]
+
+
+def push(look: Look) -> str:
+    """What a look does to a word's logit: "adds +1.8 to", "takes 1.5 from"; empty for a look of a role of looking, and
+    where it comes to nothing."""
+    if look.push is None or signed(look.push) == signed(0.0):
+        return ""
+    return f"adds {signed(look.push)} to" if look.push > 0 else f"takes {signed(-look.push).lstrip('+')} from"
+
+
+def _pushes(look: Look, role: str, tokens: Sequence[Token]) -> Words:
+    """ "adds +1.7 to it", or to a word that may come next; empty for a role of looking."""
+    if look.push is None or look.target is None:
+        return []
+    is_it = look.target.id == tokens[look.key_pos].id
+    does = push(look) or "adds next to nothing to"
+    return [f"{does} it"] if is_it else [f"{does} ", next_chip(look.target, role)]
+
+
+def _ending(words: str, pushes: Words) -> Words:
+    """The end of a sentence about a look, with what it pushes, if anything."""
+    if not pushes:
+        return [f"{words}."]
+    *most, last = pushes
+    return [f"{words} and ", *most, f"{last}."] if isinstance(last, str) else [f"{words} and ", *pushes, "."]
 
 
 def long(view: Demonstration, tokens: Sequence[Token]) -> html.P:
@@ -107,10 +132,11 @@ def _first(view: Demonstration, tokens: Sequence[Token]) -> Words:
 
 
 def _any_look(view: Demonstration, tokens: Sequence[Token]) -> Words:
-    """One look as it is, for a role that has no sentence of its own."""
+    """One look as it is, for a role that has no sentence of its own, and what it pushes for one of writing."""
     assert view.focus is not None
     place = "that very token," if view.focus.is_itself else _key(view, tokens)
-    return [*_at(view, tokens), " it looks at ", place, " with ", _weight(view.focus.weight), " of its attention."]
+    ending = _ending(" of its attention", _pushes(view.focus, view.role, tokens))
+    return [*_at(view, tokens), " it looks at ", place, " with ", _weight(view.focus.weight), *ending]
 
 
 def _any_row(view: Demonstration, tokens: Sequence[Token]) -> Words:

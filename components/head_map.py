@@ -2,9 +2,10 @@
 
 A cell has the sign of the head's main job, in the shape of its state on the text, as lamps have it: filled is active, a
 ring with a lit point here and there, one with a question mark cannot tell, a ring not seen or below usual, a dashed
-cell cannot show here. A small second sign marks a second job. Heads without a job are quiet: a dash for one that rests,
-which shows its anchor when "With resting heads" is chosen, a dot for one that does none of the jobs. A head that does a
-job and also rests shows the job. One tab stop, four arrows move, J goes to the next head with a job
+cell cannot show here. A job of writing is a square tile. A small second sign marks a second job, and a small square a
+job of writing beside one of looking, filled while it is active. Heads without a job are quiet: a dash for one that
+rests, which shows its anchor when "With resting heads" is chosen, a dot for one that does none of the jobs. A head that
+does a job and also rests shows the job. One tab stop, four arrows move, J goes to the next head with a job
 (assets/heads-map.js), Enter opens.
 """
 
@@ -19,7 +20,7 @@ from components import head_map_grid
 from components.address import head_href
 from components.head_map_grid import PAGE, is_deep
 from components.job_words import STATUS_WORDS
-from components.lamp import css_name, role_sign, sign
+from components.lamp import css_name, is_square, role_sign, sign
 from components.literature_badge import book_mark, names
 from components.markup import aria, classes, data
 from components.numbers import in_words
@@ -109,7 +110,7 @@ def rest_switch(with_rest: bool) -> html.Div:
 def legend(levels: list[HeadLevels], has_papers: bool = False) -> html.P:
     """What the shapes of the cells mean. has_papers: some head is named in a paper."""
     found = {level.status for entry in levels for level in entry.levels.values()}
-    has_second = any(len(entry.work) > 1 for entry in levels)
+    corners = [job for entry in levels for job in corner_jobs(entry)]
     parts = [
         ("active", "active"),
         ("here-and-there", "here and there"),
@@ -123,15 +124,21 @@ def legend(levels: list[HeadLevels], has_papers: bool = False) -> html.P:
         [
             *(html.Span([html.Span(className=f"legend-cell legend-cell--{kind}"), words]) for kind, words in parts),
             *([html.Span([book_mark(), "named in a paper"])] if has_papers else []),
-            *([html.Span("small sign: a second job")] if has_second else []),
+            *(
+                [html.Span([html.Span(className="legend-cell legend-cell--writes"), "writes"])]
+                if any(map(is_tile, levels))
+                else []
+            ),
+            *([html.Span("small sign: a second job")] if any(not is_square(job) for job in corners) else []),
+            *([html.Span("small square: also writes")] if any(map(is_square, corners)) else []),
         ],
         className="legend",
     )
 
 
 def cell_label(entry: HeadLevels, role: str | None = None) -> str:
-    """A cell in words: "L17H4, induction, here and there, score 0.41, also rests"; "L18H2, rests" and "L18H3, none of
-    the five jobs" for a head without one.
+    """A cell in words: "L17H4, induction, here and there, score 0.41, also rests", "L23H0, mainly induction, active,
+    score 0.82, also copying, active"; "L18H2, rests" and "L18H3, none of the nine jobs" for a head without one.
 
     Args: role: the job shown, if not the main one.
     """
@@ -141,8 +148,13 @@ def cell_label(entry: HeadLevels, role: str | None = None) -> str:
     level, name = entry.levels[shown], JOBS[shown].display_name.lower()
     job = name if len(entry.work) <= 1 else f"{'mainly' if shown == entry.work[0] else 'also'} {name}"
     score = f"score {two_decimals(level.score)}" if level.score is not None else ""
-    parts = (str(entry.id), job, STATUS_WORDS[level.status], score, "also rests" if entry.rests else "")
+    written = [each for job in corner_jobs(entry, role) if is_square(job) for each in _also(entry, job)]
+    parts = (str(entry.id), job, STATUS_WORDS[level.status], score, *written, "also rests" if entry.rests else "")
     return ", ".join(part for part in parts if part)
+
+
+def _also(entry: HeadLevels, job: str) -> tuple[str, str]:
+    return f"also {JOBS[job].display_name.lower()}", STATUS_WORDS[entry.levels[job].status]
 
 
 def shown_job(entry: HeadLevels, role: str | None = None) -> str | None:
@@ -152,18 +164,19 @@ def shown_job(entry: HeadLevels, role: str | None = None) -> str | None:
     return entry.work[0] if entry.work else None
 
 
+def is_tile(entry: HeadLevels) -> bool:
+    """Whether a cell shows a job of writing as a head's main one."""
+    return is_square(shown_job(entry) or OTHER)
+
+
 def _cell(entry: HeadLevels, model: str, prompt: str, role: str | None) -> html.Div:
     shown = shown_job(entry, role)
     colour = shown or (REST if entry.rests else OTHER)
-    second = next((job for job in entry.work if job != shown), None)
     paper_names = names(model, entry.id)
     words = ", ".join(part for part in (cell_label(entry, role), paper_names) if part)
     label = html.Span(words, className="visually-hidden")
     signs: list[Component] = [html.Span(role_sign(colour), className="head-cell-sign", **aria(hidden=True))]
-    if second is not None:
-        signs.append(
-            html.Span(sign(ROLES[second].sign), className=f"head-cell-second role-{second}", **aria(hidden=True))
-        )
+    signs += [_corner(entry, job, place) for place, job in enumerate(corner_jobs(entry, role))]
     if paper_names:
         signs.append(book_mark())
     return html.Div(
@@ -172,11 +185,33 @@ def _cell(entry: HeadLevels, model: str, prompt: str, role: str | None) -> html.
         className=classes(
             "head-cell",
             f"head-cell--{_state(entry, shown)}",
+            is_square(colour) and "head-cell--writes",
             f"role-{colour}",
             role is not None and not entry.has_job(role) and "is-dimmed",
         ),
         **data(head=str(entry.id), page=entry.id.layer // PAGE),
     )
+
+
+def corner_jobs(entry: HeadLevels, role: str | None = None) -> list[str]:
+    """The jobs with a small sign in the corners of a cell: the second of looking, and the first of writing."""
+    others = [job for job in entry.work if job != shown_job(entry, role)]
+    looking = [job for job in others if not ROLES[job].is_writing]
+    writing = [job for job in others if ROLES[job].is_writing]
+    return [*looking[:1], *writing[:1]]
+
+
+def _corner(entry: HeadLevels, job: str, place: int) -> html.Span:
+    """A small sign; of a job of writing a tile, filled while it is active. Args: place: 0 for the right corner."""
+    square = is_square(job)
+    names = classes(
+        "head-cell-second",
+        square and "head-cell-second--tile",
+        square and not entry.levels[job].is_active and "is-open",
+        place > 0 and "is-left",
+        f"role-{job}",
+    )
+    return html.Span(sign(ROLES[job].sign), className=names, **aria(hidden=True))
 
 
 def _state(entry: HeadLevels, shown: str | None) -> str:

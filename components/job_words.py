@@ -14,8 +14,10 @@ STATUS_WORDS = {
     "below_usual": "below usual",
     "not_seen": "not seen",
     "not_applicable": "cannot show on this text",
+    "not_testable": "cannot be tested in this model",
     None: "",
 }
+UNTESTED = "not tested"  # of a job that the model or its tokens do not allow to test
 NO_JOB = f"None of the {in_words(len(JOBS))} jobs fits this head."
 
 

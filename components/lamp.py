@@ -2,7 +2,9 @@
 
 Active is filled with a halo. A ring with a lit point is here and there, a ring with a question mark cannot tell, a
 plain ring not seen (or below usual), a dashed grey ring cannot show, a flat grey disc has no heads. Resting is no job
-and never lights: its lamp is a flat grey disc, too. Lamps and marks are decoration: the words beside them say the same.
+and never lights: its lamp is a flat grey disc, too. Round is looking, square is writing: a job of writing has a tile in
+the same states, dashed also where the model cannot be tested. Lamps and marks are decoration: the words beside them say
+the same.
 """
 
 from __future__ import annotations
@@ -36,12 +38,22 @@ def lamp(role: str, status: str | None, size: LampSize = "card") -> html.Span:
     size: row 26 px, stage 26 px, card 40 px, page 58 px.
     """
     shape = "rests" if _is_rest(role) and status not in ("not_applicable", None) else css_name(status or "no_heads")
-    return html.Span(role_sign(role), className=f"lamp lamp--{shape} lamp--{size} role-{role}", **aria(hidden=True))
+    names = classes("lamp", f"lamp--{shape}", f"lamp--{size}", is_square(role) and "lamp--square", f"role-{role}")
+    return html.Span(role_sign(role), className=names, **aria(hidden=True))
 
 
-def state_mark(status: str | None) -> html.Span:
-    """The small round mark of one head, in the shape of its state; a plain ring for None, a dash for `rests`."""
-    return html.Span(className=classes("dot", status and f"dot--{css_name(status)}"), **aria(hidden=True))
+def state_mark(status: str | None, role: str = "") -> html.Span:
+    """The small mark of one head, in the shape of its state; a plain ring for None, a dash for `rests`.
+
+    Args: role: that it is about; the mark is square for one of writing.
+    """
+    names = classes("dot", status and f"dot--{css_name(status)}", is_square(role) and "dot--square")
+    return html.Span(className=names, **aria(hidden=True))
+
+
+def is_square(role: str) -> bool:
+    """Whether a role is drawn as a tile: those of writing are."""
+    return role in ROLES and ROLES[role].is_writing
 
 
 def css_name(status: str) -> str:

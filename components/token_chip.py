@@ -24,3 +24,8 @@ def token_chip(token: Token, position: int, role: str | None = None, part: Token
         [html.Bdi(token.word), html.Sub(position)],
         className=classes("token-chip", part and f"token-chip--{part}", role and f"role-{role}"),
     )
+
+
+def next_chip(token: Token, role: str | None = None) -> html.Span:
+    """A token that may come next, so without a place: Thursday, dashed."""
+    return html.Span(html.Bdi(token.word), className=classes("token-chip", "token-chip--next", role and f"role-{role}"))

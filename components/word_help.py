@@ -31,6 +31,11 @@ WORDS = {
         "How much it looks at each is its attention.",
         "learn-heads",
     ),
+    "logit": Word(
+        "The model’s score for a word as the next one, before all scores become percentages. One more makes the word "
+        "about 2.7 times as likely beside any other.",
+        "learn-heads",
+    ),
     "nats": Word(
         "The unit of a change of all guesses at once (KL divergence). 0 is no change; at 0.7 the model expects what it "
         "expected before about half as much; there is no upper end.",

@@ -12,6 +12,7 @@ from utils.measures.figures import RoleScores
 from utils.measures.reading import Reading
 from utils.roles import steady_roles
 from utils.scoring import as_ids, score_text
+from utils.writing.measured import WritingMeasured
 
 
 def catalogue_of(
@@ -21,7 +22,10 @@ def catalogue_of(
     return catalogue_from_scores(score_text(Reading(as_ids(tokens), patterns, head_values)).roles, name)
 
 
-def catalogue_from_scores(scores: dict[str, RoleScores], name: str = "hand-made") -> ModelCatalogue:
+def catalogue_from_scores(
+    scores: dict[str, RoleScores], name: str = "hand-made", writing: WritingMeasured | None = None
+) -> ModelCatalogue:
+    """The catalogue of heads with these scores of looking. Args: writing: what was measured of their writing."""
     provenance = Provenance(
         schema_version=SCHEMA_VERSION,
         weights="hand-made-patterns",
@@ -36,6 +40,7 @@ def catalogue_from_scores(scores: dict[str, RoleScores], name: str = "hand-made"
         versions={},
         date=datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC),
         max_difference_to_detect_head=None,
-        **describe_inputs(scores),
+        **describe_inputs({**scores, **(writing.scores if writing else {})}),
     )
-    return build_catalogue(name, Measured(scores, {key: scores[key] for key in steady_roles()}), provenance)
+    measured = Measured(scores, {key: scores[key] for key in steady_roles()})
+    return build_catalogue(name, measured, provenance, writing=writing)

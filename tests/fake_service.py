@@ -59,7 +59,7 @@ class FakeHeadlight(Headlight):
     def __init__(self, settings: Settings | None = None):
         self.settings = settings or Settings()
         self.asked: list[tuple[str, str]] = []
-        self.experiments = as_experiments(self, _token)
+        self.experiments = as_experiments(self, make_token)
 
     def models(self) -> list[ModelChoice]:
         def choice(name: str, available: bool) -> ModelChoice:
@@ -107,12 +107,12 @@ def fake_forward(model: str, prompt: str, max_tokens: int) -> ForwardPass:
             ),
         )
         words = words[:max_tokens]
-    tokens = tuple(_token(word) for word in words)
+    tokens = tuple(make_token(word) for word in words)
     patterns = fake_patterns(np.array([token.id for token in tokens]), has_current=model == OTHER_MODEL)
     guesses = zip(
         (" river", " sea", " castle", " water", " forest", " hill"), (0.58, 0.09, 0.06, 0.05, 0.03, 0.002), strict=True
     )
-    predictions = tuple(Prediction(_token(word), prob) for word, prob in guesses)
+    predictions = tuple(Prediction(make_token(word), prob) for word, prob in guesses)
     return ForwardPass(model, "".join(words), tokens, patterns, predictions, notices, fake_head_values(len(tokens)))
 
 
@@ -159,7 +159,8 @@ def fake_catalogue(model: str) -> ModelCatalogue:
     return measured.model_copy(update={"categories": categories})
 
 
-def _token(text: str) -> Token:
+def make_token(text: str) -> Token:
+    """A word of the hand-made model, a leading space kept."""
     word = text.strip(" ") or "·"
     names = {"\n": "⏎", "\t": "⇥"}
     return Token(

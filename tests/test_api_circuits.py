@@ -9,6 +9,7 @@ import pytest
 from app import create_app
 from tests.tiny_models import TINY_CONFIGS, save_tiny_model
 from utils.circuits import circuits as laboratory
+from utils.circuits.copying import TIED
 from utils.service import Headlight
 from utils.settings import Settings
 
@@ -55,13 +56,21 @@ def test_circuits_answer_in_the_fixed_shape(client):
     assert 1 <= body["qk_effective_rank"] <= 32
     assert len(body["positional_kernel"]) == 64
     assert all(note.endswith(".") for note in body["notes"])
-    assert len(body["notes"]) == 2
+    assert body["notes"][2:] == [TIED]
 
 
 def test_a_rotary_model_has_no_kernel(client):
     _, body = ask(client, "/api/circuits?model=classroom-neox&layer=1&head=5")
     assert body["positional_kernel"] is None
     assert "relative offset of 0" in body["notes"][1]
+
+
+def test_only_where_one_table_embeds_and_unembeds_a_score_through_it_is_said_to_be_no_job(client):
+    _, tied = ask(client, "/api/circuits?model=classroom-neox&layer=1&head=5")
+    _, apart = ask(client, "/api/circuits?model=classroom-attn-2l&layer=1&head=4")
+    assert tied["notes"][-1] == TIED
+    assert apart["ov_copying_score_through_embedding"] is not None
+    assert TIED not in apart["notes"]
 
 
 @pytest.mark.parametrize("kind", ["Q", "K", "V"])

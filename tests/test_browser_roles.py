@@ -148,7 +148,7 @@ def test_the_first_load_shows_the_default_prompt_analysed(page):
 
 def test_an_address_is_analysed_when_it_is_opened(page):
     page.open(model=MODEL, prompt=PLAIN)
-    assert page.text_of("#headline") == "Two of five known jobs light up. Two need repetition."
+    assert page.text_of("#headline") == "Two of five jobs of looking light up. Two need repetition."
     assert page.prompt() == PLAIN
 
 

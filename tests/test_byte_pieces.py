@@ -158,7 +158,7 @@ def test_a_text_of_pieces_alone_lights_no_job_and_says_why():
     assert analysis.roles["induction"].reason == ONLY_UNREAD
     assert analysis.right_now == ()
     assert any("no tokens for “😀”" in notice.sentence for notice in analysis.notices)
-    assert headline(analysis) == "None of the five known jobs lights up on your text."
+    assert headline(analysis) == "None of the five jobs of looking or the three of writing lights up on your text."
     assert lead(analysis, has_catalogue=True) == PARTS_OF_CHARACTERS
 
 

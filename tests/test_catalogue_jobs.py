@@ -11,13 +11,16 @@ from tests.model_folders import change_weights, copy_model, few_texts, service_o
 from utils.catalogue.engines import PyVeneEngine
 from utils.catalogue.file import CATALOGUE_PATH, load_catalogues, remove_catalogue, save_catalogue
 from utils.catalogue.jobs import CatalogueJobs, JobState
+from utils.catalogue.run import HeadTested, TextRead, WordsTested
 from utils.catalogue.store import own_catalogue_path
 from utils.errors import UserError
 from utils.head_detection import get_active_head_summary, load_head_categories
+from utils.models.loader import load_model_from
 from utils.remaining_time import RemainingTime
 from utils.roles import ROLES
 from utils.service import Headlight
-from utils.settings import Settings
+from utils.settings import SHIPPED_MODELS_DIR, Settings
+from utils.writing.measuring import measure_writing, n_tokens_to_read
 
 MODEL = "school-model"
 N_READ = 8  # 2 repeated sequences, 3 sentences, a passage, 2 prompts
@@ -69,6 +72,33 @@ def analyzed(tmp_path_factory) -> Headlight:
     service.start_catalogue_job(MODEL)
     service.jobs.wait(4 * WAIT_S)
     return service
+
+
+def test_single_words_are_told_as_such_until_the_next_text(service, monkeypatch):
+    seen = []
+
+    def measure(*args, **_more):
+        follow = args[4]
+        for step in (TextRead(3, ()), WordsTested(5), WordsTested(5), TextRead(3, ("copying",)), HeadTested(7)):
+            follow(step)
+            status = service.catalogue_job_status()
+            seen.append((status.is_on_words, status.n_read, status.n_tested, status.share))
+        raise UserError("That is enough.", "")
+
+    monkeypatch.setattr("utils.catalogue.jobs.measure_catalogue", measure)
+    service.start_catalogue_job(MODEL)
+    service.jobs.wait(WAIT_S)
+    assert [each[:3] for each in seen] == [(False, 1, 0), (True, 1, 0), (True, 1, 0), (False, 2, 0), (False, 2, 1)]
+    shares = [each[3] for each in seen]
+    assert shares == sorted(set(shares)), "each step takes its part of the bar"
+
+
+@pytest.mark.parametrize("name", ["classroom-gpt2", "classroom-tunes", "classroom-neox"])
+def test_the_tokens_of_the_words_are_counted_before_they_are_read(name):
+    loaded = load_model_from(SHIPPED_MODELS_DIR / name, name)
+    told: list[int] = []
+    measure_writing(loaded, 0, told.append)
+    assert n_tokens_to_read(loaded) == pytest.approx(sum(told), rel=0.1)
 
 
 def test_a_copy_under_another_name_gets_the_heads_of_the_shipped_catalogue(analyzed):

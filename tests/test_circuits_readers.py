@@ -40,6 +40,15 @@ def jobs() -> Jobs:
     return jobs_of(MODEL, FakeHeadlight().catalogue(MODEL), Shape(N_LAYERS, N_HEADS))
 
 
+def test_readers_are_named_by_a_job_of_looking_alone(fits):
+    known = Jobs({READER: ("copying",), HeadId(3, 1): ("induction",)})
+    links = Reads(fits, known, None).readers_of(WRITER)
+    assert {link.reader for link in links} == set(known.roles)
+    assert readers.reader_role(links, known) == "induction"
+    writing = Jobs({READER: ("copying",), HeadId(3, 1): ("name_mover",)})
+    assert readers.reader_role(Reads(fits, writing, None).readers_of(WRITER), writing) is None
+
+
 class TestJobs:
     def test_a_catalogue_goes_before_what_others_published(self, jobs):
         assert jobs.source == "catalogue"
@@ -54,6 +63,18 @@ class TestJobs:
         assert two.has(READER, "induction")
         assert two.has(READER, "positional")
         assert not two.has(WRITER, "positional")
+
+    def test_jobs_of_looking_name_a_head_before_jobs_of_writing_and_rest_comes_last(self, monkeypatch):
+        catalogue = FakeHeadlight().catalogue(MODEL)
+        held = ["positional", "copying", "diffuse", "induction"]
+        matrix = [[held if (layer, head) == READER else [] for head in range(N_HEADS)] for layer in range(N_LAYERS)]
+        known = jobs_of(MODEL, catalogue.model_copy(update={"head_roles": matrix}), Shape(N_LAYERS, N_HEADS))
+        assert known.roles == {READER: ("induction", "diffuse", "copying", "positional")}
+
+    def test_heads_that_only_write_say_nothing_of_what_is_read(self):
+        both = Jobs({READER: ("induction",), WRITER: ("copying",), UNNAMED: ("diffuse", "copying")})
+        assert both.telling == {READER}
+        assert Jobs({WRITER: ("copying",)}).telling == {WRITER}
 
     def test_published_scores_name_heads_where_there_is_no_catalogue(self):
         known = jobs_of(MISSING_MODEL, None, Shape(12, 12))

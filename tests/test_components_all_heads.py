@@ -146,7 +146,8 @@ class TestStates:
         for name, count in (("Active", 2), ("Here and there", 0), ("Cannot tell", 1), ("Not seen or below usual", 2)):
             assert f"{name} {count}" in words
         assert "Cannot show 1" in words
-        assert "Resting 2 None 2" in text_of(job_buttons)
+        assert "Resting 2 Writing:" in text_of(job_buttons)
+        assert "None 2" in text_of(job_buttons)
 
 
 class TestRows:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from dataclasses import replace
 from urllib.parse import parse_qs, urlencode
 
@@ -35,9 +36,11 @@ from tests.fake_service import MISSING_MODEL, MODEL, PLAIN, REPEATING
 from tests.test_components_frame import ask, open_page
 from tests.test_components_heads import nodes, text_of, with_class
 from tests.together import WAIT_S, Gate
+from utils.circuits.jobs import CATALOGUE, UNKNOWN, Jobs
 from utils.errors import UserError
 from utils.example_texts import DEFAULT_PROMPT
 from utils.heads import HeadId
+from utils.roles import ROLES
 
 
 @pytest.fixture
@@ -175,6 +178,23 @@ class TestWords:
         )
         said = "L2H3’s preference comes mostly through MLPs: 7.0 of 10.0 logits. Of the heads, L1H4 writes most: 3.0."
         assert said in circuits_words.lead(view)
+
+    @pytest.mark.parametrize("role", list(ROLES))
+    def test_heads_of_every_job_can_be_named(self, role):
+        one, many = (circuits_words.heads_for(role, is_one) for is_one in (True, False))
+        assert re.match(r"(a|an) .*head", one)
+        assert re.match(r"the .*heads", many)
+        assert circuits_words.heads_for("copy_suppression", True) == "a head for “holding back”"
+        assert circuits_words.heads_for("induction", True) == "an induction head"
+
+    def test_a_model_whose_heads_only_write_still_has_a_title_a_legend_and_a_way_out(self, monkeypatch):
+        service = CircuitsService()
+        held = {READER: ("copying",), WRITER: ("name_mover",), HeadId(3, 1): ("copy_suppression", "positional")}
+        monkeypatch.setattr(service.circuits, "jobs", lambda _model: Jobs(held, CATALOGUE))
+        page = text_of(circuits_page.body(service, Question(MODEL, REPEATING), search_for()))
+        assert "one head writes what a head for “" in page or "one head writes what the heads for “" in page
+        assert "passing on a name" in page
+        assert "there is no job to watch when it is off" in page
 
     def test_one_layer_cannot_compose(self):
         view = view_of(CircuitsService(n_layers=1))
@@ -392,11 +412,37 @@ class TestUpClose:
     def test_the_score_from_token_to_logits_decides_and_stands_beside_the_other(self, service, through, words):
         scores = np.full((4, 8), 0.01)
         said = text_of(circuit_writes.copying_part(view_of(service), scores, through))
+        assert "one table of embeddings" not in said
         assert f"Alone 0.01 From token to logits {through:.2f}".replace("-", "−") in said
         assert words in said
         assert "Its two copying scores" not in text_of(circuit_writes.copying_part(view_of(service), scores, None))
         three = {"mostly copies", "writes the opposite of what it looks", "neither copies nor"} - {words}
         assert not any(other in said for other in three)
+
+    @pytest.mark.parametrize(
+        ("held", "source", "words"),
+        [
+            (("copying",), CATALOGUE, "It holds the job Copying."),
+            (("induction",), CATALOGUE, "It does not hold the job Copying."),
+            ((), UNKNOWN, "Whether it holds the job Copying is not known yet."),
+        ],
+    )
+    def test_where_embeddings_are_tied_no_score_is_a_verdict_and_the_job_has_the_word(
+        self, service, held, source, words
+    ):
+        view = replace(view_of(service), jobs=Jobs({READER: held} if held else {}, source))
+        part = circuit_writes.copying_part(view, np.full((4, 8), 0.9), 0.9, is_tied=True)
+        said = text_of(part)
+        assert "one table of embeddings" in said
+        assert "mostly copies" not in said
+        assert words in said
+        (link,) = [node["props"]["href"] for node in nodes(part) if node["type"] == "Link"]
+        assert link.startswith("/head?")
+        assert link.endswith("layer=2&head=3&role=copying")
+
+    def test_without_a_score_from_token_to_logits_nothing_is_said_of_tied_embeddings(self, service):
+        said = text_of(circuit_writes.copying_part(view_of(service), np.full((4, 8), 0.9), None, is_tied=True))
+        assert "one table of embeddings" not in said
 
     def test_what_only_few_want_is_closed(self, service):
         spectra = circuit_close_up.layout(service, view_of(service), service.circuits.of_head(MODEL, READER))

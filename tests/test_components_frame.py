@@ -128,7 +128,7 @@ class TestWiring:
 
     def test_the_router_analyses_the_address(self, client, service):
         answer = open_page(client, "/", f"?model={MODEL}&prompt={PLAIN}")
-        assert "of five known jobs light up." in answer.get_data(as_text=True)
+        assert "of five jobs of looking light up." in answer.get_data(as_text=True)
         assert (MODEL, PLAIN) in service.asked
 
     @pytest.mark.parametrize("search", ["?unknown=1", "?model=&prompt=&x", "?layer=abc", "?prompt=%00", "?prompt=%ff"])

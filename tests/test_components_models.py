@@ -14,7 +14,8 @@ from components.address import Question
 from components.models import models_page, models_running, models_table, models_words
 from components.models.models_details import layout as details
 from components.models.models_view import ModelsView, asked_from_this_computer
-from tests.fake_service import fake_catalogue
+from tests.fake_service import OTHER_MODEL, fake_catalogue
+from tests.fake_writing import NO_NAMES_HERE, writing_catalogue
 from tests.model_folders import SHIPPED, copy_model
 from tests.test_components_roles import every, words
 from utils.catalogue.file import parse_catalogues
@@ -150,8 +151,21 @@ class TestWhatARowSays:
 class TestAnOpenRow:
     def test_it_says_how_the_catalogue_was_made(self):
         shown = words(details(view(catalogued()), catalogued()))
-        for fact in ("1 January 2026, seed 0, with PyVene", "not measured here", "no start mark", "version 2"):
+        for fact in ("1 January 2026, seed 0, with PyVene", "not measured here", "no start mark", "version 3"):
             assert fact in shown
+
+    def test_it_says_what_writing_was_tested_with_and_what_could_not_be(self):
+        known = entry(catalogue=FoundCatalogue(writing_catalogue(PYTHIA), is_own=True, is_stale=False))
+        assert "Test words240 common words; lists of days" in words(details(view(known), known))
+        assert "Namesprefers the right one of two in 90 % of its test sentences" in words(details(view(known), known))
+        assert "Not tested" not in words(details(view(known), known))
+        other = entry(catalogue=FoundCatalogue(writing_catalogue(OTHER_MODEL), is_own=True, is_stale=False))
+        assert f"Not testedPassing on a name. {NO_NAMES_HERE}" in words(details(view(other), other))
+
+    def test_jobs_that_were_not_tested_for_one_reason_stand_together(self):
+        shown = words(details(view(catalogued()), catalogued()))
+        assert shown.count("Not tested") == 1
+        assert "Copying, Holding back, Next in a list, Passing on a name. " in shown
 
     def test_it_says_which_files_go_where_and_the_path_only_to_whoever_may_know_it(self):
         absent = entry(folder=None)
@@ -195,6 +209,17 @@ class TestTheRunningAnalysis:
         assert "12 of 48 heads switched off, one at a time" in words(card)
         assert "texts" not in words(card)
 
+    def test_single_words_are_read_between_two_texts(self):
+        on_words = words(models_running.progress(running(is_on_words=True))[0])
+        assert "43 of 70 texts read by all heads, now single words and names" in on_words
+        assert "single words" not in words(models_running.progress(running())[0])
+
+    def test_every_job_has_its_lamp_and_those_found_are_lit(self):
+        card = models_running.progress(running(roles_found=("induction", "copying")))[1]
+        assert len(every(card, "lamp")) == len(JOBS)
+        assert len(every(card, "lamp--active")) == 2
+        assert words(card).endswith("induction, copying")
+
     def test_progress_is_spoken_four_times_only(self):
         def spoken(percent):
             return words(models_running.progress(running(share=percent / 100))[-1])
@@ -221,6 +246,10 @@ class TestTheRunningAnalysis:
             (
                 {"state": JobState.FAILED, "n_read": 0, "n_texts": 0, "had_catalogue": False},
                 "The analysis of Pythia 70M stopped before the first text. Nothing was kept.",
+            ),
+            (
+                {"state": JobState.FAILED, "is_on_words": True},
+                "The analysis of Pythia 70M stopped while single words were read. The old catalogue is untouched.",
             ),
             ({"state": JobState.STOPPED}, "Stopped. Nothing was kept."),
         ],

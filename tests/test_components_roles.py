@@ -21,6 +21,7 @@ from components.roles.roles_view import roles_view
 from components.score_bar import bar_text, score_bar
 from components.token_chip import token_chip
 from tests.fake_service import MODEL, OTHER_MODEL, PLAIN, REPEATING, FakeHeadlight
+from tests.fake_writing import DAYS, TWO_NAMES, WritingHeadlight
 from utils.analysis import analyze
 from utils.catalogue.causes import HeadCause
 from utils.demonstration import MAX_ARCS, demonstrate
@@ -35,7 +36,7 @@ from utils.summary import HeadEntry, RestingHeads, strongest_entry
 from utils.tokens import Token
 
 BELOW = "It was dark"
-LARGEST_ANSWER_BYTES = 100_000
+LARGEST_ANSWER_BYTES = 130_000
 
 
 def inside(component):
@@ -107,21 +108,21 @@ def plain():
 
 class TestHeadline:
     def test_counts_the_jobs_that_light_up(self, repeating):
-        assert headline(repeating.analysis) == "Four of five known jobs light up on your text."
+        assert headline(repeating.analysis) == "Four of five jobs of looking light up on your text."
 
     def test_says_how_many_jobs_wait_for_repetition(self, plain):
-        assert headline(plain.analysis) == "Two of five known jobs light up. Two need repetition."
+        assert headline(plain.analysis) == "Two of five jobs of looking light up. Two need repetition."
 
     def test_one_job_lights_up_in_the_singular(self, plain):
         view = with_status(plain, "diffuse", status="below_usual")
-        assert headline(view.analysis) == "One of five known jobs lights up. Two need repetition."
+        assert headline(view.analysis) == "One of five jobs of looking lights up. Two need repetition."
 
     @pytest.mark.parametrize(
         ("status", "said"),
         [
-            ("not_seen", "None of the five known jobs lights up on your text."),
-            ("here_and_there", "None of the five known jobs lights up on your text."),
-            ("active", "All five known jobs light up on your text."),
+            ("not_seen", "None of the five jobs of looking or the four of writing lights up on your text."),
+            ("here_and_there", "None of the five jobs of looking or the four of writing lights up on your text."),
+            ("active", "All five jobs of looking and all four of writing light up on your text."),
         ],
     )
     def test_none_and_all_of_the_jobs(self, repeating, status, said):
@@ -555,8 +556,9 @@ class TestStrip:
         assert not any(look.is_evidence for token_looks in looks[:10] for look in token_looks)  # nothing repeats yet
 
     @pytest.mark.parametrize("role", [role for role in ROLES if role != "current_token"])
-    def test_what_is_drawn_at_rest_is_all_evidence(self, repeating, role):
-        view = demonstrate(repeating.analysis, role)
+    def test_what_is_drawn_at_rest_is_all_evidence(self, role):
+        text = {"successor": DAYS, "name_mover": TWO_NAMES, "copy_suppression": TWO_NAMES}.get(role, REPEATING)
+        view = demonstrate(WritingHeadlight().analyze(MODEL, text), role)
         counted = {(look.query_pos, look.key_pos) for looks in view.looks for look in looks if look.is_evidence}
         assert (view.focus.query_pos, view.focus.key_pos) in counted
 

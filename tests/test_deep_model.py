@@ -141,7 +141,7 @@ class TestMap:
         assert len(rests) == view.analysis.n_resting.n_heads
 
     def test_the_pages_of_a_deep_model_are_of_few_components(self, deep_service):
-        assert n_components(roles_page.layout(deep_service, question())) < 2 * FEW_COMPONENTS
+        assert n_components(roles_page.layout(deep_service, question())) < 2.5 * FEW_COMPONENTS
         page = all_heads_page.layout(deep_service, question(), search_for(model=DEEP_MODEL, tab="map"))
         assert n_components(page) < FEW_COMPONENTS
 

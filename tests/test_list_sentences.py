@@ -87,7 +87,7 @@ def test_in_which_layers_jobs_sit(heads, jobs, said):
 @pytest.mark.parametrize(
     ("jobs", "said"),
     [
-        ((), "None of the five jobs fits this head."),
+        ((), "None of the nine jobs fits this head."),
         (("induction",), "Induction."),
         (("induction", "positional"), "Induction. Where it finds nothing to do, it rests."),
         (
@@ -107,10 +107,12 @@ def test_the_jobs_of_a_head(jobs, said):
 @pytest.mark.parametrize(
     ("n_active", "said"),
     [
-        (0, "None of the five known jobs lights up on your text."),
-        (1, "One of five known jobs lights up on your text."),
-        (4, "Four of five known jobs light up on your text."),
-        (6, "All five known jobs light up on your text."),  # rest is the sixth, and no job
+        (0, "None of the five jobs of looking or the four of writing lights up on your text."),
+        (1, "One of five jobs of looking and none of the four of writing lights up on your text."),
+        (4, "Four of five jobs of looking and none of the four of writing light up on your text."),
+        (6, "All five jobs of looking and none of the four of writing light up on your text."),  # rest is no job
+        (7, "All five jobs of looking and one of four of writing light up on your text."),
+        (10, "All five jobs of looking and all four of writing light up on your text."),
     ],
 )
 def test_the_headline(roles, n_active, said):

@@ -85,9 +85,9 @@ def test_the_roles_page_has_its_card_and_counts_it(service, role, score):
     page = roles_page.layout(service, QUESTION)
     words = text_of(page)
     assert all(part in words for part in (role.display_name, score, role.sentence, role.definition, role.source))
-    assert "of eight known jobs" in words
-    assert "Eight jobs, and the heads that do them" in words
-    assert not re.search("(of|the) six|six jobs", words.lower())
+    assert "of eight jobs of looking" in words
+    assert "12 jobs, and the heads that do them" in words
+    assert not re.search("(of|the) nine|nine jobs", words.lower())
 
 
 @pytest.mark.parametrize(

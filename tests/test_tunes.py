@@ -75,5 +75,5 @@ def test_a_student_who_comes_with_english_gets_notes_with_one_press(dash_duo, se
     pages.open("/", model=TUNES, prompt="The cat sat on the mat.")
     pages.until(lambda: "reads notes" in pages.run("return document.body.innerText"))
     pages.run("[...document.querySelectorAll('a, button')].find(e => e.textContent === 'Use an example').click()")
-    pages.until(lambda: "known jobs light up" in pages.run("return document.body.innerText"))
+    pages.until(lambda: "jobs of looking light up" in pages.run("return document.body.innerText"))
     assert pages.errors() == []

@@ -108,7 +108,8 @@ def head_levels(analysis: Analysis | None, catalogue: ModelCatalogue | None) -> 
 
 @dataclass(frozen=True)
 class _Figures:
-    """One role's figures for all heads, [layer, head]; None where there are none at all."""
+    """One role's figures for all heads, [layer, head]; None where there are none at all, as for a role that could not
+    be tested on the model."""
 
     score: np.ndarray | None = None
     usual: np.ndarray | None = None
@@ -120,6 +121,8 @@ class _Figures:
 
 
 def _figures(role: str, analysis: Analysis | None, catalogue: ModelCatalogue | None) -> _Figures:
+    if catalogue is not None and role in catalogue.untested:
+        return _Figures()
     if analysis is None:
         return _usual_figures(role, catalogue) if catalogue is not None else _Figures()
     if role not in analysis.decisions:

@@ -131,7 +131,7 @@ def few_rows_caution(n_rows: int) -> str:
 
 def no_heads_reason(role: Role, n_heads: int) -> str:
     """What to say where a catalogued model has no head for a role; n_heads: of the whole model."""
-    habit = role.habit.replace("looks", "looks mostly", 1)
+    habit = f"looks mostly{role.habit.removeprefix('looks')}" if role.habit.startswith("looks") else role.habit
     return f"None of this model’s {n_heads} heads {habit}. That is normal: not every model grows every kind."
 
 

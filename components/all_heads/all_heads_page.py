@@ -17,15 +17,19 @@ from components.address import Question, head_href
 from components.all_heads import heads_csv, heads_filters, heads_map_card, heads_map_tab, heads_table
 from components.all_heads.all_heads_view import (
     DOES,
+    LOOKING,
     MAP,
     PLAIN,
     STATE,
     TABLE,
     WITHOUT,
+    WRITING,
     HeadsView,
     Sort,
     filters,
     heads_view,
+    kind_of,
+    kind_shown,
     lead,
     title,
 )
@@ -51,11 +55,14 @@ COLUMN_NAMES = {
     PLAIN: "plain score",
     WITHOUT: "what breaks without the head",
 }
-VIEW_PARAMETERS = ("role", "state", "tab", "sort", "rows", "rest", "shows")
+LOOKING_BARS = "bars: the score when a head looks; what it does not look at these places lies on the first token"
+WRITING_BARS = "bars: the share of its look that goes to tokens it would write so, where that is most"
+VIEW_PARAMETERS = ("role", "state", "tab", "sort", "rows", "rest", "shows", "jobs")
 
 
 class Ids(heads_map_tab.Ids):
     tab = "heads-tab"
+    jobs = "heads-jobs"
     find = "heads-find"
     find_answer = "heads-find-answer"
 
@@ -90,6 +97,7 @@ def skeleton() -> html.Div:
     return html.Div(
         [
             _tab_switch(TABLE),
+            _jobs_switch(LOOKING),
             _find_box(),
             *csv_download.parts(CSV),
             *heads_map_tab.skeleton(),
@@ -114,15 +122,8 @@ def register(app: Dash, service: Headlight) -> None:
         changed = pressed_search(ctx.triggered_id, ctx.triggered[0]["value"], search or "")
         return no_update if changed == search else changed
 
-    @app.callback(
-        Output(AddressIds.location, "search", allow_duplicate=True),
-        Input(Ids.shows, "value"),
-        State(AddressIds.location, "search"),
-        prevent_initial_call=True,
-    )
-    def change_map(shows: str | None, search: str | None) -> Any:
-        changed = pressed_search(Ids.shows, shows, search or "")
-        return no_update if changed == search else changed
+    for control in (Ids.shows, Ids.jobs):
+        _follow(app, control)
 
     @app.callback(
         Output(AddressIds.location, "href", allow_duplicate=True),
@@ -153,6 +154,20 @@ def register(app: Dash, service: Headlight) -> None:
         return heads_map_card.layout(_view(service, search or ""), HeadId.parse(head)) if head else no_update
 
 
+def _follow(app: Dash, control: str) -> None:
+    """A switch that only one tab has writes the address."""
+
+    @app.callback(
+        Output(AddressIds.location, "search", allow_duplicate=True),
+        Input(control, "value"),
+        State(AddressIds.location, "search"),
+        prevent_initial_call=True,
+    )
+    def change(value: str | None, search: str | None) -> Any:
+        changed = pressed_search(control, value, search or "")
+        return no_update if changed == search else changed
+
+
 def pressed_search(pressed: Any, value: Any, search: str) -> str:
     """The address after a press on a column, a filter, a tab or "Show all".
 
@@ -165,17 +180,21 @@ def pressed_search(pressed: Any, value: Any, search: str) -> str:
         return search if value == parameters.get("tab", TABLE) else _with(parameters, tab=value)
     if pressed == Ids.shows:
         return search if value == parameters.get("shows", DOES) else _with(parameters, shows=value)
+    if pressed == Ids.jobs:
+        return search if value == _kind(parameters) else _showing(parameters, value)
     if pressed["type"] == "heads-rows":
         return _with(parameters, rows=pressed["rows"])
     if pressed["type"] == "heads-sort":
-        return _with(parameters, sort=str(Sort.parse(parameters.get("sort")).pressed(pressed["column"])))
+        sort = str(Sort.parse(parameters.get("sort")).pressed(pressed["column"]))
+        return _showing(parameters | {"sort": sort}, _kind(parameters))
     if pressed["type"] == "heads-state":
         return _with(parameters, state=None if parameters.get("state") == pressed["state"] else pressed["state"])
     role = pressed["role"]
     if role == heads_filters.ALL_AGAIN:
         return _with(parameters, role=None, state=None)
-    is_on = parameters.get("role") == role
-    return _with(parameters, role=None if is_on or role not in filters() else role)
+    if parameters.get("role") == role or role not in filters():
+        return _with(parameters, role=None)
+    return _showing(parameters | {"role": role}, kind_of(role) if role in ROLES else _kind(parameters))
 
 
 def found_head(view: HeadsView, text: str) -> tuple[Any, str]:
@@ -190,6 +209,17 @@ def found_head(view: HeadsView, text: str) -> tuple[Any, str]:
 def _with(parameters: dict[str, str], **changes: str | None) -> str:
     changed = parameters | changes
     return "?" + urlencode({key: value for key, value in changed.items() if value is not None})
+
+
+def _showing(parameters: dict[str, str], kind: str) -> str:
+    """The address that shows the scores of one kind of jobs; it says so only where that does not follow anyway."""
+    without = {key: value for key, value in parameters.items() if key != "jobs"}
+    return _with(without, jobs=None if _kind(without) == kind else kind)
+
+
+def _kind(parameters: dict[str, str]) -> str:
+    """Which kind of jobs an address shows the scores of."""
+    return kind_shown(parameters.get("jobs"), Sort.parse(parameters.get("sort")).column, parameters.get("role"))
 
 
 def _view(service: Headlight, search: str) -> HeadsView:
@@ -213,6 +243,10 @@ def _tab_switch(tab: str) -> html.Div:
     return switch(Ids.tab, {TABLE: "Table", MAP: "Map"}, tab, "Show the heads as")
 
 
+def _jobs_switch(kind: str) -> html.Div:
+    return switch(Ids.jobs, {LOOKING: "Looking", WRITING: "Writing"}, kind, "Show the scores of jobs of")
+
+
 def _find_box() -> html.Div:
     """Where a head's name is typed; Enter opens its page."""
     hint = "Head, e.g. L2H3"
@@ -223,7 +257,9 @@ def _find_box() -> html.Div:
 
 
 def _table_tab(view: HeadsView) -> list[Component]:
-    body: list[Component] = [heads_table.layout(view), _below_table(view)]
+    name = html.Span("Scores for jobs of:", className="filters-name")
+    scores = html.Div([name, _jobs_switch(view.kind_of_jobs)], className="heads-kind")
+    body: list[Component] = [scores, heads_table.layout(view), _below_table(view)]
     if not view.filtered:
         body = [heads_filters.nothing_left(view)]
     job_filters = heads_filters.layout(view) if view.catalogue is not None else []
@@ -253,9 +289,7 @@ def _legend(view: HeadsView) -> html.P:
         for kind, words in marks
     ]
     entries.append(html.Span("grey bar: not a job of this head"))
-    entries.append(
-        html.Span("bars: the score when a head looks; what it does not look at these places lies on the first token")
-    )
+    entries.append(html.Span(WRITING_BARS if view.kind_of_jobs == WRITING else LOOKING_BARS))
     if view.has_causes:
         entries.append(html.Span(f"without it: by how much dearer, in {UNIT}; ≈ 0: too little to tell from chance"))
     return html.P(entries, className="legend heads-legend")

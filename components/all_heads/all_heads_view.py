@@ -3,9 +3,10 @@
 `role` filters (a role key or `other`), `state` by what heads do on the text, `sort` is a column with `.up` or `.down`
 behind it where it is not the column's own first direction, `tab` is `table` or `map`, `rows=all` shows more than the
 first 50, `rest=1` on the map also the heads that only rest, `shows=breaks` on the map what breaks without each head and
-not what it does.
+not what it does. `jobs` is `looking` or `writing`, whichever scores the table has columns for; without it those of the
+job that is filtered or sorted by.
 
-Counts are of the five jobs; resting is a state, and is counted apart.
+Counts are of all jobs; resting is a state, and is counted apart.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 ROWS_AT_A_TIME = 50
 TABLE, MAP = "table", "map"
 DOES, BREAKS = "does", "breaks"
+LOOKING, WRITING = "looking", "writing"
 STATE, PLAIN = "state", "plain"  # columns: what a head does on the text, and the score with rest counted in
 WITHOUT = "without"  # the column of what breaks without a head
 STARTS_UP = ("head", "main")
@@ -91,6 +93,21 @@ class HeadsView:
     shows_all: bool = False
     with_rest: bool = False
     shows: str = DOES
+    jobs: str | None = None
+
+    @property
+    def kind_of_jobs(self) -> str:
+        """LOOKING or WRITING: the jobs that the table has columns for."""
+        return kind_shown(self.jobs, self.sort.column, self.role)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The roles that the table has columns for."""
+        return roles_of_kind(self.kind_of_jobs)
+
+    def why_untested(self, role: str | None) -> str:
+        """Why a role could not be tested on the model, in a sentence; empty where it was, or nobody knows."""
+        return self.catalogue.untested.get(role, "") if self.catalogue is not None and role is not None else ""
 
     @property
     def has_causes(self) -> bool:
@@ -193,6 +210,27 @@ def filters() -> tuple[str, ...]:
     return (*ROLES, OTHER)
 
 
+def roles_of_kind(kind: str) -> tuple[str, ...]:
+    """The roles about what heads write, or those about where they look, with rest."""
+    return tuple(role for role in ROLES if kind_of(role) == kind)
+
+
+def kind_shown(jobs: str | None, column: str | None, role: str | None) -> str:
+    """LOOKING or WRITING: as asked for, else as the job that is sorted or filtered by; looking without one.
+
+    Args: jobs, column, role: as the address has them.
+    """
+    if jobs in (LOOKING, WRITING):
+        return jobs
+    asked = next((key for key in (column, role) if key in ROLES), None)
+    return LOOKING if asked is None else kind_of(asked)
+
+
+def kind_of(role: str) -> str:
+    """Whether a role is about where heads look or about what they write."""
+    return WRITING if ROLES[role].is_writing else LOOKING
+
+
 def heads_view(
     service: Headlight,
     question: Question,
@@ -203,6 +241,7 @@ def heads_view(
     rest: str | None = None,
     shows: str | None = None,
     state: str | None = None,
+    jobs: str | None = None,
 ) -> HeadsView:
     """The page's state for one address; a value that means nothing is left out.
 
@@ -227,6 +266,7 @@ def heads_view(
         shows_all=rows == "all",
         with_rest=rest == WITH_REST,
         shows=BREAKS if shows == BREAKS and any(entry.cause is not None for entry in levels) else DOES,
+        jobs=jobs if jobs in (LOOKING, WRITING) else None,
     )
 
 

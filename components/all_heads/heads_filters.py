@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from dash import html
 
-from components.all_heads.all_heads_view import STATES, filters
-from components.job_words import STATUS_WORDS
+from components.all_heads.all_heads_view import LOOKING, STATES, WRITING, roles_of_kind
+from components.job_words import STATUS_WORDS, UNTESTED
 from components.lamp import lamp, role_sign
 from components.markup import aria, classes
 from components.numbers import plural
@@ -41,19 +41,36 @@ def nothing_left(view: HeadsView) -> html.Div:
 
 
 def _by_job(view: HeadsView) -> html.Div:
-    """One pressed button per role with its count; a status line says the number to a screen reader."""
-    buttons = [_filter_button(ALL_HEADS, "All", len(view.levels), view.role is None)]
-    for role in filters():
-        name = ROLES[role].display_name if role != OTHER else "None"
-        buttons.append(_filter_button(role, name, view.count(role), view.role == role))
+    """One pressed button per role with its count, looking and writing apart; a status line says the number to a screen
+    reader."""
+    every = _filter_button(ALL_HEADS, "All", len(view.levels), view.role is None)
+    looking = [_role_button(view, role) for role in roles_of_kind(LOOKING)]
+    writing = [_role_button(view, role) for role in roles_of_kind(WRITING)]
+    none = _filter_button(OTHER, "None", view.count(OTHER), view.role == OTHER)
     shown = html.Span(plural(len(view.filtered), "head"), role="status", className="visually-hidden")
+    rows = [[every, _name("Looking:"), *looking], [_name("Writing:"), *writing, none, shown]]
     return html.Div(
-        [*buttons, shown], role="group", className="heads-filters", **aria(label="Show heads with this job")
+        [html.Div(row, className="heads-filters") for row in rows],
+        role="group",
+        **aria(label="Show heads with this job"),
     )
 
 
+def _name(words: str) -> html.Span:
+    return html.Span(words, className="filters-name")
+
+
+def _role_button(view: HeadsView, role: str) -> html.Button:
+    """A job with the number of its heads; for one that could not be tested that, and why."""
+    untested = view.why_untested(role)
+    count = UNTESTED if untested else view.count(role)
+    return _filter_button(role, ROLES[role].display_name, count, view.role == role, untested)
+
+
 def why_nothing(view: HeadsView) -> str:
-    """Why no row is left: no such head in this model, or none in this state on the text."""
+    """Why no row is left: the job could not be tested, no head has it, or none is in this state on the text."""
+    if view.why_untested(view.role):
+        return view.why_untested(view.role)
     if view.role is not None and not view.count(view.role):
         rest = view.role in ROLES and ROLES[view.role].is_rest
         return "No head rests here." if rest else "No head of this model does this job."
@@ -78,8 +95,14 @@ def _by_state(view: HeadsView) -> list[html.Div]:
         )
         for state in STATES
     ]
-    words = html.Span("On your text:", className="filters-name")
-    return [html.Div([words, *buttons], role="group", className="heads-filters", **aria(label="Show heads that are"))]
+    return [
+        html.Div(
+            [_name("On your text:"), *buttons],
+            role="group",
+            className="heads-filters",
+            **aria(label="Show heads that are"),
+        )
+    ]
 
 
 def state_name(state: str) -> str:
@@ -88,7 +111,7 @@ def state_name(state: str) -> str:
     return name.removesuffix(" on this text").capitalize()
 
 
-def _filter_button(role: str, name: str, count: int | None, is_on: bool) -> html.Button:
+def _filter_button(role: str, name: str, count: int | str | None, is_on: bool, why: str = "") -> html.Button:
     icon = [html.Span(role_sign(role), className=f"filter-sign role-{role}")] if role in ROLES else []
     number = [html.Span(count, className="filter-count")] if count is not None else []
     return html.Button(
@@ -96,5 +119,6 @@ def _filter_button(role: str, name: str, count: int | None, is_on: bool) -> html
         id=Ids.filter(role),
         type="button",
         className=classes("filter", is_on and "is-on"),
+        title=why or None,
         **aria(pressed=is_on),
     )

@@ -8,7 +8,8 @@ from dash import dcc, html
 
 from components import head_map
 from components.all_heads import cause_map, heads_filters, heads_map_card, heads_table
-from components.all_heads.all_heads_view import BREAKS, DOES, HeadsView, filters
+from components.all_heads.all_heads_view import BREAKS, DOES, LOOKING, WRITING, HeadsView, roles_of_kind
+from components.job_words import UNTESTED
 from components.markup import aria, classes
 from components.numbers import in_words
 from components.switch import switch
@@ -101,31 +102,37 @@ def _flow(levels: list[HeadLevels]) -> str:
 
 def _jobs(view: HeadsView) -> html.Section:
     """Every job with the number of its heads; a press dims the rest of the map."""
-    rows = [
-        html.Button(
-            [
-                heads_map_card.job_lamp(role, view.count(role)),
-                html.Span(
-                    ROLES[role].display_name if role != OTHER else f"None of the {in_words(len(JOBS))}",
-                    className="job-word",
-                ),
-                html.Span(view.count(role), className="filter-count"),
-            ],
-            id=heads_filters.Ids.filter(role),
-            type="button",
-            className=classes("job-row", view.role == role and "is-on"),
-            **aria(pressed=view.role == role),
-        )
-        for role in filters()
-    ]
+    press = "Press one to dim the rest. A head with two jobs counts twice; resting is none."
     return html.Section(
         [
             html.H2("Jobs in this model"),
-            html.P(
-                "Press one to dim the rest. A head with two jobs counts twice; resting is none.", className="panel-note"
-            ),
-            html.Div(rows, className="job-rows"),
+            html.P(press, className="panel-note"),
+            *_job_rows(view, "Looking", roles_of_kind(LOOKING)),
+            *_job_rows(view, "Writing", roles_of_kind(WRITING)),
+            html.Div(_job_row(view, OTHER), className="job-rows"),
             *heads_map_card.why_so_common(view),
         ],
         className="surface panel",
+    )
+
+
+def _job_rows(view: HeadsView, name: str, roles: tuple[str, ...]) -> list[Component]:
+    rows = html.Div([_job_row(view, role) for role in roles], className="job-rows")
+    return [html.H3(name, className="job-group"), rows]
+
+
+def _job_row(view: HeadsView, role: str) -> html.Button:
+    untested = view.why_untested(role)
+    name = ROLES[role].display_name if role != OTHER else f"None of the {in_words(len(JOBS))}"
+    return html.Button(
+        [
+            heads_map_card.job_lamp(role, view.count(role)),
+            html.Span(name, className="job-word"),
+            html.Span(UNTESTED if untested else view.count(role), className="filter-count"),
+        ],
+        id=heads_filters.Ids.filter(role),
+        type="button",
+        className=classes("job-row", view.role == role and "is-on"),
+        title=untested or None,
+        **aria(pressed=view.role == role),
     )

@@ -1,4 +1,5 @@
-"""The table of all heads: one row per head, and for each role its level on the text and its usual level.
+"""The table of all heads: one row per head, and for each job of looking, or of writing, its level on the text and its
+usual level.
 
 A level that is one of the head's jobs is bold, with its usual level behind a triangle and how much of its attention is
 looking below; any other is grey, with chance only. Bars show the score when a head looks; the plain score, rest counted
@@ -14,7 +15,7 @@ from dash import dcc, html
 from components.address import head_href
 from components.all_heads.all_heads_view import PLAIN, STATE, WITHOUT, main_work
 from components.cause_words import UNIT, short_rise, spoken_rise
-from components.job_words import STATUS_WORDS
+from components.job_words import STATUS_WORDS, UNTESTED
 from components.lamp import lamp, role_sign, state_mark
 from components.literature_badge import badges, has_named_heads
 from components.markup import aria, classes
@@ -92,7 +93,7 @@ def _column_heads(view: HeadsView) -> list[html.Th]:
         _column_head("main", "Main job", view),
         html.Th("Also", scope="col", className="heads-also"),
         *([_column_head(STATE, "On your text", view)] if _has_states(view) else []),
-        *(_column_head(key, role.display_name, view) for key, role in ROLES.items()),
+        *(_column_head(key, ROLES[key].display_name, view) for key in view.columns),
         _column_head(PLAIN, "Plain score", view),
         *([_column_head(WITHOUT, "Without it", view)] if view.has_causes else []),
         *([html.Th("Named in papers", scope="col", className="heads-papers")] if has_papers(view) else []),
@@ -109,8 +110,10 @@ def _column_head(column: str, name: str, view: HeadsView) -> html.Th:
     if view.sort.column == column:
         arrow = [html.Span("\u00a0↑" if view.sort.is_up else "\u00a0↓", **aria(hidden=True))]
         direction = "ascending" if view.sort.is_up else "descending"
-    words = html.Span([name, *arrow])
-    button = html.Button([*icon, words], id=Ids.sort(column), type="button", className="column-sort")
+    why = view.why_untested(column)
+    untested = [html.Span(UNTESTED, className="column-note")] if why else []
+    words = html.Span([name, *arrow, *untested])
+    button = html.Button([*icon, words], id=Ids.sort(column), type="button", className="column-sort", title=why or None)
     return html.Th(button, scope="col", className=_column_class(column, view), **aria(sort=direction))
 
 
@@ -122,7 +125,7 @@ def _row(view: HeadsView, entry: HeadLevels) -> html.Tr:
             html.Td(_main_job(view, entry), className="heads-main"),
             html.Td(_also(view, entry), className="heads-also"),
             *([_state(view, entry)] if _has_states(view) else []),
-            *(_score_cell(entry, role, _column_class(role, view, entry)) for role in ROLES),
+            *_score_cells(view, entry),
             _plain(view, entry),
             *([_without(view, entry)] if view.has_causes else []),
             *([html.Td(badges(view.question.model, entry.id), className="heads-papers")] if has_papers(view) else []),
@@ -167,6 +170,15 @@ def _plain(view: HeadsView, entry: HeadLevels) -> html.Td:
         [html.Span(f"{named}: ", className="visually-hidden"), html.Span(figure or NO_SCORE)],
         className=_column_class(PLAIN, view),
     )
+
+
+def _score_cells(view: HeadsView, entry: HeadLevels) -> list[html.Td]:
+    """The scores of a row; the job that it names is among them in a narrow window, which shows no other."""
+    cells = [_score_cell(entry, role, _column_class(role, view, entry)) for role in view.columns]
+    kept = _kept_column(view, entry)
+    if kept in ROLES and kept not in view.columns:
+        cells.append(_score_cell(entry, kept, classes(_column_class(kept, view, entry), "heads-other-kind")))
+    return cells
 
 
 def _score_cell(entry: HeadLevels, role: str, column_class: str) -> html.Td:

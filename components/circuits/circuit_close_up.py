@@ -32,7 +32,7 @@ class Ids:
 def layout(service: Headlight, view: CircuitsView, circuits: HeadCircuits) -> html.Div:
     """The head's line and its cards. What needs a model that is not here is one notice."""
     scores = service.circuits.copying_scores(view.question.model)
-    copying = circuit_writes.copying_part(view, scores, circuits.ov_copying_score_through_embedding)
+    copying = circuit_writes.copying_part(view, scores, circuits.ov_copying_score_through_embedding, circuits.is_tied)
     spectra = _card("For the curious", circuit_spectra.layout(circuits))
     if view.needs_model:
         parts = [_weights_only(view), _pair(_card("What it writes", copying), spectra)]

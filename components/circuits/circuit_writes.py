@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import numpy as np
 import plotly.graph_objects as go
-from dash import html
+from dash import dcc, html
 
+from components.address import head_href
 from components.folded_table import folded_table
 from components.numbers import signed, with_minus
 from components.themed_graph import house_figure, role_colour, themed_graph
 from components.token_chip import token_chip
-from utils.circuits.copying import Copying, is_copied, judge_copying
+from utils.circuits.copying import TIED, Copying, is_copied, judge_copying
+from utils.circuits.jobs import CATALOGUE
 from utils.circuits.own_token import text_place
 from utils.heads import HeadId, Shape
+from utils.measures.written import Write
+from utils.roles import ROLES, writing_roles
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
@@ -33,8 +38,11 @@ COPYING_WORDS = {
 }
 
 
-def copying_part(view: CircuitsView, scores: np.ndarray, through: float | None) -> list[Component]:
-    """The dot plot of all copying scores, and both scores of this head.
+def copying_part(
+    view: CircuitsView, scores: np.ndarray, through: float | None, is_tied: bool = False
+) -> list[Component]:
+    """The dot plot of all copying scores, and both scores of this head. Where the model's embeddings are tied, no score
+    is a verdict, and the job of copying has the word.
 
     Args: scores: [layer, head] in [-1, 1], of the OV circuits alone. through: that of this head from token to logits,
     None where that is not known.
@@ -45,12 +53,34 @@ def copying_part(view: CircuitsView, scores: np.ndarray, through: float | None) 
     ends = [html.Span("writes the opposite of what it sees"), html.Span("writes what it sees")]
     return [
         html.H4(f"Copying score of all {scores.size} heads", className="sub-title"),
-        themed_graph("copying", copying_figure(scores, view.head, role), f"Copying scores. {what}"),
+        themed_graph("copying-scores", copying_figure(scores, view.head, role), f"Copying scores. {what}"),
         html.P(ends, className="axis-ends"),
         html.P(f"OV circuit alone. Each dot is one head. {what}", className="panel-note"),
         *(_both_scores(own, through) if through is not None else []),
-        html.P(copying_words(scores, view.head, through), className="copying-verdict"),
+        *(_tied(view) if is_tied and through is not None else [_verdict(scores, view.head, through)]),
     ]
+
+
+def _verdict(scores: np.ndarray, head: HeadId, through: float | None) -> html.P:
+    return html.P(copying_words(scores, head, through), className="copying-verdict")
+
+
+def _tied(view: CircuitsView) -> list[Component]:
+    """That a score from token to logits is no job here, and what the job itself says of this head."""
+    role = next(key for key, measure in writing_roles().items() if measure.write is Write.COPY)
+    href = f"{head_href(view.question.model, view.question.prompt, *view.head)}&{urlencode({'role': role})}"
+    return [
+        html.P(TIED, className="panel-note"),
+        html.P([f"{job_words(view, role)} ", dcc.Link("See the job", href=href)], className="copying-verdict"),
+    ]
+
+
+def job_words(view: CircuitsView, role: str) -> str:
+    """Whether a head holds a job, as the catalogue has it: "It holds the job Copying."."""
+    name = ROLES[role].display_name
+    if view.jobs.source != CATALOGUE:
+        return f"Whether it holds the job {name} is not known yet."
+    return f"It holds the job {name}." if view.jobs.has(view.head, role) else f"It does not hold the job {name}."
 
 
 def copying_words(scores: np.ndarray, head: HeadId, through: float | None = None) -> str:

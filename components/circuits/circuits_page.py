@@ -317,6 +317,14 @@ def _how_to_read() -> html.Section:
                     "it passes on (V). Induction runs through K, and only K is measured.",
                 ]
             ),
+            html.P(
+                [
+                    html.Strong("A copying score"),
+                    " from token to logits is taken after the mean of the vocabulary is off: what raises all tokens "
+                    "alike changes no guess. Without that L18H6 of SmolLM2 would score 0.28, with it 0.59. Where one "
+                    "table of embeddings reads and writes, no score of that kind is a job.",
+                ]
+            ),
             html.P([html.Strong("Neither is a cause."), " Only switching a head off can show one."]),
         ],
         className="surface panel how-to-read",

@@ -34,10 +34,8 @@ def title(view: CircuitsView) -> str:
     if not view.jobs.roles or link.role == OTHER:
         unknown = "" if view.jobs.roles else " Their jobs are not known yet."
         return f"What the heads of {view.model_name} could read of one another.{unknown}"
-    job = role_name(link.role)
-    article = "an" if job[0] in "aeiou" else "a"
     is_one = len(_first_read(view.reads, link)) == 1
-    who = f"{article} {job} head" if is_one else f"the {job} heads"
+    who = heads_for(link.role, is_one)
     if not link.is_measured:
         return f"In {view.model_name}, one head writes what {who} could {COULD[view.kind]}."
     looks = "looks" if is_one else "look"
@@ -61,6 +59,14 @@ def lead(view: CircuitsView) -> str:
     also = f" It comes first for {listed(others)} too." if others else ""
     is_recipe = view.reads.is_textbook(link.writer, link.reader)
     return f"{writes}{said}{also}{' Together that is the recipe of induction.' if is_recipe else ''}"
+
+
+def heads_for(role: str, is_one: bool) -> str:
+    """`an induction head`, `the induction heads`; for a job of writing `a head for “holding back”`."""
+    job = role_name(role)
+    if ROLES[role].is_writing:
+        return f"{'a head' if is_one else 'the heads'} for “{job}”"
+    return f"{'an' if job[0] in 'aeiou' else 'a'} {job} head" if is_one else f"the {job} heads"
 
 
 def _first_read(reads: Reads, link: Link) -> list[HeadId]:

@@ -90,7 +90,9 @@ def _nothing_to_watch(view: CircuitsView) -> html.Section:
     """Why there is no test: without a reader of a known job there is nothing whose loss could be seen."""
     if view.writer is None:
         return html.Section()
-    words = f"No later head with a known job reads {view.writer}, so there is no job to watch when it is off."
+    words = (
+        f"No later head with a known job of looking reads {view.writer}, so there is no job to watch when it is off."
+    )
     return html.Section(
         [html.H2("Is it the cause?", id="path-test-title"), html.P(words)],
         className="surface panel",

@@ -2,8 +2,8 @@
 
 A row shows its share, as the role's measure counts it: the attention that goes where the role says, summed over the
 copies, or how even the row is. For a role of looking it also shows how much of the attention there is looking, and
-whether the place counts as a chance and as a hit; `head_sums` tells what follows. For any other role the average of
-the rows is the score.
+whether the place counts as a chance and as a hit; `head_sums` tells what follows. For a role of writing the best row is
+the score, which `writing_evidence` shows. For any other role it is the average of the rows.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from dash import html
 
-from components.head import head_sums
+from components.head import head_sums, writing_evidence
+from components.head.writing_evidence import isolated
 from components.job_words import NO_JOB
 from components.lamp import sign
 from components.markup import aria, classes
@@ -22,7 +23,7 @@ from components.score_bar import two_decimals
 from components.token_chip import token_chip
 from utils.levels import RoleLevel
 from utils.measures.evidence import EvidenceRow
-from utils.reasons import few_rows_caution, too_short_reason
+from utils.reasons import NOT_ANALYZED, NOT_READ, ONLY_UNREAD, few_rows_caution, too_short_reason
 from utils.roles import OTHER, ROLES
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ def layout(view: HeadView) -> html.Section:
         title, parts = "Where it looks hardest", _strongest(view)
     elif view.evidence is None:
         title, parts = "The evidence, token by token", [_grey(view)]
+    elif ROLES[view.role].is_writing:
+        title, parts = "The evidence, token by token", writing_evidence.layout(view)
     else:
         title, parts = "The evidence, token by token", _evidence(view)
     return html.Section(
@@ -54,11 +57,6 @@ def evidence_rows(view: HeadView) -> list[EvidenceRow]:
     if view.evidence is None:
         return []
     return ROLES[view.role].measure.evidence_rows(view.reading, view.evidence)[::-1]
-
-
-def isolated(word: str) -> str:
-    """A token in a sentence that is one string: letters that run from right to left keep to themselves."""
-    return f"\u2068{word}\u2069"
 
 
 def introduction(view: HeadView, n_rows: int) -> str:
@@ -206,10 +204,27 @@ def _left_out(view: HeadView) -> list[Component]:
 
 
 def _grey(view: HeadView) -> html.P:
-    """Why the shown role has no evidence on this text."""
-    role = ROLES[view.role]
-    reason = too_short_reason(view.tokens) or role.measure.why_grey(role, view.tokens)
-    return html.P([html.Strong("Nothing to judge by: "), reason])
+    """Why the shown role has no evidence on this text, or none that counts."""
+    untested = _untested(view)
+    return html.P([html.Strong("Not tested: " if untested else "Nothing to judge by: "), untested or why_nothing(view)])
+
+
+def _untested(view: HeadView) -> str:
+    """Why the shown role could not be tested on this model; empty where it was."""
+    return "" if view.catalogue is None else view.catalogue.untested.get(view.role, "")
+
+
+def why_nothing(view: HeadView) -> str:
+    """Why no place of the text can tell about the shown role."""
+    role, scored = ROLES[view.role], view.analysis.scored
+    too_short = too_short_reason(view.tokens)
+    if too_short or scored is None:
+        return too_short or ""
+    if view.role not in scored.evidence:
+        return NOT_READ if view.catalogue is not None else NOT_ANALYZED
+    if scored.evidence[view.role].is_unread:
+        return ONLY_UNREAD
+    return role.measure.why_grey(role, [token for token in view.tokens if not token.is_template])
 
 
 def _strongest(view: HeadView) -> list[Component]:

@@ -1,4 +1,5 @@
-"""One head's five jobs on the text, its own first, and how much it rests; a press on one shows its evidence."""
+"""One head's jobs on the text, those of looking and those of writing, each with its own first, and how much it rests; a
+press on one shows its evidence."""
 
 from __future__ import annotations
 
@@ -9,10 +10,12 @@ from dash import dcc, html
 from components.job_words import STATUS_WORDS
 from components.lamp import role_sign
 from components.markup import aria, classes
-from components.numbers import percent
+from components.numbers import percent, plural
 from components.score_bar import level_bar, two_decimals
 from utils.levels import RoleLevel
-from utils.roles import JOBS, REST, ROLES
+from utils.measures.holding import WEAK_EXCESS
+from utils.measures.written import Write
+from utils.roles import JOBS, REST, ROLES, writing_roles
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
@@ -29,20 +32,68 @@ NOT_THIS_TEXT = "Grey is not a job of this head: jobs come from the test texts o
 def layout(view: HeadView) -> html.Section:
     """The card: a bar for each job, then what the head does while it finds nothing to do."""
     order = [*view.levels.work, *(role for role in JOBS if role not in view.levels.work)]
-    random = on_random_sentence(view)
+    looking = [role for role in order if not ROLES[role].is_writing]
+    writing = [role for role in order if ROLES[role].is_writing]
     note = PRESS if view.catalogue is None else f"{PRESS} {NOT_THIS_TEXT}"
+    told = [on_random_sentence(view), tested_sentence(view), lists_sentence(view)]
     return html.Section(
         [
             html.H2("Its jobs on this text", id="jobs-title"),
-            html.Ul([_job(view, view.levels.levels[role]) for role in order], className="job-levels"),
+            *_group(view, "Looking", looking),
+            *_group(view, "Writing", writing),
             html.P(note, className="panel-note"),
-            *([html.P(random, className="panel-note")] if random else []),
+            *(html.P(words, className="panel-note") for words in told if words),
             html.Ul([_job(view, view.levels.levels[REST])], className="job-levels job-levels--rest"),
             html.P(rest_sentence(view), className="panel-note"),
         ],
         className="surface panel",
         **aria(labelledby="jobs-title"),
     )
+
+
+def tested_sentence(view: HeadView) -> str:
+    """How the catalogue tested the job of writing that is shown, or else the head's own, and what the head did there.
+
+    Example: "Tested for copying with 295 common words: 77 % of them are what it pushes up most where it looks at them.
+    A head that writes anything would get 1 in 295."
+    """
+    catalogue = view.catalogue
+    role = next((role for role in (view.role, *view.levels.work) if role in writing_roles()), None)
+    if catalogue is None or catalogue.writing is None or role is None or role in catalogue.untested:
+        return ""
+    usual, n_columns = catalogue.usual(role), catalogue.writing.n_columns
+    share = percent(float(usual.score[view.head]))
+    tested, measure = f"Tested for {ROLES[role].display_name.lower()} with", writing_roles()[role]
+    by_luck = f"A head that writes anything would get 1 in {n_columns}."
+    if measure.only_names:
+        solved = catalogue.writing.solved
+        rate = "" if solved is None else f" The model itself prefers the right name in {percent(solved)} of them."
+        sentences = plural(usual.n_rows, "sentence")
+        return f"{tested} {sentences} that ask for a name: {share} of its attention goes to names that it pushes.{rate}"
+    if measure.write is Write.NEXT:
+        items = f"{usual.n_rows} items of ordered lists"
+        return f"{tested} {items}: after {share} of them it pushes up the next one most. {by_luck}"
+    way = "down" if measure.write is Write.SUPPRESS else "up"
+    words = f"{usual.n_rows} common words"
+    return f"{tested} {words}: {share} of them are what it pushes {way} most where it looks at them. {by_luck}"
+
+
+def lists_sentence(view: HeadView) -> str:
+    """What a head that follows lists, or nearly does, did with each list of the test; empty for any other.
+
+    Example: "By list: days 1.00, months 1.00, letters 0.72; for the item before 0.04."
+    """
+    catalogue, head = view.catalogue, view.head
+    writing = None if catalogue is None else catalogue.writing
+    if catalogue is None or writing is None or not writing.lists:
+        return ""
+    role = next((key for key, measure in writing_roles().items() if measure.write is Write.NEXT), None)
+    if role is None or catalogue.usual(role).score[head] < WEAK_EXCESS:
+        return ""
+    lists = ", ".join(f"{name} {two_decimals(matrix[head.layer][head.head])}" for name, matrix in writing.lists.items())
+    before = writing.backwards
+    back = "" if before is None else f"; for the item before {two_decimals(before[head.layer][head.head])}"
+    return f"{ROLES[role].display_name} by list: {lists}{back}."
 
 
 def rest_sentence(view: HeadView) -> str:
@@ -85,12 +136,20 @@ def on_random_sentence(view: HeadView) -> str:
     return f"On random words its score goes {on_random} of the way from chance to 1, on sentences {on_sentences}."
 
 
+def _group(view: HeadView, name: str, roles: list[str]) -> list[Component]:
+    """The jobs of looking, or those of writing, under their name."""
+    jobs = html.Ul([_job(view, view.levels.levels[role]) for role in roles], className="job-levels")
+    return [html.H3(name, className="job-group"), jobs]
+
+
 def _job(view: HeadView, level: RoleLevel) -> html.Li:
     name = ROLES[level.role].display_name
     is_shown = level.role == view.role
     is_own = level.is_job and level.role in JOBS
     shown = html.Span(", its evidence is shown", className="visually-hidden") if is_shown else None
     words: list[Any] = [name, *([shown] if shown is not None else []), *(_state(level) if is_own else [])]
+    if view.catalogue is not None and level.role in view.catalogue.untested:
+        words.append(html.Span("cannot be tested here", className="job-level-state"))
     score = html.Span(two_decimals(level.score) or "–", className="job-level-score", **aria(hidden=True))
     named = html.Span(words, className="job-level-name")
     row: list[Component] = [role_sign(level.role), named, level_bar(level, name), score]

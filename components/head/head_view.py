@@ -44,11 +44,11 @@ class HeadView:
     """One state of the page.
 
     Args: role: whose evidence is shown, `other` for a head without a job; evidence: None where the text holds none for
-    that role. position: the token that experiments are about, from the front. off: heads as the address names them,
-    which the model need not have; none only where it names none. asks_off: the address asks for the experiment, not
-    only for the page. bad: what is wrong with `at`, `off` or `method` in the address, by name; the page stands with
-    what is usual in its place, and the experiments tell it. second: the second text as typed; empty for a text of
-    Headlight's own, and for other methods.
+    that role, or the role could not be tested on the model. position: the token that experiments are about, from the
+    front. off: heads as the address names them, which the model need not have; none only where it names none. asks_off:
+    the address asks for the experiment, not only for the page. bad: what is wrong with `at`, `off` or `method` in the
+    address, by name; the page stands with what is usual in its place, and the experiments tell it. second: the second
+    text as typed; empty for a text of Headlight's own, and for other methods.
     """
 
     question: Question
@@ -152,7 +152,7 @@ def head_view(service: Headlight, question: Question, search: str) -> HeadView:
         catalogue,
         levels,
         role,
-        _evidence(analysis, role, head),
+        _evidence(analysis, catalogue, role, head),
         drawing=GRID if parameters.get("view") == GRID else LINES,
         position=read("at", lambda at: requested_position(at, analysis.forward)),
         off=read("off", lambda off: requested_off(off, head)),
@@ -229,9 +229,9 @@ def off_text(heads: Iterable[HeadId]) -> str:
     return ",".join(head.dotted for head in heads)
 
 
-def _evidence(analysis: Analysis, role: str, head: HeadId) -> Evidence | None:
-    """The places that this very head's layer can tell by."""
-    if analysis.scored is None or role not in analysis.evidence:
+def _evidence(analysis: Analysis, catalogue: ModelCatalogue | None, role: str, head: HeadId) -> Evidence | None:
+    """The places that this very head's layer can tell by; none for a role that could not be tested on the model."""
+    if analysis.scored is None or role not in analysis.evidence or role in (catalogue.untested if catalogue else ()):
         return None
     evidence = analysis.scored.evidence_of(role, head)
     return evidence if len(evidence.rows) else None

@@ -20,6 +20,8 @@ from components.markup import aria
 from components.numbers import percent
 from components.themed_graph import Ids as GraphIds
 from components.themed_graph import house_figure, role_colour, themed_graph
+from utils.measures.writes import Writes
+from utils.roles import ROLES
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
@@ -42,6 +44,10 @@ STRIPE_NOTES = {
     "positional": ("The outlined column", "is the resting place: the first token."),
     "current_token": ("The outlined stripe", "is the job: look at the token itself."),
     "diffuse": ("Even rows", "are the job: every token so far gets the same."),
+    "copying": ("The outlined columns", "are tokens that it would copy, wherever it looks at them."),
+    "copy_suppression": ("The outlined columns", "are tokens that it would hold back, wherever it looks at them."),
+    "successor": ("The outlined columns", "are items after which it would push up the next."),
+    "name_mover": ("The outlined cells", "are names that it would pass on: only the last token counts."),
 }
 
 
@@ -130,10 +136,14 @@ def pattern_figure(pattern: np.ndarray, tokens: tuple[Token, ...], expected: np.
 
 
 def expected_cells(view: HeadView) -> np.ndarray:
-    """bool [query_pos, key_pos]: where the shown role says that the head should look, on rows that can tell."""
+    """bool [query_pos, key_pos]: where the shown role says that the head should look, on rows that can tell; for a role
+    of writing where a look counts, since the head would write so of what stands there."""
     if view.evidence is None:
         return np.zeros(view.pattern.shape, dtype=bool)
-    return view.evidence.targets
+    measure = ROLES[view.role].measure
+    return (
+        measure.cells_that_count(view.reading, view.evidence) if isinstance(measure, Writes) else view.evidence.targets
+    )
 
 
 def outline_path(cells: np.ndarray) -> str:
@@ -208,18 +218,27 @@ def _notes(view: HeadView) -> list[Component]:
     notes = []
     if view.levels.rests and not expected_cells(view)[:, 0].any():
         notes.append(("The first column", "is its resting place, where it finds nothing to do."))
-    if view.role in STRIPE_NOTES and view.evidence is not None:
+    if view.role in STRIPE_NOTES and view.evidence is not None and (not _is_writing(view) or _outlined(view)):
         notes.append(STRIPE_NOTES[view.role])
     notes.append(("The empty half", "is the future. A token cannot look ahead."))
     return [html.P([html.Strong(title), html.Span(text)]) for title, text in notes]
+
+
+def _outlined(view: HeadView) -> bool:
+    return bool(expected_cells(view).any())
+
+
+def _is_writing(view: HeadView) -> bool:
+    return view.role in ROLES and ROLES[view.role].is_writing
 
 
 def _scale(view: HeadView) -> html.P:
     parts: list[Component] = [
         html.Span(["0 %", html.Span(className="scale-bar", **aria(hidden=True)), "100 % of its attention"])
     ]
-    if view.evidence is not None and view.evidence.targets.any():
-        parts.append(html.Span([html.Span(className="scale-cell", **aria(hidden=True)), "where the job says to look"]))
+    if _outlined(view):
+        words = "where a look counts" if _is_writing(view) else "where the job says to look"
+        parts.append(html.Span([html.Span(className="scale-cell", **aria(hidden=True)), words]))
     return html.P(parts, className="grid-scale")
 
 
@@ -228,7 +247,7 @@ def _table(view: HeadView) -> html.Details:
     expected = expected_cells(view)
     heads = ["Token", *(f"{rank} most" if rank else "Looks most at" for rank in ("", "2nd", "3rd"))]
     if expected.any():
-        heads.append("Where the job says to look")
+        heads.append("Where a look counts" if _is_writing(view) else "Where the job says to look")
     rows = [_table_row(view, query_pos, expected) for query_pos in range(len(view.tokens))]
     return folded_table(heads, rows)
 

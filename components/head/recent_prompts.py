@@ -86,8 +86,10 @@ def register(app: Dash, service: Headlight) -> None:
 
 
 def compared_role(view: HeadView) -> str | None:
-    """The head's main job; for a head without one the job whose evidence is shown; None where that is none either."""
-    return next((role for role in (view.levels.main_job, view.role) if role in ROLES), None)
+    """The head's main job; for a head without one the job whose evidence is shown; None where that is none either, or
+    could not be tested on the model."""
+    untested = view.catalogue.untested if view.catalogue is not None else {}
+    return next((role for role in (view.levels.main_job, view.role) if role in ROLES and role not in untested), None)
 
 
 def other_texts(kept: Any, prompt: str) -> list[str]:

@@ -13,11 +13,12 @@ from components.models import models_adding, models_terms
 from components.models.models_running import Ids as RunningIds
 from components.models.models_view import ModelsView
 from components.models.models_words import day, plain_decimal
-from components.numbers import plural
+from components.numbers import percent, plural
 from utils.catalogue.schema import ModelCatalogue
 from utils.models.card import read_training_facts
 from utils.models.listing import ModelEntry
 from utils.models.removal import Removal
+from utils.roles import ROLES
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
@@ -99,6 +100,7 @@ def _catalogue_facts(catalogue: ModelCatalogue) -> list[tuple[str, str]]:
     return [
         ("Analyzed", f"{day(catalogue.analysis_date)}, seed {facts.seed}, with {ENGINES[facts.engine]}"),
         ("Test inputs", f"{facts.n_random_sequences} repeated random texts, {plural(facts.n_sentences, 'sentence')}"),
+        *_words_tested(catalogue),
         ("Inputs", _short_hash(facts.inputs_hash)),
         ("Hash of the weights", _short_hash(facts.weights)),
         ("First token", "no start mark" if facts.start_mark_id is None else "one start mark"),
@@ -106,6 +108,20 @@ def _catalogue_facts(catalogue: ModelCatalogue) -> list[tuple[str, str]]:
         ("Versions", ", ".join(f"{package} {version}" for package, version in facts.versions.items())),
         ("Catalogue format", f"version {facts.schema_version}"),
     ]
+
+
+def _words_tested(catalogue: ModelCatalogue) -> list[tuple[str, str]]:
+    """What jobs of writing were tested with, and which of them could not be."""
+    writing, rows = catalogue.writing, []
+    if writing is not None:
+        lists = f"; lists of {', '.join(writing.lists)}" if writing.lists else ""
+        rows.append(("Test words", f"{writing.n_columns} common words{lists}"))
+    if writing is not None and writing.solved is not None:
+        rows.append(("Names", f"prefers the right one of two in {percent(writing.solved)} of its test sentences"))
+    whys: dict[str, list[str]] = {}
+    for role, why in catalogue.untested.items():
+        whys.setdefault(why, []).append(ROLES[role].display_name)
+    return rows + [("Not tested", f"{', '.join(names)}. {why}") for why, names in whys.items()]
 
 
 def _short_hash(name: str) -> str:

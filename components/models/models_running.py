@@ -103,6 +103,8 @@ def outcome_sentence(status: CatalogueJobStatus) -> str:
     where = "before the first text"
     if status.n_texts:
         where = f"at text {min(status.n_read + 1, status.n_texts)} of {status.n_texts}"
+    if status.is_on_words:
+        where = "while single words were read"
     if is_testing(status):
         where = f"with head {min(status.n_tested + 1, status.n_heads)} of {status.n_heads} off"
     kept = "The old catalogue is untouched." if status.had_catalogue else "Nothing was kept."
@@ -119,7 +121,9 @@ def _done_so_far(status: CatalogueJobStatus) -> html.Span:
         return html.Span("Getting the model ready")
     if is_testing(status):
         return html.Span([html.Strong(f"{status.n_tested} of {status.n_heads} heads"), " switched off, one at a time"])
-    return html.Span([html.Strong(f"{status.n_read} of {status.n_texts} texts"), " read by all heads"])
+    texts = html.Strong(f"{status.n_read} of {status.n_texts} texts")
+    now = ", now single words and names" if status.is_on_words else ""
+    return html.Span([texts, f" read by all heads{now}"])
 
 
 def _jobs_found(status: CatalogueJobStatus) -> html.Div:

@@ -10,7 +10,7 @@ from components.address import learn_href
 from components.lamp import state_mark
 from components.markup import aria
 from components.score_bar import score_bar
-from utils.roles import SHOWCASE
+from utils.roles import SHOWCASE, writing_roles
 
 if TYPE_CHECKING:
     from components.address import Question
@@ -22,6 +22,10 @@ HOW_IT_COUNTS = (
     "The score runs from 0 to 1 and counts only when the head looks. One means: whenever it looks, it looks where this "
     "job says it should. “Looks 61 % of the time”: at the places "
     "that can show the job, the other 39 % of its attention rests on the first token."
+)
+OF_WRITING = (
+    "For a job of writing the score is the share of its attention that goes to words it would write so, at the token "
+    "where that is most."
 )
 
 LIST_ENTRIES = (
@@ -37,6 +41,8 @@ LAMPS = (
     ("not_seen", "not seen", "in no place, or less than usual"),
 )
 CANNOT_SHOW = ("not_applicable", "cannot show", "this text gives the job nothing to work on")
+SQUARE = ("active", "square", "a job of writing, in the same states; round is a job of looking")
+SQUARE_EXAMPLE = next(iter(writing_roles()))
 
 
 def legend(can_be_grey: bool, has_link: bool = True) -> html.Div:
@@ -69,9 +75,13 @@ def layout(question: Question) -> html.Section:
         [
             html.H2(TITLE, id=f"{ANCHOR}-title"),
             html.P(HOW_IT_COUNTS),
+            html.P(OF_WRITING),
             _figure(),
             html.Dl([_entry(*entry) for entry in LIST_ENTRIES], className="bar-list"),
-            html.Dl([_state(*entry) for entry in (*LAMPS, CANNOT_SHOW)], className="state-list"),
+            html.Dl(
+                [*(_state(*entry) for entry in (*LAMPS, CANNOT_SHOW)), _state(*SQUARE, SQUARE_EXAMPLE)],
+                className="state-list",
+            ),
             html.P(
                 [
                     "Why some lamps stay dark: a head can only show its job when the text gives it something to work "
@@ -119,8 +129,8 @@ def _glyph(kind: str) -> html.Span:
     return html.Span(className=f"glyph glyph--{kind}", **aria(hidden=True))
 
 
-def _state(status: str, term: str, text: str) -> html.Div:
-    return html.Div([html.Dt([state_mark(status), term]), html.Dd(text)])
+def _state(status: str, term: str, text: str, role: str = "") -> html.Div:
+    return html.Div([html.Dt([state_mark(status, role), term]), html.Dd(text)])
 
 
 def _entry(kind: str, term: str, text: str) -> html.Div:

@@ -76,19 +76,34 @@ def looks_line(entry: HeadEntry) -> str:
     return "looks all the time" if entry.look >= ALL_FROM else f"looks {percent(entry.look)} of the time"
 
 
+def writes_line(entry: HeadEntry) -> list[Any]:
+    """What its strongest look writes: "adds +1.8 to Peter", a sign in quotes; empty for a job of looking, and where
+    that is nothing."""
+    look = entry.evidence[0] if entry.evidence else None
+    does = "" if look is None else evidence_sentence.push(look)
+    if not does or look is None or look.target is None:
+        return []
+    word = html.Bdi(look.target.word)
+    is_sign = not any(map(str.isalnum, look.target.word))
+    return [f"{does} ", *(["“", word, "”"] if is_sign else [word])]
+
+
 def row_link(view: RolesView, head: HeadId, cells: list[Any]) -> dcc.Link:
     """A row, which leads to the page of its head."""
     return dcc.Link(cells, href=head_href(view.question.model, view.question.prompt, *head), className="head-row")
 
 
 def _row(view: RolesView, entry: HeadEntry) -> dcc.Link:
-    """One head: mark, name, bar, score, and below them how much it looks, its other jobs and its strongest place."""
+    """One head: mark, name, bar, score, and below them what it writes or how much it looks, its other jobs and its
+    strongest place."""
     status = None if entry.state is None else entry.state.value
     score = html.Span(two_decimals(entry.bar_score), className="head-score", **aria(hidden=True))
-    cells: list[Any] = [state_mark(status), html.Span(str(entry.id), className="head-name"), head_bar(entry), score]
+    mark = state_mark(status, entry.role)
+    cells: list[Any] = [mark, html.Span(str(entry.id), className="head-name"), head_bar(entry), score]
     note = ", ".join(part for part in (looks_line(entry), jobs_line(entry), cause_line(entry)) if part)
-    if note:
-        cells.append(html.Span(note, className="head-jobs"))
+    written = writes_line(entry)
+    if note or written:
+        cells.append(html.Span([*written, ", " if note and written else "", note], className="head-jobs"))
     place = _place(view, entry)
     if place:
         cells.append(html.Span(place, className="head-jobs head-place"))

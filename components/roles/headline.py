@@ -43,7 +43,7 @@ def headline(analysis: Analysis) -> str:
     """How many of the jobs light up, and how many wait for something to repeat."""
     if is_too_short(analysis):
         return "This text is too short to tell."
-    start = _how_many_light(_count(analysis, "active"))
+    start = _how_many_light(analysis)
     n_waiting = len(waiting_for_repetition(analysis))
     if n_waiting == 0:
         return f"{start} on your text."
@@ -53,14 +53,43 @@ def headline(analysis: Analysis) -> str:
     return f"{start}. {number} {'needs' if n_waiting == 1 else 'need'} repetition."
 
 
-def _how_many_light(n_active: int) -> str:
-    """ "Three of five known jobs light up"."""
-    n_jobs = in_words(len(JOBS))
-    if n_active == len(JOBS):
-        return f"All {n_jobs} known jobs light up"
-    if n_active == 0:
-        return f"None of the {n_jobs} known jobs lights up"
-    return f"{in_words(n_active).capitalize()} of {n_jobs} known jobs {'lights' if n_active == 1 else 'light'} up"
+def _how_many_light(analysis: Analysis) -> str:
+    """ "Three of five jobs of looking and one of four of writing light up".
+
+    Jobs that cannot be tested in this model are not counted; where no job of writing can be, none is spoken of.
+    """
+    looking, writing = _lit(analysis, is_writing=False), _lit(analysis, is_writing=True)
+    verb = "light" if sum(looking) + sum(writing) > 1 else "lights"
+    n_jobs = in_words(len(looking))
+    if not any(looking):
+        jobs = f"None of the {n_jobs} jobs of looking{_and_writing(writing, or_none=True)}"
+    elif all(looking):
+        jobs = f"All {n_jobs} jobs of looking{_and_writing(writing)}"
+    else:
+        jobs = f"{in_words(sum(looking)).capitalize()} of {n_jobs} jobs of looking{_and_writing(writing)}"
+    return f"{jobs} {verb} up"
+
+
+def _and_writing(lit: list[bool], or_none: bool = False) -> str:
+    """ " and one of four of writing"; empty where no such job can be tested. Args: lit: of each whether it is. or_none:
+    no job of looking is lit."""
+    number = in_words(len(lit))
+    if not lit:
+        return ""
+    if not any(lit):
+        if or_none:
+            return f" or the {number} of writing"
+        return ", but not the one of writing," if len(lit) == 1 else f" and none of the {number} of writing"
+    joined = ", but" if or_none else " and"
+    if all(lit):
+        return f"{joined} the one of writing" if len(lit) == 1 else f"{joined} all {number} of writing"
+    return f"{joined} {in_words(sum(lit))} of {number} of writing"
+
+
+def _lit(analysis: Analysis, is_writing: bool) -> list[bool]:
+    """Of the jobs of one kind that can be tested in this model whether each is active."""
+    shown = [analysis.roles[key].status for key, role in JOBS.items() if role.is_writing == is_writing]
+    return [status == "active" for status in shown if status != "not_testable"]
 
 
 def _count(analysis: Analysis, status: str) -> int:

@@ -15,8 +15,9 @@ from components.numbers import plural
 from components.roles import head_rows, resting_card
 from components.roles.stage import can_say_twice
 from utils.measures.states import State
+from utils.measures.written import Write
 from utils.reasons import what_would_tell
-from utils.roles import ROLES
+from utils.roles import ROLES, writing_roles
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
@@ -28,6 +29,7 @@ COUNTED = ("active", "here_and_there", "cannot_tell")  # states of which a card 
 GREY_LEAD = "Why it is grey: "
 TRY = {"diffuse": "Try a text without repeats"}
 TRY_OTHER = "Try a text that lights it"
+HOLDS_A_NAME = "Known as a negative name mover where the word is a name."
 
 
 class Ids:
@@ -57,7 +59,12 @@ def _proof(view: RolesView, summary: RoleSummary) -> list[Component]:
     """The heads with the proof, or the reason why none does it."""
     if ROLES[summary.role].is_rest and summary.status != "not_applicable":
         return resting_card.parts(view, summary)
-    by_status = {"active": _active, "not_applicable": _not_applicable, "no_heads": _no_heads}
+    by_status = {
+        "active": _active,
+        "not_applicable": _not_applicable,
+        "no_heads": _no_heads,
+        "not_testable": _no_heads,
+    }
     return by_status.get(summary.status, _less)(view, summary)
 
 
@@ -73,6 +80,8 @@ def status_line(summary: RoleSummary, resting: RestingHeads) -> str:
         return "Cannot show on this text"
     if ROLES[summary.role].is_rest:
         return resting_card.status_line(resting)
+    if summary.status == "not_testable":
+        return STATUS_WORDS[summary.status].capitalize()
     if summary.status == "no_heads":
         return "No head in this model" if summary.is_catalogued else "Not analyzed yet"
     n_listed = len(summary.heads)
@@ -82,7 +91,7 @@ def status_line(summary: RoleSummary, resting: RestingHeads) -> str:
     return f"{STATUS_WORDS[summary.status].capitalize()}: {summary.count(counted)} of {listed}"
 
 
-def _header(view: RolesView, summary: RoleSummary) -> html.H3:
+def _header(view: RolesView, summary: RoleSummary) -> html.H4:
     words = html.Span(
         [
             html.Span(summary.display_name, className="job-name"),
@@ -97,20 +106,32 @@ def _header(view: RolesView, summary: RoleSummary) -> html.H3:
         type="button",
         className="job-header",
     )
-    return html.H3(button)
+    return html.H4(button)
 
 
 def _active(view: RolesView, summary: RoleSummary) -> list[Component]:
     strongest = summary.strongest
     sentence = evidence_sentence.short(strongest, view.analysis.forward.tokens) if strongest else None
-    return [head_rows.layout(view, summary), *([sentence] if sentence is not None else []), *_caution(summary)]
+    proof = [sentence] if sentence is not None else []
+    return [head_rows.layout(view, summary), *proof, *_about_names(view, summary), *_caution(summary)]
+
+
+def _about_names(view: RolesView, summary: RoleSummary) -> list[Component]:
+    """What papers call a head that holds a word back, where the word that it holds back here is a first name."""
+    measure, scored, strongest = writing_roles().get(summary.role), view.analysis.scored, summary.strongest
+    writing = None if scored is None else scored.reading.writing
+    if measure is None or measure.write is not Write.SUPPRESS or writing is None or not strongest:
+        return []
+    is_name = any(writing.is_name[look.key_pos] for look in strongest.evidence[:1])
+    return [html.P(HOLDS_A_NAME, className="job-caution")] if is_name else []
 
 
 def _less(view: RolesView, summary: RoleSummary) -> list[Component]:
     """A card that is not active, though the text could show it: its heads, why, and a text that lights it."""
     verb = TRY.get(summary.role, TRY_OTHER)
     chips = [prompt_chip(verb, prompt, view.question.model) for prompt in view.suggested_prompts(summary.role)[:1]]
-    return [head_rows.layout(view, summary), html.P(_why(summary)), *_caution(summary), *chips]
+    why = html.P(_why(summary))
+    return [head_rows.layout(view, summary), why, *_caution(summary), *view.cut_chips(summary.role), *chips]
 
 
 def _why(summary: RoleSummary) -> str:
@@ -143,4 +164,5 @@ def after_colon(reason: str) -> str:
 
 
 def _no_heads(view: RolesView, summary: RoleSummary) -> list[Component]:
+    """Why none is known: the model has none, or cannot be tested."""
     return [html.P(summary.reason), *view.other_model_chips(summary.role)]

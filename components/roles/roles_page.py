@@ -9,7 +9,7 @@ from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 from components import analyze_offer, head_map, messages, prompt_bar, token_strip
 from components.address import Ids as AddressIds
 from components.address import Question, heads_href
-from components.markup import aria
+from components.markup import aria, classes
 from components.numbers import in_words, plural
 from components.roles import bar_guide, role_card, stage
 from components.roles.headline import headline, lead, waiting_for_repetition
@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 
     from utils.service import Headlight
 
-EXPLAINED = {"tokens": "token", "attention heads": "head"}
+EXPLAINED = {"tokens": "token", "attention heads": "head", "logits": "logit"}
+WHAT_WRITING_IS = (
+    "What a head finds, it also writes: it makes a word likelier or less likely to come next, by so many {logits}. "
+    "Lamps of these jobs are square."
+)
 
 
 def layout(service: Headlight, question: Question, search: str = "") -> html.Div:
@@ -120,8 +124,10 @@ def _with_word_help(sentence: str, question: Question) -> list[Any]:
 
 
 def _cards(view: RolesView) -> html.Section:
-    """Always in the same order, whatever the scores, so that a class learns the places."""
-    on_stage = stage.opening_role(view.analysis)
+    """Always in the same order, whatever the scores, so that a class learns the places: jobs of looking, rest, and jobs
+    of writing."""
+    looking = sorted((key for key, role in ROLES.items() if not role.is_writing), key=lambda key: ROLES[key].is_rest)
+    writing = [key for key, role in ROLES.items() if role.is_writing]
     return html.Section(
         [
             html.Div(
@@ -134,10 +140,20 @@ def _cards(view: RolesView) -> html.Section:
                 ],
                 className="jobs-head",
             ),
-            html.Div([role_card.layout(view, role, role == on_stage) for role in ROLES], className="jobs"),
+            html.H3("Jobs of looking", className="jobs-group"),
+            _grid(view, looking),
+            html.H3("Jobs of writing", className="jobs-group"),
+            html.P(_with_word_help(WHAT_WRITING_IS, view.question), className="jobs-about"),
+            _grid(view, writing, "jobs--writing"),
         ],
         **aria(labelledby="jobs-title"),
     )
+
+
+def _grid(view: RolesView, roles: list[str], name: str = "") -> html.Div:
+    on_stage = stage.opening_role(view.analysis)
+    cards = [role_card.layout(view, role, role == on_stage) for role in roles]
+    return html.Div(cards, className=classes("jobs", name))
 
 
 def _every_head(view: RolesView) -> html.Section:
@@ -161,9 +177,10 @@ def _wide_map(view: RolesView) -> html.Section:
     """The map of a deep model, over the whole width."""
     shape, question = view.analysis.forward.shape, view.question
     size = f"{shape.n_layers} layers of {plural(shape.n_heads, 'head')}"
-    known = "Coloured: heads that do a job." if view.catalogue is not None else "Their jobs are not known yet."
-    flow = f"Text enters on the left and leaves on the right: {size}. {known}"
     levels = head_levels(view.analysis, view.catalogue)
+    writes = " Squares: heads that write." if any(map(head_map.is_tile, levels)) else ""
+    known = f"Coloured: heads that do a job.{writes}" if view.catalogue is not None else "Their jobs are not known yet."
+    flow = f"Text enters on the left and leaves on the right: {size}. {known}"
     words = html.Div([html.H2("Every head in this model", id="map-title"), html.P(flow)])
     way_on = dcc.Link("Open All heads", href=heads_href(question.model, question.prompt), className="text-button")
     return html.Section(

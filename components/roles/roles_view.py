@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from components.address import Question, roles_href
-from components.chip import suggestion_chip
+from components.chip import cut_chip, suggestion_chip
 from components.head_map import WITH_REST
 from components.head_map_grid import is_deep
 from components.numbers import plural
 from utils.roles import ROLES
+from utils.text_until import text_until
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
@@ -34,8 +35,8 @@ class OtherModel:
 class RolesView:
     """An analysis with what a dark card offers.
 
-    other_models: per role without heads, a model that has some. unfolded: roles whose cards show all heads they list.
-    with_rest: the map shows heads that only rest.
+    other_models: per role without heads, or that cannot be tested, a model that has some. unfolded: roles whose cards
+    show all heads they list. with_rest: the map shows heads that only rest.
     """
 
     question: Question
@@ -56,6 +57,15 @@ class RolesView:
         prompts = self.catalogue.categories[role].suggested_prompts if self.catalogue is not None else []
         return [prompt for prompt in prompts if prompt.text != self.question.prompt]
 
+    def cut_chips(self, role: str) -> list[Component]:
+        """The text up to where the role's strongest head does more of it; empty where it does not, anywhere."""
+        summary, forward = self.analysis.roles[role], self.analysis.forward
+        text = None if summary.cut_at is None else text_until(forward, summary.cut_at)
+        if text is None or summary.cut_at is None or summary.strongest is None:
+            return []
+        word = forward.tokens[summary.cut_at].word
+        return [cut_chip(str(summary.strongest.id), word, text, self.question.model)]
+
     def other_model_chips(self, role: str) -> list[Component]:
         """The same text, read by a model that has heads for this role; empty where none is known."""
         other = self.other_models.get(role)
@@ -73,7 +83,7 @@ def roles_view(service: Headlight, question: Question, search: str = "") -> Role
     """
     given = dict(parse_qsl(search.lstrip("?")))
     analysis = service.analyze(question.model, question.prompt)
-    missing = [key for key, summary in analysis.roles.items() if summary.status == "no_heads"]
+    missing = [key for key, summary in analysis.roles.items() if summary.status in ("no_heads", "not_testable")]
     return RolesView(
         question=question,
         analysis=analysis,

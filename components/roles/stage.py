@@ -70,14 +70,16 @@ def frame(view: RolesView, role: str) -> html.Div:
 
 
 def opening_role(analysis: Analysis) -> str:
-    """The role that the stage opens on: the first active job, else the first that shows here and there.
+    """The role that the stage opens on: the first active job of looking, else the first that shows here and there, else
+    the first active job of writing.
 
     The showcase role goes first, then those that need a repetition, then the others in their order. Where none shows,
     the showcase role with its reason.
     """
     order = sorted(JOBS, key=lambda key: (key != SHOWCASE, not ROLES[key].requires_repetition))
-    shown = [key for status in ("active", "here_and_there") for key in order if analysis.roles[key].status == status]
-    return shown[0] if shown else SHOWCASE
+    wanted = (("active", False), ("here_and_there", False), ("active", True))
+    found = {(analysis.roles[key].status, ROLES[key].is_writing): key for key in reversed(order)}
+    return next((found[each] for each in wanted if each in found), SHOWCASE)
 
 
 def title(shown: Demonstration, summary: RoleSummary) -> str:
@@ -87,6 +89,8 @@ def title(shown: Demonstration, summary: RoleSummary) -> str:
         return f"{name}: which heads of this model do it is not known yet"
     if summary.status == "no_heads":
         return f"{name}: no head of this model does this job"
+    if summary.status == "not_testable":
+        return f"{name} cannot be tested in this model"
     if shown.head is None:
         return f"{name} has nothing to work with here"
     return f"{name}{TITLES[shown.state or State.NOT_SEEN].format(head=shown.head)}"
@@ -122,10 +126,10 @@ def _with_follower(sentence: html.P) -> html.Div:
 
 
 def chips_for(view: RolesView, role: str) -> list[Component]:
-    """Presses that may light a dark role: the student's own text twice, then prompts of the catalogue."""
-    if view.analysis.roles[role].status == "no_heads":
+    """Presses that may light a dark role: the student's own text twice or cut, then prompts of the catalogue."""
+    if view.analysis.roles[role].status in ("no_heads", "not_testable"):
         return view.other_model_chips(role)
-    chips: list[Component] = []
+    chips = view.cut_chips(role)
     if can_say_twice(view, role):
         chips.append(say_it_twice_chip(view.analysis.forward.prompt, view.question.model))
     for prompt in view.suggested_prompts(role):

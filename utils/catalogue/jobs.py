@@ -54,9 +54,10 @@ class JobState(Enum):
 class CatalogueJobStatus:
     """How far one catalogue job is, or how it ended.
 
-    Args: n_texts: 0 while the model is being loaded. n_tested, n_heads: heads that were switched off, after all texts,
-    and of how many. share: of the work, in [0, 1], which goes by tokens and not by texts. remaining: in words, empty
-    while it is too early to tell. had_catalogue: there was one before.
+    Args: n_texts: 0 while the model is being loaded. is_on_words: between two texts, single words and names are read.
+    n_tested, n_heads: heads that were switched off, after all texts, and of how many. share: of the work, in [0, 1],
+    which goes by tokens and not by texts. remaining: in words, empty while it is too early to tell. had_catalogue:
+    there was one before.
     catalogue: when DONE. problem: when FAILED because of something a person can change, else None.
     """
 
@@ -65,6 +66,7 @@ class CatalogueJobStatus:
     had_catalogue: bool
     n_read: int = 0
     n_texts: int = 0
+    is_on_words: bool = False
     n_tested: int = 0
     n_heads: int = 0
     share: float = 0.0
@@ -209,10 +211,11 @@ def _follow(job: _Job) -> Callable[[TextRead | HeadTested | WordsTested], None]:
 
 
 def _counted(status: CatalogueJobStatus, done: TextRead | HeadTested | WordsTested) -> CatalogueJobStatus:
+    if isinstance(done, WordsTested):
+        return replace(status, is_on_words=True)
+    status = replace(status, is_on_words=False)
     if isinstance(done, HeadTested):
         return replace(status, n_tested=status.n_tested + 1)
-    if isinstance(done, WordsTested):
-        return status
     return replace(status, n_read=status.n_read + 1, roles_found=done.roles_found)
 
 

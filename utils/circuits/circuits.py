@@ -91,7 +91,7 @@ class Circuits:
         if shipped is not None:
             return shipped.circuits.copying_scores
         loaded = self._models.get(model)
-        return self._results.once((loaded.edition, "copying"), lambda: compute_copying_scores(loaded))
+        return self._results.once((loaded.edition, "copying scores"), lambda: compute_copying_scores(loaded))
 
     def composition(self, model: str, kind: str, progress: Progress | None = None) -> Composition:
         """How well all later heads fit all earlier ones.

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from utils.experiments.direct_logits import Push
     from utils.tokens import Token
 
+TIED = (
+    "From token to logits: this model reads and writes with one table of embeddings, so a token’s own numbers always "
+    "fit that token best. A head that hands them on scores high, even where little of them is left in its layer, so "
+    "this score makes no head a copier. The job Copying is tested with what heads get to see."
+)
 COPIES_FROM = 0.5  # of a score in [-1, 1]; the opposite from -0.5 on
 COMMON = 10  # where one head in so many copies more, copying does not set a head apart
 

@@ -23,6 +23,11 @@ def embed(loaded: LoadedModel, ids: torch.Tensor) -> torch.Tensor:
     return embedded.clone()
 
 
+def are_tied(loaded: LoadedModel) -> bool:
+    """Whether the embedding is the unembedding, one table for both."""
+    return bool(getattr(loaded.model.config.get_text_config(), "tie_word_embeddings", False))
+
+
 def final_norm_unscaled(loaded: LoadedModel, d_model: int) -> FrozenNorm:
     """The final norm without its scale."""
     return unscaled_norm(find_module(loaded.model, loaded.family.final_norm_path), loaded.family.norm, d_model)

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from utils.circuits import positions
-from utils.circuits.embeddings import vocabulary_parts
+from utils.circuits.copying import TIED
+from utils.circuits.embeddings import are_tied, vocabulary_parts
 from utils.circuits.spectra import (
     copying_score,
     copying_score_through,
@@ -33,7 +34,8 @@ class HeadCircuits:
     qk_singular_values, ov_singular_values: [d_head], largest first, of W_Q W_K^T (without the scale of the scores) and
     W_V W_O. qk_effective_rank, ov_effective_rank: in [1, d_head], see `spectra.effective_rank`.
     positional_kernel: [distance], see `positions.positional_kernel`; None where positions are not learned.
-    norm_note, position_note: what was folded in, and how positions enter.
+    norm_note, position_note: what was folded in, and how positions enter. is_tied: the unembedding is the embedding, so
+    that a high score through it is no job (`copying.TIED`).
     """
 
     head: HeadId
@@ -46,10 +48,12 @@ class HeadCircuits:
     positional_kernel: np.ndarray | None
     norm_note: str
     position_note: str
+    is_tied: bool = False
 
     def as_json(self) -> dict[str, object]:
         """The API's answer, but for the model's name."""
         kernel = self.positional_kernel
+        is_doubtful = self.is_tied and self.ov_copying_score_through_embedding is not None
         return {
             "layer": self.head.layer,
             "head": self.head.head,
@@ -60,7 +64,7 @@ class HeadCircuits:
             "qk_effective_rank": self.qk_effective_rank,
             "ov_effective_rank": self.ov_effective_rank,
             "positional_kernel": None if kernel is None else kernel.tolist(),
-            "notes": [self.norm_note, self.position_note],
+            "notes": [self.norm_note, self.position_note, *([TIED] if is_doubtful else [])],
         }
 
 
@@ -133,7 +137,7 @@ def compute_head_circuits(loaded: LoadedModel, head: HeadId, product: torch.Tens
         position_note=positions.NOTES[loaded.family.positions],
     )
     through = None if product is None else copying_score_through(heads.W_V[head.head], heads.W_O[head.head], product)
-    return replace(one.of_head(HeadId(0, 0), through), head=head)
+    return replace(one.of_head(HeadId(0, 0), through), head=head, is_tied=are_tied(loaded))
 
 
 def joined_vocabulary(loaded: LoadedModel) -> torch.Tensor | None:

@@ -21,8 +21,8 @@ PUBLISHED_FROM = 0.4  # a published score above this counts as a job; the source
 class Jobs:
     """The jobs of a model's heads, and where they are known from.
 
-    A circuit is told by what its heads do, so a head's jobs that say much go before rest and evenness, which many
-    heads hold beside another.
+    A circuit is told by what its heads look for, so a head's jobs of looking that say much go first, then evenness,
+    then jobs of writing, then rest.
 
     roles: of the heads that have any. source: `catalogue` (measured by Headlight), `published` (scores of others), or
     empty where nothing is known.
@@ -33,8 +33,8 @@ class Jobs:
 
     @cached_property
     def telling(self) -> frozenset[HeadId]:
-        """The heads with a job that says much; where no head has one, those with any job."""
-        found = frozenset(head for head, held in self.roles.items() if not ROLES[held[0]].yields)
+        """The heads with a job of looking that says much; where no head has one, those with any job."""
+        found = frozenset(head for head, held in self.roles.items() if _says_where(held[0]))
         return found or frozenset(self.roles)
 
     def main(self, head: HeadId) -> str:
@@ -64,9 +64,14 @@ def jobs_of(model: str, catalogue: ModelCatalogue | None, shape: Shape) -> Jobs:
 
 
 def _with_any(roles: dict[HeadId, tuple[str, ...]]) -> dict[HeadId, tuple[str, ...]]:
-    """The heads that have a job, with those first that say much."""
+    """The heads that have a job, those of looking that say much first."""
     return {head: tuple(sorted(held, key=_how_little)) for head, held in roles.items() if held}
 
 
-def _how_little(role: str) -> int:
-    return ROLES[role].yields
+def _says_where(role: str) -> bool:
+    """Whether a job says much about what a head looks for."""
+    return not ROLES[role].yields and not ROLES[role].is_writing
+
+
+def _how_little(role: str) -> tuple[bool, bool, int]:
+    return ROLES[role].is_rest, ROLES[role].is_writing, ROLES[role].yields

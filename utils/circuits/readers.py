@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from utils.heads import HeadId
-from utils.roles import INDUCTION_CIRCUIT, SHOWCASE
+from utils.roles import INDUCTION_CIRCUIT, ROLES, SHOWCASE
 
 if TYPE_CHECKING:
     from utils.circuits.composition import Composition, Fit
@@ -159,11 +159,11 @@ def lit_links(reads: Reads, writer: HeadId, head: HeadId) -> list[Link]:
 
 
 def reader_role(links: list[Link], jobs: Jobs) -> str | None:
-    """The job of the heads that read a writer: of the first one that has a job. None without any.
+    """The job of the heads that read a writer: of the first one that has a job of looking. None without any.
 
     Args: links: of one writer, strongest first.
     """
-    return next((link.role for link in links if link.reader in jobs.roles), None)
+    return next((link.role for link in links if link.reader in jobs.roles and not ROLES[link.role].is_writing), None)
 
 
 def with_role(links: list[Link], jobs: Jobs, role: str) -> list[Link]:

@@ -161,6 +161,17 @@ class Writes(Measure):
         """The row that decides. Args: reading: of one head. evidence: with a row."""
         return int(evidence.rows[int(self.row_shares(reading, evidence).argmax())])
 
+    def looks_of_row(self, reading: Reading, evidence: Evidence, row: int) -> tuple[Look, ...]:
+        """Every look from a row that counts, the strongest first: their weights add up to the row's share, what they
+        push to its push. Args: reading: of one head."""
+        cells = self.cells_that_count(reading, evidence)[row] * reading.patterns[row]
+        keys = np.argsort(-cells, kind="stable")[: int(np.count_nonzero(cells))]
+        return tuple(self._look(reading, row, key) for key in keys.tolist())
+
+    def cells_that_count(self, reading: Reading, evidence: Evidence) -> np.ndarray:
+        """bool [..., query_pos, key_pos]: where a look counts, since the head would write so of what stands there."""
+        return np.asarray(evidence.targets & self._written(reading).hits[..., None, :])
+
     def push_of_row(self, reading: Reading, evidence: Evidence, row: int) -> float:
         """What a head adds from a row to all tokens that hit, in logits; for suppression what it takes away."""
         written = self._written(reading)

@@ -77,7 +77,7 @@ def word_values(loaded: LoadedModel, words: WordTokens, after_text: AfterText) -
     """The value of every tested word, the mean over the carriers: [layer, value_head, column, d_head]."""
     total: torch.Tensor | None = None
     for carrier in CARRIERS:
-        front = [*loaded.start_ids, *loaded.tokenizer.encode(carrier, add_special_tokens=False)]
+        front = _before(loaded, carrier)
         texts = torch.tensor([[*front, token_id] for token_id in words.columns])
         found = torch.cat([_last_values(loaded, part, after_text) for part in texts.split(TEXTS_AT_ONCE)], dim=2)
         total = found if total is None else total + found
@@ -86,9 +86,17 @@ def word_values(loaded: LoadedModel, words: WordTokens, after_text: AfterText) -
 
 
 def n_tokens_to_read(loaded: LoadedModel) -> int:
-    """About how many tokens the test reads."""
-    n_words = len(word_tokens(loaded.tokenizer).columns)
-    return sum(n_words * (1 + len(carrier.split())) for carrier in CARRIERS) + N_NAME_SENTENCES * 16
+    """How many tokens the test reads; about how many of names. None where nothing can be tested."""
+    words = word_tokens(loaded.tokenizer)
+    if len(words.common) < FEWEST_WORDS:
+        return 0
+    n_names = N_NAME_SENTENCES * 16 if len(words.names) >= FEWEST_NAMES else 0
+    return sum(len(words.columns) * (1 + len(_before(loaded, carrier))) for carrier in CARRIERS) + n_names
+
+
+def _before(loaded: LoadedModel, carrier: str) -> list[int]:
+    """What stands before a tested word."""
+    return [*loaded.start_ids, *loaded.tokenizer.encode(carrier, add_special_tokens=False)]
 
 
 def _last_values(loaded: LoadedModel, texts: torch.Tensor, after_text: AfterText) -> torch.Tensor:
