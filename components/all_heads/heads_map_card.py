@@ -71,9 +71,11 @@ def where_jobs_sit(view: HeadsView) -> str:
     return f"{sentence[0].upper()}{sentence[1:]}."
 
 
-def job_lamp(role: str, n_heads: int) -> Component:
-    """The lamp that stands for a job, whatever the text; flat where no head has it, and for rest."""
-    return lamp(role, "active" if role != OTHER and n_heads else "no_heads", "row")
+def job_lamp(role: str, n_heads: int, is_tested: bool = True) -> Component:
+    """The lamp that stands for a job, whatever the text; flat where no head has it, and for rest; dashed where it could
+    not be tested."""
+    status = "active" if role != OTHER and n_heads else "no_heads"
+    return lamp(role, status if is_tested else "not_testable", "row")
 
 
 def why_so_common(view: HeadsView) -> list[html.P]:

@@ -126,7 +126,7 @@ def _job_row(view: HeadsView, role: str) -> html.Button:
     name = ROLES[role].display_name if role != OTHER else f"None of the {in_words(len(JOBS))}"
     return html.Button(
         [
-            heads_map_card.job_lamp(role, view.count(role)),
+            heads_map_card.job_lamp(role, view.count(role), is_tested=not untested),
             html.Span(name, className="job-word"),
             html.Span(UNTESTED if untested else view.count(role), className="filter-count"),
         ],

@@ -151,7 +151,7 @@ def _also(view: HeadsView, entry: HeadLevels) -> list[html.Span]:
 
 def _other_job(entry: HeadLevels, role: str) -> html.Span:
     name = ROLES[role].display_name.lower()
-    return html.Span([state_mark(entry.levels[role].status), name], className=f"other-job role-{role}")
+    return html.Span([state_mark(entry.levels[role].status, role), name], className=f"other-job role-{role}")
 
 
 def _state(view: HeadsView, entry: HeadLevels) -> html.Td:

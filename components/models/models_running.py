@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from dash import html
 
 from components import messages
-from components.lamp import role_sign
+from components.lamp import lamp
 from components.markup import aria
 from components.model_words import heads_of, megabytes
 from components.models.models_view import ModelsView
@@ -128,13 +128,7 @@ def _done_so_far(status: CatalogueJobStatus) -> html.Span:
 
 def _jobs_found(status: CatalogueJobStatus) -> html.Div:
     """One lamp per job, lit once some head holds it by what was read so far; its words say the same. Rest is no job."""
-    lamps = [
-        html.Span(
-            role_sign(role),
-            className=f"lamp lamp--row lamp--{'active' if role in status.roles_found else 'no-heads'} role-{role}",
-        )
-        for role in JOBS
-    ]
+    lamps = [lamp(role, "active" if role in status.roles_found else "no_heads", "row") for role in JOBS]
     found = ", ".join(JOBS[role].display_name.lower() for role in status.roles_found if role in JOBS) or "none yet"
     return html.Div(
         [
