@@ -41,7 +41,7 @@ from utils.experiments.questions import Method
 from utils.experiments.scan import TOKENS_AT_ONCE, measure_effects
 from utils.experiments.switch_off import switch_off
 from utils.experiments.token_attribution import usual_embedding
-from utils.forward_pass import ForwardPass
+from utils.forward_pass import ForwardPass, run_forward_pass
 from utils.heads import HeadId
 from utils.measures.figures import Looking, RoleScores
 from utils.model_config import FAMILIES, StartMark
@@ -50,6 +50,9 @@ from utils.pyvene_engine import capture_patterns
 from utils.roles import ROLES, SHOWCASE, steady_roles
 from utils.settings import Settings
 from utils.tokens import Token
+from utils.writing.tables import writing_tables
+from utils.writing.text_writing import with_writing
+from utils.writing.values import can_be_told
 
 N_LAYERS, N_HEADS, N_TOKENS = 12, 12, 64
 N_SCAN_TOKENS = 32
@@ -208,6 +211,9 @@ def measure_experiments(loaded: LoadedModel, rounds: int) -> dict[str, float]:
         "lens_in_passes": (passes(1), lambda: read_lens(loaded, ids)),
         "one_head_s_circuits_in_passes": (passes(1), lambda: compute_head_circuits(loaded, head, product)),
     }
+    if can_be_told(loaded):
+        forward, tables = run_forward_pass(loaded, EXPERIMENT_TEXT, len(ids)), writing_tables(loaded)
+        pairs["what_all_heads_write_in_passes"] = (passes(1), lambda: with_writing(loaded, tables, forward))
     ratios = {"n_tokens": float(len(ids))}
     for name, (bare, step) in pairs.items():
         bare_ms, step_ms = alternate(bare, step, rounds)

@@ -27,7 +27,7 @@ MOSTLY_LUCK = 2 / 3
 TOO_SHORT_TO_TELL = "This text is too short to tell. Add a few words."
 AMBIGUOUS_REPEATS = "Tokens come again here, but in no place that could tell this job from another one."
 ONLY_UNREAD = "Every place that could tell holds parts of a character, and what heads do there tells nothing."
-NOT_READ = "What heads write of this text was not read yet. Ask again in a moment."
+NOT_READ = "What heads write of this text was not read with it."
 NOT_ANALYZED = "This model has no catalogue yet. Analyze it once to see which of its heads do this job."
 
 

@@ -67,10 +67,12 @@ class Writes(Measure):
         """The rows from which a key with a target is in sight; with names only the last row."""
         places = np.arange(len(reading.token_ids))
         counts, queries = self._keys(reading), np.ones(len(places), dtype=bool)
-        n_unread = 0
-        if reading.left_out is not None:
-            n_unread = int((counts & reading.left_out.keys).sum() + reading.left_out.queries.sum())
-            counts, queries = counts & ~reading.left_out.keys, ~reading.left_out.queries
+        n_unread, left_out = 0, reading.left_out
+        if left_out is not None:
+            n_unread = int(left_out.keys.sum())
+            is_told = self.only_names and not left_out.queries.all()  # a chat's answer begins after its template
+            counts = counts & ~left_out.keys
+            queries = ~(left_out.keys if is_told else left_out.queries)
         if self.only_names:
             queries = queries & (places == places[-1])
         in_sight = (places <= places[:, None]) & (places > (places - n_visible(places, reading.window))[:, None])
