@@ -176,6 +176,13 @@ class TestWriting:
         assert f"{max(e.solved for e in small):.0%}".replace("%", " %, which is guessing") in page
         assert {c.writing.solved for c in known if c.model_name in (SMOL, GEMMA)} == {1.0}
 
+    def test_those_that_find_meanings_are_induction_heads_already(self, page):
+        smol = load_catalogues()[SMOL]
+        found = [HeadId.parse(name) for name in ("L17H3", "L18H6", "L17H4", "L17H5")]
+        assert set(found) <= set(smol.holders_of("induction"))
+        excess = [smol.all_looking_excess["induction"][head.layer][head.head] for head in found]
+        assert f"({_two(min(excess))} to {_two(max(excess))} on repeated tokens)" in page
+
     def test_induction_heads_that_copy(self, page):
         counts = []
         for name in ("classroom-gpt2", SMOL, GEMMA):

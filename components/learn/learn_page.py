@@ -173,8 +173,8 @@ def _dark_figure() -> html.Div:
         ("cannot_tell", "cannot tell"),
         ("not_seen", "not seen"),
         ("not_applicable", "cannot show here"),
-        ("no_heads", "no such head"),
         ("not_testable", "cannot be tested"),
+        ("no_heads", "no such head"),
     )
     lamps = [html.Span([lamp(SHOWCASE, status, "card"), words]) for status, words in states]
     return html.Div(lamps, className="surface example-lamps")
