@@ -18,7 +18,7 @@ from components.head.experiment_card import Answer, CardIds, Children
 from components.head.head_view import HeadView
 from components.head.switch_off_words import ONE_TEXT, both_percents, heads_name, off_means
 from components.lamp import sign
-from components.numbers import in_words, percent, signed
+from components.numbers import in_words, percent, signed, with_minus
 from components.switch import switch
 from components.token_chip import token_chip
 from utils.experiments.runs import Kind
@@ -44,7 +44,7 @@ DOES = {
     Write.SUPPRESS: (" and pushes it down. Does that keep ", " down?"),
     Write.NEXT: (" and pushes up what follows. Does ", " need that?"),
 }
-YARDSTICK = "Above the average token: the word’s logit less the mean of all logits, all other tokens’ among them."
+YARDSTICK = "Above the average token: the word’s logit less the mean of all tokens’ logits."
 
 
 def layout(view: HeadView) -> list[html.Section]:
@@ -119,8 +119,8 @@ def answer(result: WordCause) -> Children:
     verb = "falls" if result.change < 0 else "rises"
     change = f"stays at {start}" if start == end else f"{verb} from {start} to {end}"
     name = heads_name(result.heads)
-    told = f"’s logit {change} above the average token ({probs})."
-    return [f"Without {name}, ", _word(result.target.word), told.replace("-", "−")]
+    told = f"’s logit {with_minus(change)} above the average token "
+    return [f"Without {name}, ", _word(result.target.word), told, html.Span(f"({probs}).", className="text-nowrap")]
 
 
 def evidence(view: HeadView, result: WordCause) -> Children:

@@ -86,7 +86,7 @@ def _sentence(finding: Finding, measured: WordMeasured) -> str:
     if finding is Finding.NEXT_TO_NOTHING:
         return f"On this text next to nothing changes without {these}. {others}"
     n_as_much, n_draws = _as_much(measured), len(measured.control_changes)
-    return f"Other heads do as much: {n_as_much} of {n_draws}. {others}"
+    return f"Other heads do as much, {n_as_much} of {n_draws}: {others}"
 
 
 def _others(measured: WordMeasured) -> str:
