@@ -62,7 +62,15 @@ def _add_questions(server: Flask, service: Headlight) -> None:
     def ablate() -> Response:
         body = _body()
         model, prompt = read_question(body, service.settings.default_model)
-        return jsonify(service.ablate(model, prompt, *read_ablation(body)).as_json())
+        ablation, target_id = read_ablation(body), read_target_id(body)
+        found = service.ablate(model, prompt, *ablation).as_json()
+        if target_id is None:
+            return jsonify(found)
+        heads, method, position, second = ablation
+        word = service.experiments.word_cause(
+            model, prompt, target_id, heads, method=method, position=position, second=second
+        )
+        return jsonify({**found, "target": word.as_json()})
 
     @server.get("/api/analyze")
     @server.get("/api/ablate")
@@ -173,6 +181,14 @@ def read_ablation(body: dict[str, Any]) -> tuple[list[tuple[int, int]], str, int
     if not isinstance(second, str):
         raise UserError("The other text is not text.", 'Write "other": "…", or leave it out.')
     return [(layer, head) for layer, head in heads], method, position, second
+
+
+def read_target_id(body: dict[str, Any]) -> int | None:
+    """The next token that a request body asks about, if it does. Raises UserError for what is no whole number."""
+    target_id = body.get("target_id")
+    if target_id is not None and not _is_whole(target_id):
+        raise UserError("The target must be a token’s id, a whole number.", "The guesses before and after have theirs.")
+    return target_id
 
 
 def _body() -> Any:

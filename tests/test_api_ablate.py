@@ -139,3 +139,23 @@ def test_one_token_can_be_asked_about(client):
     answer = ablate(client, prompt="Once", heads=[[0, 3]])
     assert answer.status_code == 200
     assert answer.get_json()["meaning"].endswith(".")
+
+
+def test_a_target_is_told_beside_the_guesses_and_only_where_it_is_asked_for(client):
+    assert "target" not in ablate(client).get_json()
+    first = ablate(client).get_json()["before"][0]
+    body = ablate(client, target_id=first["token_id"]).get_json()
+    target = body.pop("target")
+    assert body == ablate(client).get_json()
+    assert set(target) == {"token", "token_id", "before", "after", "push", "controls", "is_cause", "meaning"}
+    assert (target["token"], target["token_id"]) == (first["token"], first["token_id"])
+    assert target["before"]["prob"] == pytest.approx(first["prob"], abs=PROB)
+    assert target["after"]["prob"] == pytest.approx(body["after"][0]["prob"], abs=PROB)
+    assert [draw["heads"] for draw in target["controls"]] == [draw["heads"] for draw in body["controls"]]
+
+
+@pytest.mark.parametrize("target_id", ["7", 1.5, True, -1, 4096])
+def test_a_target_that_is_no_token_is_refused(client, target_id):
+    answer = ablate(client, target_id=target_id)
+    assert answer.status_code == 400
+    assert "token" in answer.get_json()["error"]

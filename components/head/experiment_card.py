@@ -5,7 +5,7 @@ Nothing is computed before the press. Amber stays with the page's main experimen
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -49,13 +49,17 @@ class CardIds:
         return f"{self.name}-result"
 
 
-def card(ids: CardIds, title: str, lead: Children, press: str, *stores: Any) -> html.Section:
-    """The card before its press. Args: press: what the button says; stores: what it keeps in the browser."""
+def card(
+    ids: CardIds, title: str, lead: Children, press: str, *stores: Any, choices: Iterable[Any] = ()
+) -> html.Section:
+    """The card before its press. Args: press: what the button says; stores: what it keeps in the browser; choices: what
+    is chosen before a press."""
     button = run_button(ids.button, press, "btn btn-quiet")
     return html.Section(
         [
             html.Div([html.H2(title, id=ids.title), button], className="card-head"),
             html.P(lead, className="section-lead"),
+            *choices,
             *_places(ids),
             *stores,
         ],

@@ -16,6 +16,7 @@ from components.address import Question, asked, head_href, roles_href
 from components.cause_words import cause_sentence
 from components.head import (
     head_attribution,
+    head_cause,
     head_evidence,
     head_jobs,
     head_natural,
@@ -51,6 +52,7 @@ PARTS = (
     head_position,
     head_writes,
     head_switch_off,
+    head_cause,
     head_natural,
     lens_strip,
     head_attribution,
@@ -81,6 +83,7 @@ def layout(service: Headlight, question: Question, search: str) -> html.Div:
             head_position.layout(view),
             html.Div([head_writes.layout(view), head_switch_off.layout(view)], className="head-experiments"),
             head_switch_off.more(),
+            *head_cause.layout(view),
             head_natural.layout(view),
             lens_strip.layout(view),
             head_attribution.layout(view),

@@ -7,7 +7,7 @@ it belongs to one student.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,25 +17,23 @@ from utils.byte_pieces import places_left_out
 from utils.catalogue.schema import ModelCatalogue
 from utils.circuits.composition import Composition
 from utils.errors import Notice, UserError
+from utils.experiments.asked_text import AskedText
 from utils.experiments.controls import Controls, HeadSet, draw_controls, role_holders
 from utils.experiments.direct_logits import DirectLogits, head_direct_logits
 from utils.experiments.later_patterns import LaterPatterns, measure_later_patterns
 from utils.experiments.logit_lens import LogitLens, read_lens
 from utils.experiments.natural_rise import NaturalRise, measure_natural_rise
-from utils.experiments.questions import Method, check_heads, check_position, read_method
+from utils.experiments.questions import Method, read_method
 from utils.experiments.reference_values import MeanValues, reference_means, reference_texts, replacement_values
 from utils.experiments.runs import Kind, RunQuestion, Runs
 from utils.experiments.scan import Scan, scan_heads
-from utils.experiments.second_copy import (
-    SHORTEST_SEGMENT,
-    SecondCopy,
-    measure_second_copy,
-)
+from utils.experiments.second_copy import SecondCopy, measure_second_copy
 from utils.experiments.second_text import StandIn, read_stand_in
 from utils.experiments.switch_off import SwitchOff, switch_off
 from utils.experiments.token_attribution import TokenAttribution, attribute_tokens, usual_embedding
-from utils.forward_pass import EncodedPrompt, encode_prompt, tokens_of
-from utils.models.loader import LoadedModel, ModelStore
+from utils.experiments.word_cause import WordCause, measure_word_cause, sign_of
+from utils.forward_pass import encode_prompt, tokens_of
+from utils.models.loader import ModelStore
 from utils.pyvene_engine import capture_head_values
 from utils.result_cache import Progress, ResultCache, own_progress, stage
 from utils.roles import ROLES
@@ -47,28 +45,18 @@ MEANS_SHARE = 0.7  # of the time of switching off, where the means have to be me
 AskedHeads = Iterable[tuple[int, int]]
 Value = TypeVar("Value")
 Result = TypeVar(
-    "Result", SwitchOff, SecondCopy, LaterPatterns, NaturalRise, Scan, DirectLogits, LogitLens, TokenAttribution
+    "Result",
+    SwitchOff,
+    WordCause,
+    SecondCopy,
+    LaterPatterns,
+    NaturalRise,
+    Scan,
+    DirectLogits,
+    LogitLens,
+    TokenAttribution,
 )
-Compared = TypeVar("Compared", SwitchOff, SecondCopy, LaterPatterns)
-
-
-@dataclass(frozen=True, eq=False)
-class _Question:
-    """A model, the text as it reads it, and what to tell about that text."""
-
-    loaded: LoadedModel
-    read: EncodedPrompt
-
-    @property
-    def ids(self) -> list[int]:
-        return self.read.ids
-
-    def heads(self, heads: AskedHeads) -> HeadSet:
-        return check_heads(heads, self.loaded.shape)
-
-    def up_to(self, position: int) -> list[int]:
-        """The ids up to a position; later ones cannot change what comes after it."""
-        return self.ids[: check_position(position, len(self.ids)) + 1]
+Compared = TypeVar("Compared", SwitchOff, WordCause, SecondCopy, LaterPatterns)
 
 
 class Experiments:
@@ -129,6 +117,37 @@ class Experiments:
         key = ("switch_off", tuple(ids), chosen, controls.draws, stand_in)
         return self._compared(self._once(question, key, run), controls, notices + told)
 
+    def word_cause(
+        self,
+        model: str,
+        prompt: str,
+        target_id: int,
+        heads: AskedHeads,
+        role: str = "",
+        method: str = Method.MEAN,
+        position: int = -1,
+        progress: Progress | None = None,
+        second: str = "",
+    ) -> WordCause:
+        """What becomes of one next token after a position, with some heads off and with as many others off.
+
+        Args: target_id: of that token. role: a role of writing, which says whether the heads should push it up or
+        down; up without one. Others: as `switch_off` has them.
+        Raises: UserError as `switch_off`, and for a token that the model does not have.
+        """
+        question, way = self._ask(model, prompt), read_method(method)
+        chosen, ids = question.heads(heads), question.up_to(position)
+        controls, notices = self._controls(question, chosen, role or None)
+        stand_in, told = self._stand_in(question, way, len(ids), second)
+        token_id, sign = question.token_id(target_id), sign_of(role)
+
+        def run() -> WordCause:
+            values, rest = self._values_first(question, stand_in, len(ids), progress)
+            return measure_word_cause(question.loaded, ids, token_id, chosen, controls.draws, way, values, sign, rest)
+
+        key = ("word_cause", tuple(ids), token_id, chosen, controls.draws, stand_in, sign)
+        return self._compared(self._once(question, key, run), controls, notices + told)
+
     def second_copy(
         self,
         model: str,
@@ -146,7 +165,7 @@ class Experiments:
         question, way = self._ask(model, prompt), read_method(method)
         chosen = question.heads(heads)
         controls, notices = self._controls(question, chosen, role)
-        segment, cut = self._segment(question)
+        segment, cut = question.segment(self._settings.max_tokens)
 
         def run() -> SecondCopy:
             loaded = question.loaded
@@ -239,6 +258,9 @@ class Experiments:
             return self.scan(model, prompt, method, asked.position, progress, second)
         if asked.kind is Kind.SWITCH_OFF:
             return self.switch_off(model, prompt, asked.heads, method, asked.position, asked.role, progress, second)
+        if asked.kind is Kind.WORD:
+            about = asked.target_id, asked.heads, asked.role or ""
+            return self.word_cause(model, prompt, *about, method, asked.position, progress, second)
         if asked.kind is Kind.SECOND_COPY:
             return self.second_copy(model, prompt, asked.heads, method, asked.role, progress=progress)
         if asked.kind is Kind.LATER:
@@ -281,11 +303,11 @@ class Experiments:
         result = self._once(question, key, run)
         return self._told(result, question.read.notices)
 
-    def _ask(self, model: str, prompt: str) -> _Question:
+    def _ask(self, model: str, prompt: str) -> AskedText:
         loaded = self._models.get(model)
-        return _Question(loaded, encode_prompt(loaded, prompt, self._settings.max_tokens))
+        return AskedText(loaded, encode_prompt(loaded, prompt, self._settings.max_tokens))
 
-    def _once(self, question: _Question, key: tuple[Hashable, ...], run: Callable[[], Value]) -> Value:
+    def _once(self, question: AskedText, key: tuple[Hashable, ...], run: Callable[[], Value]) -> Value:
         """A result without notices, for they belong to one wording of the text. Args: key: all that it depends on
         beside the model."""
         return self._results.once((question.loaded.edition, *key), run)
@@ -297,7 +319,7 @@ class Experiments:
     def _compared(self, result: Compared, controls: Controls, notices: tuple[Notice, ...]) -> Compared:
         return replace(self._told(result, notices), control_layers=controls.layers)
 
-    def _controls(self, question: _Question, chosen: HeadSet, role: str | None) -> tuple[Controls, tuple[Notice, ...]]:
+    def _controls(self, question: AskedText, chosen: HeadSet, role: str | None) -> tuple[Controls, tuple[Notice, ...]]:
         """The draws with their layers, and what to tell about text and control."""
         if role is not None and role not in ROLES:
             raise UserError(f'There is no role "{role[:40]}".', f"The roles are {', '.join(ROLES)}.")
@@ -309,12 +331,12 @@ class Experiments:
         return draw_controls(loaded.shape, chosen, excluded), notices
 
     def _stand_in(
-        self, question: _Question, method: Method, n_read: int, second: str
+        self, question: AskedText, method: Method, n_read: int, second: str
     ) -> tuple[StandIn, tuple[Notice, ...]]:
         return read_stand_in(question.loaded, method, question.read, n_read, second, self._settings.max_tokens)
 
     def _values_first(
-        self, question: _Question, stand_in: StandIn, n_positions: int, progress: Progress | None
+        self, question: AskedText, stand_in: StandIn, n_positions: int, progress: Progress | None
     ) -> tuple[torch.Tensor | None, Progress]:
         """What stands in for heads that are off, as the first stage of the work, and whom to tell of the rest."""
         tell = own_progress(progress)
@@ -322,7 +344,7 @@ class Experiments:
         return values, stage(tell, MEANS_SHARE, 1)
 
     def _replacement(
-        self, question: _Question, stand_in: StandIn, n_positions: int, progress: Progress | None = None
+        self, question: AskedText, stand_in: StandIn, n_positions: int, progress: Progress | None = None
     ) -> torch.Tensor | None:
         loaded, method = question.loaded, stand_in.method
         if stand_in.second:
@@ -332,28 +354,9 @@ class Experiments:
         texts = reference_texts(loaded) if method is Method.RESAMPLE else []
         return replacement_values(loaded, method, n_positions, texts)
 
-    def _means(self, question: _Question, progress: Progress) -> MeanValues:
+    def _means(self, question: AskedText, progress: Progress) -> MeanValues:
         loaded = question.loaded
         return self._once(question, ("means",), lambda: reference_means(loaded, self._settings, progress))
-
-    def _segment(self, question: _Question) -> tuple[list[int], tuple[Notice, ...]]:
-        """The part of the typed text that can be said twice."""
-        typed, loaded = _typed(question), question.loaded
-        limit = min(self._settings.max_tokens, loaded.max_positions or self._settings.max_tokens)
-        n_most = (limit - len(loaded.start_ids)) // 2
-        if min(len(typed), n_most) < SHORTEST_SEGMENT:
-            raise UserError("One token is too little to say twice.", "Add a few words.")
-        if len(typed) <= n_most:
-            return typed, ()
-        cut = Notice(
-            f"Only the first {n_most} tokens were said twice.", "More would not fit into what the model may read here."
-        )
-        return typed[:n_most], (cut,)
-
-
-def _typed(question: _Question) -> list[int]:
-    """The ids without start mark and chat template."""
-    return question.read.typed_ids(len(question.loaded.start_ids))
 
 
 def _no_catalogue() -> Notice:

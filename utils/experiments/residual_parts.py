@@ -68,17 +68,28 @@ class ResidualParts:
         """What a part of the residual adds to every token's logit. Args: part: [..., d_model], or [d_model]."""
         return self.final_norm.linear(part) @ self.W_U
 
+    def direct_logit(self, part: torch.Tensor, token_id: int) -> torch.Tensor:
+        """What a part adds to one token's logit above its mean over the vocabulary, [...]. Args: as `direct_logits`."""
+        return self.final_norm.linear(part) @ (self.W_U[:, token_id] - self.W_U.mean(dim=1))
+
     def logits_without(self, heads: Iterable[HeadId], replacement: torch.Tensor | None) -> torch.Tensor:
         """The logits if only what these heads write themselves were replaced, and no later part noticed; [vocabulary].
 
-        Args: replacement: [layer, head, d_head], None for zeros.
+        Args: replacement: as `change_without`.
+        """
+        return self.logits + self.direct_logits(self.change_without(heads, replacement))
+
+    def change_without(self, heads: Iterable[HeadId], replacement: torch.Tensor | None) -> torch.Tensor:
+        """What is added to the residual if these heads write something else; [d_model].
+
+        Args: replacement: what they hand on, [layer, head, d_head], None for zeros.
         """
         change = torch.zeros_like(self.embedding)
         for layer, head in heads:
             before = self.values[layer]
             after = torch.zeros_like(before) if replacement is None else replacement[layer]
             change += self.attention[layer].written(after - before)[head]
-        return self.logits + self.direct_logits(change)
+        return change
 
     @property
     def identity_error(self) -> float:

@@ -34,6 +34,7 @@ class Kind(StrEnum):
 
     SCAN = "scan"
     SWITCH_OFF = "switch_off"
+    WORD = "word_cause"
     SECOND_COPY = "second_copy"
     LATER = "later_patterns"
     NATURAL = "natural_rise"
@@ -46,7 +47,8 @@ class Kind(StrEnum):
 class RunQuestion:
     """What is asked, as the method that answers it takes it; what that does not ask for stays as it is here.
 
-    Args: method: of switching off, or the kind of a composition. second: the student's second text.
+    Args: method: of switching off, or the kind of a composition. second: the student's second text. target_id: of the
+    next token that is asked about; -1 for none.
     """
 
     kind: Kind
@@ -57,6 +59,7 @@ class RunQuestion:
     heads: tuple[tuple[int, int], ...] = ()
     role: str | None = None
     second: str = ""
+    target_id: int = -1
 
 
 @dataclass(frozen=True, eq=False)

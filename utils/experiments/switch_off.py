@@ -12,7 +12,7 @@ from utils.errors import Notice, UserError
 from utils.experiments.controls import ControlLayers, HeadSet
 from utils.experiments.distribution import Guess, guesses, kl_nats, top_ids
 from utils.experiments.questions import Method
-from utils.experiments.residual_parts import has_final_norm, parts_at_the_end
+from utils.experiments.residual_parts import ResidualParts, has_final_norm, parts_at_the_end
 from utils.experiments.scan import TOKENS_AT_ONCE
 from utils.experiments.verdict import Measured, Verdict, judge
 from utils.models.loader import LoadedModel
@@ -98,7 +98,7 @@ def switch_off(
     Args: heads, draws: checked. replacement: [layer, head, position, d_head] for these positions, None for zeros.
     progress: called with rows read and rows in all; an exception of its own ends the experiment.
     """
-    logits, residual = _read(loaded, ids, [(), heads, *draws], replacement, progress or nobody_asks)
+    logits, residual = read_without(loaded, ids, [(), heads, *draws], replacement, progress or nobody_asks)
     likeliest = top_ids(logits[0], N_GUESSES)
     divergences = kl_nats(logits[0], logits[1:]).tolist()
     others = logits[2:].double()
@@ -115,7 +115,7 @@ def switch_off(
     )
 
 
-def _read(
+def read_without(
     loaded: LoadedModel,
     ids: Sequence[int],
     rows: Sequence[HeadSet],
@@ -123,7 +123,7 @@ def _read(
     progress: Progress,
 ) -> tuple[torch.Tensor, ResidualStream | None]:
     """The logits after the last token with each of these heads off, [row, vocabulary], and the residual stream of the
-    first row, in which none is; None for a model without a final norm."""
+    first row; None for a model without a final norm. Args: rows: the first two go into one batch."""
     text = torch.tensor([list(ids)])
     n_at_once = max(2, TOKENS_AT_ONCE // len(ids))
     logits, residual = [], None
@@ -139,14 +139,19 @@ def _read(
     return torch.cat(logits), residual
 
 
+def parts_or_none(loaded: LoadedModel, residual: ResidualStream | None) -> ResidualParts | None:
+    """The last token's residual, taken apart; None where that cannot be done."""
+    try:
+        return None if residual is None else parts_at_the_end(loaded, residual)
+    except UserError:
+        return None
+
+
 def _direct_kl(
     loaded: LoadedModel, residual: ResidualStream | None, heads: HeadSet, replacement: torch.Tensor | None
 ) -> float | None:
-    if residual is None:
-        return None
-    try:
-        parts = parts_at_the_end(loaded, residual)
-    except UserError:
+    parts = parts_or_none(loaded, residual)
+    if parts is None:
         return None
     here = None if replacement is None else replacement[:, :, -1]
     return float(kl_nats(parts.logits, parts.logits_without(heads, here)))

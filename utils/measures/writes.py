@@ -180,6 +180,13 @@ class Writes(Measure):
         cells = np.where(evidence.targets[row] & written.hits, reading.patterns[row] * written.logits, 0.0)
         return float(self.write.sign * cells.sum() * _writing(reading).scale[row])
 
+    def shares_of_word(self, reading: Reading, row: int, target_id: int) -> np.ndarray:
+        """The attention that each head gives from a row to keys at which it writes this word: [layer, head]."""
+        written = self._written(reading)
+        is_word = np.array([target is not None and target.id == target_id for target in written.targets])
+        counted = written.hits & (is_word & self._keys(reading))
+        return np.asarray(np.where(counted, reading.patterns[..., row, :], 0.0).sum(axis=-1))
+
     def _best_push(self, reading: Reading, evidence: Evidence) -> np.ndarray:
         """The same at every head's best row: [layer, head]."""
         written, writing = self._written(reading), _writing(reading)
