@@ -15,8 +15,8 @@ from utils.heads import HeadId
 from utils.literature import KnownHead, known_for
 
 NOTE = (
-    "A paper’s name for a head comes from its own test text and can differ from the jobs here: "
-    "a name mover copies names, which is none of them."
+    "A paper’s name for a head was published, not found here. It comes from the paper’s own test and can differ from "
+    "the jobs here: a name mover passes on names, and a negative name mover holds a name back."
 )
 UNVERIFIED = "One person’s study, which nobody has confirmed."
 

@@ -703,7 +703,7 @@ class TestLearn:
         page = nodes(self.layout())
         ids = {node["props"].get("id") for node in page}
         targets = {node["props"]["href"] for node in page if str(node["props"].get("href", "")).startswith("#")}
-        assert len(targets) == 5 + len(ROLES)
+        assert len(targets) == 5 + len(ROLES)  # the general lessons, and one for each role
         assert {target.removeprefix("#") for target in targets} <= ids
 
     def test_prompts_are_those_that_the_catalogue_counted(self, service):
@@ -715,7 +715,9 @@ class TestLearn:
         monkeypatch.setattr(service, "catalogue", lambda _model: None)
         assert "lights" not in text_of(self.layout(service)).split("Try it")[1]
 
-    @pytest.mark.parametrize("role", [role for role in learn_strip.EXAMPLES if role != "diffuse"])
+    @pytest.mark.parametrize(
+        "role", [key for key in learn_strip.EXAMPLES if isinstance(ROLES[key].measure, AttentionTo)]
+    )
     def test_the_examples_look_where_the_role_says(self, role):
         example = learn_strip.EXAMPLES[role]
         ids = np.array([sorted(set(example.words)).index(word) for word in example.words])

@@ -12,7 +12,10 @@ from utils.roles import ROLES
 from utils.settings import PROJECT_ROOT
 
 GUIDE = (PROJECT_ROOT / "docs" / "contributing.md").read_text(encoding="utf-8")
-KINDS = {"A job", "A measure", "A page", "An experiment", "A family", "A source of weights", "A lesson"}
+KINDS = {
+    *("A job", "A measure", "A job of writing", "A page", "An experiment", "A family", "A source of weights"),
+    "A lesson",
+}
 STEP = re.compile(r"^- `(?P<path>[^`]+)`(?P<new>, \*new\*)?: (?P<words>.*)$")
 COPY = re.compile(r"`(\w+)` from `([^`]+)`")
 

@@ -38,16 +38,27 @@ def all_known(model: str, n_layers: int = 12, n_heads: int = 12) -> list[KnownHe
 @pytest.mark.parametrize(("name", "heads"), IOI_CORE.items())
 def test_the_core_of_the_ioi_circuit_is_named_as_in_the_paper(name, heads):
     for head in heads:
-        (known,) = known_for("gpt2", HeadId.parse(head))
+        known = known_for("gpt2", HeadId.parse(head))[0]
         assert known.name == name
         assert known.source.url == "https://arxiv.org/abs/2211.00593"
         assert known.source.short_name == "IOI paper"
 
 
 def test_the_ioi_circuit_has_the_26_heads_in_7_classes_that_its_paper_counts():
-    known = all_known("gpt2")
+    known = [entry for entry in all_known("gpt2") if entry.source.short_name == "IOI paper"]
     assert len({entry.head for entry in known}) == len(known) == 26
     assert len({entry.name for entry in known}) == 7
+
+
+def test_the_heads_that_hold_back_and_the_one_that_goes_on_in_a_list_have_the_names_of_their_papers():
+    others = [entry for entry in all_known("gpt2") if entry.source.short_name != "IOI paper"]
+    assert [(str(e.head), e.name, e.role, e.source.url) for e in others] == [
+        ("L9H1", "successor component", "successor", "https://arxiv.org/abs/2311.04131"),
+        ("L10H7", "copy suppression", "copy_suppression", "https://arxiv.org/abs/2310.04625"),
+        ("L11H10", "copy suppression", "copy_suppression", "https://arxiv.org/abs/2310.04625"),
+    ]
+    first, second = known_for("gpt2", HeadId(10, 7))
+    assert (first.name, second.name) == ("negative name mover", "copy suppression")
 
 
 @pytest.mark.parametrize(("head", "role"), [("5.8", "induction"), ("5.9", "induction"), ("0.10", "duplicate_token")])
@@ -60,13 +71,15 @@ def test_heads_that_do_their_job_only_in_the_paper_s_sentences_say_so(head, role
 
 def test_a_name_that_is_one_of_the_roles_says_which_and_any_other_is_none():
     roles = {known.name: known.role for known in all_known("gpt2")}
-    assert {name for name, role in roles.items() if role is None} == {
-        "name mover",
-        "negative name mover",
-        "backup name mover",
-        "S-inhibition",
+    assert {name for name, role in roles.items() if role is None} == {"backup name mover", "S-inhibition"}
+    assert {name: role for name, role in roles.items() if role is not None and ROLES[role].is_writing} == {
+        "name mover": "name_mover",
+        "negative name mover": "copy_suppression",
+        "copy suppression": "copy_suppression",
+        "successor component": "successor",
     }
-    assert all(ROLES[role].display_name.lower() == name for name, role in roles.items() if role is not None)
+    looking = {name: ROLES[role] for name, role in roles.items() if role is not None and not ROLES[role].is_writing}
+    assert all(role.display_name.lower() == name for name, role in looking.items())
 
 
 def test_arena_s_toy_model_has_its_published_heads():

@@ -148,7 +148,7 @@ def test_learn_says_what_the_registry_says_and_leaves_out_what_nobody_wrote(serv
     assert f"Our score is {role.measure.score_means}." in words
     assert "A common mistake" not in words
     assert not with_class(lesson, "mini-strip")
-    assert "The eight jobs" in text_of(page)
+    assert "The eight jobs of looking" in text_of(page)
 
 
 @pytest.mark.parametrize("prompt", ["Hi", "red blue green", fake_service.REPEATING])

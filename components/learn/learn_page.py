@@ -1,4 +1,4 @@
-"""The Learn page: what tokens and heads are, how to read a bar, and what each job is.
+"""The Learn page: what tokens and heads are, how to read a bar, and what each job of looking and of writing is.
 
 What a role is, its formula and its source come from `utils/roles.py`; the longer texts stand in text/*.md.
 """
@@ -19,7 +19,7 @@ from components.numbers import in_words
 from components.role_help import TEXT_DIR, role_text
 from components.score_bar import score_bar
 from utils.example_texts import DEFAULT_PROMPT
-from utils.roles import INDUCTION_CIRCUIT, JOBS, ROLES, SHOWCASE
+from utils.roles import INDUCTION_CIRCUIT, JOBS, ROLES, SHOWCASE, Role
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 BASICS = (("tokens", "What is a token?"), ("heads", "What is an attention head?"))
 READING = (("bar", "How to read a bar"), ("dark", "Why some lamps stay dark"), ("know", "How we know"))
 REST_TITLE = "And one state"
+KINDS = (("jobs", "looking"), ("writing", "writing"))  # of jobs: the key of the text about them, and the word for it
+NO_PROMISE = "So nobody can say whether the model in use has such a head."
 PLAIN_WORDS, MISTAKE = "In plain words.", "A common mistake."
 
 
@@ -47,8 +49,8 @@ def layout(service: Headlight, question: Question, search: str) -> html.Div:  # 
                         className="lead",
                     ),
                     *(_general(key, title) for key, title in (*BASICS, *READING)),
-                    _general("jobs", _jobs_title(), known_sentence(catalogue)),
-                    *(_role(role, catalogue, question) for role in ROLES),
+                    *(part for key, kind in KINDS for part in _jobs(key, kind, catalogue, question)),
+                    *(_role(role, catalogue, question) for role in ROLES if role not in JOBS),
                 ],
                 className="learn-column",
             ),
@@ -83,10 +85,10 @@ def role_paragraph(role: str, start: str) -> str:
 
 def _contents() -> html.Nav:
     """The list of lessons; each is a place on this page."""
-    groups = (
+    groups: tuple[tuple[str, list[tuple[str, str, str | None]]], ...] = (
         ("Start here", [(key, title, None) for key, title in (*BASICS, *READING)]),
-        (_jobs_title(), [(key, role.display_name, key) for key, role in JOBS.items()]),
-        (REST_TITLE, [(key, role.display_name, key) for key, role in ROLES.items() if key not in JOBS]),
+        *((_title(kind), _named(jobs_of(kind))) for _, kind in KINDS),
+        (REST_TITLE, _named({key: role for key, role in ROLES.items() if key not in JOBS})),
     )
     parts: list[Component] = []
     for title, entries in groups:
@@ -94,18 +96,43 @@ def _contents() -> html.Nav:
     return html.Nav(parts, className="lessons", **aria(label="Lessons"))
 
 
-def _jobs_title() -> str:
-    return f"The {in_words(len(JOBS))} jobs"
+def _named(roles: dict[str, Role]) -> list[tuple[str, str, str | None]]:
+    return [(key, role.display_name, key) for key, role in roles.items()]
+
+
+def jobs_of(kind: str) -> dict[str, Role]:
+    """The jobs of looking or those of writing, by key. Args: kind: "looking" or "writing"."""
+    return {key: role for key, role in JOBS.items() if role.is_writing == (kind == "writing")}
+
+
+def _jobs(key: str, kind: str, catalogue: ModelCatalogue | None, question: Question) -> list[html.Section]:
+    """What jobs of one kind have in common, and then each of them; the first kind is preceded by the count of all."""
+    more = known_sentence(catalogue) if kind == KINDS[0][1] else ""
+    return [_general(key, _title(kind), more), *(_role(job, catalogue, question) for job in jobs_of(kind))]
+
+
+def _title(kind: str) -> str:
+    return f"The {in_words(len(jobs_of(kind)))} jobs of {kind}"
 
 
 def known_sentence(catalogue: ModelCatalogue | None) -> str:
-    """How many heads of a model have a job, and how many of the others usually rest; empty where nobody measured it."""
+    """How many heads of a model have a job, how many of the others usually rest, and what could not be tested; empty
+    where nobody measured it."""
     if catalogue is None:
         return ""
     total, named = catalogue.shape.n_all, catalogue.n_with_job
     rest = sum(bool(catalogue.resting[head]) for head in catalogue.shape.all() if not catalogue.jobs_of(head))
     told = f"In the model in use, {named} of {total} heads have one of the {in_words(len(JOBS))} jobs"
-    return f"{told}. Of the other {total - named}, {rest or 'none'} usually {'rests' if rest <= 1 else 'rest'}."
+    others = f"Of the other {total - named}, {rest or 'none'} usually {'rests' if rest <= 1 else 'rest'}."
+    untested = [f"“{ROLES[role].display_name}”" for role in JOBS if role in catalogue.untested]
+    return f"{told}. {others}{_cannot_be_tested(untested)}"
+
+
+def _cannot_be_tested(names: list[str]) -> str:
+    if not names:
+        return ""
+    listed = " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
+    return f" {listed} cannot be tested on it."
 
 
 def _lesson(key: str, title: str, role: str | None) -> html.Li:
@@ -117,9 +144,20 @@ def _general(key: str, title: str, more: str = "") -> html.Section:
     """One general lesson. Args: more: a last sentence about the model in use."""
     figure = [_bar_figure()] if key == "bar" else [_dark_figure()] if key == "dark" else []
     body = [dcc.Markdown(general_text(key), className="learn-text")]
-    by_hand = learn_luck.layout(general_text("know_more")) if key == "know" else []
+    by_hand = _know_more() if key == "know" else []
     last = [html.P(more, className="learn-text")] if more else []
     return html.Section([html.H2(title), *figure, *body, *by_hand, *last], id=f"learn-{key}", className="lesson")
+
+
+def _know_more() -> list[Component]:
+    """Luck by hand, how writing is measured, and where the formulas stand."""
+    writing = dcc.Markdown(general_text("know_writing"), className="learn-text")
+    return [
+        *learn_luck.layout(general_text("know_more")),
+        html.H3("How writing is measured"),
+        writing,
+        dcc.Markdown(general_text("know_last"), className="learn-text"),
+    ]
 
 
 def _bar_figure() -> html.Div:
@@ -136,6 +174,7 @@ def _dark_figure() -> html.Div:
         ("not_seen", "not seen"),
         ("not_applicable", "cannot show here"),
         ("no_heads", "no such head"),
+        ("not_testable", "cannot be tested"),
     )
     lamps = [html.Span([lamp(SHOWCASE, status, "card"), words]) for status, words in states]
     return html.Div(lamps, className="surface example-lamps")
@@ -197,11 +236,15 @@ def _mistake(key: str) -> list[Component]:
 
 def _source(key: str) -> str:
     role = ROLES[key]
-    return f"{role.source}{'' if role.source.endswith('?') else '.'} Our score is {role.measure.score_means}."
+    own = " The formula is Headlight’s own." if role.is_writing else ""
+    return f"{role.source}{'' if role.source.endswith('?') else '.'}{own} Our score is {role.measure.score_means}."
 
 
 def _try_it(key: str, catalogue: ModelCatalogue | None, question: Question) -> Component:
-    """A prompt that lights the role, with the measured count; without one, a text that gives it something to do."""
+    """A prompt that lights the role, with the measured count; without one, a text that gives it something to do. Of a
+    job that cannot be tested on the model, only why."""
+    if catalogue is not None and key in catalogue.untested:
+        return html.P(f"{catalogue.untested[key]} {NO_PROMISE}")
     prompt = catalogue.categories[key].suggested_prompt if catalogue is not None else None
     if catalogue is not None and not catalogue.heads_of(key) and ROLES[key].is_rest:
         return html.P("No head of the model in use rests. That is normal for a small one.")

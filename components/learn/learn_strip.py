@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Example:
     """An ideal head on a few words. looks: (query_pos, key_pos), the last one in focus; copy: the earlier copy of the
-    focused query's token, where there is one; sentence: the focused look in words."""
+    focused query's token, where there is one; sentence: the focused look in words; pushed: for a role of writing, the
+    word that goes up or down there, with an arrow."""
 
     words: tuple[str, ...]
     looks: tuple[tuple[int, int], ...]
     sentence: str
     copy: int | None = None
+    pushed: str = ""
 
 
 _PLAIN = ("A", "fox", "met", "a", "bear", "today")
@@ -64,6 +66,30 @@ EXAMPLES = {
         tuple((5, k) for k in range(6)),
         "At “today” it gives all six tokens so far the same share, 17 % each.",
     ),
+    "copying": Example(
+        _REPEAT,
+        ((5, 2),),
+        "At the second “cat” it looks at “sat”, and makes “sat” likelier as the next word.",
+        pushed="↑ sat",
+    ),
+    "copy_suppression": Example(
+        ("All’s", "fair", "in", "love", "and"),
+        ((4, 3),),
+        "At “and” it looks at “love”, and makes “love” less likely as the next word.",
+        pushed="↓ love",
+    ),
+    "successor": Example(
+        ("Monday", ",", "Tuesday", ","),
+        ((3, 2),),
+        "At the last comma it looks at “Tuesday”, and makes “Wednesday” likelier as the next word.",
+        pushed="↑ Wednesday",
+    ),
+    "name_mover": Example(
+        ("Anna", "met", "Tom", ".", "Anna", "told"),
+        ((5, 2),),
+        "At “told”, where a name is to come, it looks at “Tom”, and makes “Tom” likelier as the next word.",
+        pushed="↑ Tom",
+    ),
 }
 
 
@@ -76,7 +102,7 @@ def layout(role: str) -> list[html.Figure]:
     tokens = [_token(word, position, marks.get(position)) for position, word in enumerate(example.words)]
     arcs = [_arc(query, key, (query, key) == example.looks[-1], role) for query, key in example.looks]
     drawing = html.Div(
-        [*arcs, *tokens, *([_bracket(example)] if example.copy is not None else [])],
+        [*arcs, *tokens, *_below(example)],
         className="mini-strip",
         style={"--tokens": str(len(example.words))},
         **aria(hidden=True),
@@ -107,6 +133,13 @@ def _arc(query: int, key: int, is_focus: bool, role: str) -> Component:
         className=classes("mini-arc", query == key and "mini-arc--self", is_strong and "mini-arc--focus"),
         style={"--from": str(key + 1), "--to": str(query + 2), "--span": str(query - key + 1)},
     )
+
+
+def _below(example: Example) -> list[html.Span]:
+    """What stands under the tokens: the bracket of two copies, or the word that is pushed, at the one that reads."""
+    if example.pushed:
+        return [html.Span(example.pushed, className="mini-push", style={"--to": str(example.looks[-1][0] + 2)})]
+    return [_bracket(example)] if example.copy is not None else []
 
 
 def _bracket(example: Example) -> html.Span:

@@ -24,8 +24,8 @@ PATH = Path(__file__).with_name("known_heads.json")
 class KnownHead:
     """One name that one source gives a head.
 
-    Args: name: "name mover", in the source's words. role: the key of the role that this is, None when it is none of
-    them. sentence: what the source says the head does.
+    Args: name: "name mover", in the source's words. role: the key of the role whose idea this is, found by the
+    source's own test and not by ours; None when it is none of them. sentence: what the source says the head does.
     """
 
     head: HeadId
