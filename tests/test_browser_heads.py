@@ -152,8 +152,9 @@ class TestTable:
         lines = pages.until(lambda: read_csv(path))
         assert len(lines) == 32 * len(ROLES)
         assert {line["name"] for line in lines} == {f"L{layer}H{head}" for layer in range(4) for head in range(8)}
-        assert all(0 <= float(line["score_when_it_looks"]) <= 1 for line in lines)
-        assert all(0 <= float(line["plain_score"]) <= 1 for line in lines)
+        tested = [line for line in lines if not ROLES[line["role"]].is_writing]
+        assert all(0 <= float(line["score_when_it_looks"]) <= 1 for line in tested)
+        assert all(0 <= float(line["plain_score"]) <= 1 for line in tested)
 
     def test_the_search_box_opens_a_head_or_names_the_range(self, pages):
         pages.open("/heads")
