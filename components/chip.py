@@ -49,10 +49,8 @@ def say_it_twice_chip(prompt: str, model: str) -> dbc.Button:
 
 
 def cut_chip(head: str, last_word: str, text: str, model: str) -> dbc.Button:
-    """The student's own text up to where a head does more of a job. Args: last_word: of the cut text, as shown."""
-    return suggestion_chip(
-        f"End your text after “{last_word}”", f"There {head} does more", roles_href(model, text), CUT
-    )
+    """The student's own text up to where a head does a job. Args: last_word: of the cut text, as shown."""
+    return suggestion_chip(f"End your text after “{last_word}”", f"There {head} does it", roles_href(model, text), CUT)
 
 
 def said_twice(prompt: str) -> str:

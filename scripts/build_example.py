@@ -16,6 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from utils.catalogue.schema import ModelCatalogue
 from utils.catalogue.store import find_catalogue
 from utils.errors import UserError
 from utils.example_texts import DEFAULT_PROMPT
@@ -26,17 +27,16 @@ from utils.models.loader import LoadedModel, load_model_from
 from utils.models.weights import name_weights
 from utils.settings import Settings
 from utils.stored_example import example_path, save_example
-from utils.writing.tables import WritingTables, writing_tables
+from utils.writing.tables import writing_tables
 from utils.writing.text_writing import with_writing
 
 
-def tables_of(loaded: LoadedModel, model: str, settings: Settings) -> WritingTables:
+def catalogue_of(loaded: LoadedModel, model: str, settings: Settings) -> ModelCatalogue:
     """What tells how the heads write. Raises UserError without a catalogue that has tested that."""
     found = find_catalogue(model, loaded.folder, settings)
-    means = None if found is None or found.is_stale else found.catalogue.mean_values
-    if means is None:
+    if found is None or found.is_stale or found.catalogue.writing is None:
         raise UserError("The catalogue does not say how the heads of this model write.", "Analyze the model first.")
-    return writing_tables(loaded, means)
+    return found.catalogue
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,12 +50,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder = find_model_dir(args.model, settings)
         loaded = load_model_from(folder, args.model)
         forward = run_forward_pass(loaded, args.prompt, settings.max_tokens)
-        forward = with_writing(loaded, tables_of(loaded, args.model, settings), forward)
+        catalogue = catalogue_of(loaded, args.model, settings)
+        forward = with_writing(loaded, writing_tables(loaded, catalogue.mean_values), forward)
     except UserError as error:
         print(f"{error.sentence} {error.hint}", file=sys.stderr)
         return 1
     path = example_path(args.model)
-    save_example(path, forward, name_weights(folder))
+    save_example(path, forward, name_weights(folder), catalogue.writing_hash)
     print(f"{len(forward.tokens)} tokens, {path.stat().st_size / 1000:.0f} kB in {path.name}")
     return 0
 

@@ -104,7 +104,8 @@ def fake_writing(model: str, tokens: tuple[Token, ...], guess: Token) -> Writing
         ways[write] = Written(has_target, shown, hits, logits)
     is_name = np.array([token.word in NAMES for token in tokens])
     scale = np.ones((N_LAYERS, len(tokens)), dtype=np.float32)
-    return Writing(ways, scale, counts & is_name, guess, guess.word in NAMES, N_COLUMNS)
+    asks = np.append((counts & is_name)[1:], guess.word in NAMES)
+    return Writing(ways, scale, counts & is_name, guess, asks, N_COLUMNS)
 
 
 @cache

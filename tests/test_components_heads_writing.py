@@ -125,7 +125,7 @@ class TestEvidence:
     def test_where_no_name_is_asked_for_names_do_not_count(self, service):
         view = view_of(service, MOVER, "name_mover", f"{TWO_NAMES} the")
         best = writing_evidence.written_rows(view)[0]
-        assert "The text does not ask for a name: the likeliest next token is “river”." in (
+        assert "The likeliest next token is “river”, which is none of the first names that Headlight knows." in (
             writing_evidence.best_row_sentence(view, best)
         )
         assert best.query_pos == len(view.tokens) - 1
@@ -156,8 +156,8 @@ class TestEvidence:
     @pytest.mark.parametrize(
         ("role", "prompt", "words"),
         [
-            ("successor", PLAIN, "No day, month, number word"),
-            ("name_mover", PLAIN, "No first name"),
+            ("successor", PLAIN, "No item with a known next one"),
+            ("name_mover", PLAIN, "None of the"),
             ("copying", "Hi there", "too few to tell"),
         ],
     )
@@ -171,7 +171,7 @@ class TestEvidence:
         unread = replace(view, evidence=None, analysis=replace(view.analysis, scored=replace(view.analysis.scored)))
         parts = [replace(part, evidence={}) for part in view.analysis.scored.parts]
         unread.analysis.scored.__dict__["parts"] = tuple(parts)
-        assert "was not read yet" in head_evidence.why_nothing(unread)
+        assert "was not read with it" in head_evidence.why_nothing(unread)
         assert "no catalogue yet" in head_evidence.why_nothing(replace(unread, catalogue=None))
 
     @pytest.mark.parametrize("role", [*ROLES, OTHER])

@@ -208,11 +208,11 @@ class TestCards:
 
     def test_a_text_whose_end_hides_a_job_can_be_cut_with_one_press(self):
         view = view_of(LATER)
-        assert view.analysis.roles["name_mover"].cut_at == 14
+        assert view.analysis.roles["name_mover"].cut_at == 13
         for shown in (role_card.layout(view, "name_mover"), stage.layout(view, "name_mover")):
             chip = every(shown, "chip")[0]
-            assert words(chip) == "End your text after “Peter”There L3H3 does more"
-            assert chip.href == roles_href(MODEL, f"{TWO_NAMES} Peter")
+            assert words(chip) == "End your text after “to”There L3H3 does it"
+            assert chip.href == roles_href(MODEL, TWO_NAMES)
 
     def test_a_text_that_shows_it_is_not_cut(self, names):
         assert "End your text" not in words(role_card.layout(names, "name_mover"))

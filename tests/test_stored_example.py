@@ -58,7 +58,9 @@ def test_what_ships_is_of_the_default_text_and_of_the_catalogued_weights():
 
 def test_what_ships_is_what_the_model_says():
     loaded, folder = real_model(SMOLLM2), real_folder(SMOLLM2)
-    stored = load_example(example_path(SMOLLM2), DEFAULT_PROMPT, name_weights(folder))
+    stored = load_example(
+        example_path(SMOLLM2), DEFAULT_PROMPT, name_weights(folder), load_catalogues()[SMOLLM2].writing_hash
+    )
     tables = writing_tables(loaded, load_catalogues()[SMOLLM2].mean_values)
     live = with_writing(loaded, tables, run_forward_pass(loaded, DEFAULT_PROMPT, 128))
     assert stored.tokens == live.tokens

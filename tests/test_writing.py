@@ -54,7 +54,9 @@ def writing_of(
             has, tuple(t if h else None for t, h in zip(tokens, has, strict=True)), hit[None, None], logits
         )
     is_name = np.isin(np.arange(n), names)
-    writing = Writing(ways, np.ones((1, n)), is_name, tokens[-1], asks, n_columns=200)
+    writing = Writing(
+        ways, np.ones((1, n)), is_name, tokens[-1], np.append(np.isin(np.arange(1, n), names), asks), n_columns=200
+    )
     return Reading(np.arange(n), patterns, writing=writing)
 
 
@@ -125,9 +127,9 @@ class TestOnAText:
         assert scored.evidence["name_mover"].rows.tolist() == [6]
 
     def test_a_text_could_be_cut_where_a_name_is_given_most(self):
-        reading = writing_of(row_to(7, 3, 0.9, row=4), {Write.COPY: [3]}, asks=False).of_head((0, 0))
-        assert ROLES["name_mover"].measure.better_cut(reading) == 4
-        assert ROLES["copying"].measure.better_cut(reading) is None
+        reading = writing_of(row_to(7, 1, 0.9, row=2), {Write.COPY: [1]}, asks=False).of_head((0, 0))
+        assert ROLES["name_mover"].measure.better_cut(reading, 0.3) == 2
+        assert ROLES["copying"].measure.better_cut(reading, 0.3) is None
 
     def test_without_a_target_there_is_no_evidence(self):
         scored = score_text(writing_of(row_to(7, 3, 0.9), {}, targets={Write.NEXT: []}, names=()))

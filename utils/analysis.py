@@ -172,7 +172,8 @@ def fixed_look_back(scored: ScoredText, role: str, head: HeadId) -> int | None:
 
 
 def _unexplained(scored: ScoredText) -> tuple[Unexplained, ...]:
-    return unexplained_heads(scored.reading.patterns, scored.evidence.values(), scored.reading.left_out)
+    looking = [evidence for role, evidence in scored.evidence.items() if not ROLES[role].is_writing]
+    return unexplained_heads(scored.reading.patterns, looking, scored.reading.left_out)
 
 
 def unexplained_heads(

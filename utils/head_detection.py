@@ -153,11 +153,11 @@ def _summarise_role(
 
 
 def _cut_at(role: Role, status: Status, heads: Sequence[HeadEntry], scored: ScoredText | None) -> int | None:
-    """Where the text could be cut so that the strongest head does more of a role that is not active."""
+    """Where the text could be cut so that the strongest head is active for a role that is not."""
     strongest = strongest_entry(heads)
     if status == "active" or scored is None or strongest is None or strongest.state is None:
         return None
-    return role.measure.better_cut(scored.reading.of_head(strongest.id))
+    return role.measure.better_cut(scored.reading.of_head(strongest.id), strongest.threshold or 0.0)
 
 
 def _status(heads: Sequence[HeadEntry], is_applicable: bool, is_too_short: bool) -> Status:

@@ -150,7 +150,7 @@ class Headlight:
             return forward
         model = forward.model_name
         loaded = self._models.get(model)
-        key = ("writing", model, loaded.edition, found.catalogue.provenance.date if found else None)
+        key = ("writing", model, loaded.edition, found.catalogue.writing_hash if found else "")
         tables = self._passes.once(key, lambda: writing_tables(loaded, means))
         written = self._passes.once((*key, prompt), lambda: with_writing(loaded, tables, forward).writing)
         return replace(forward, writing=written)
@@ -191,7 +191,9 @@ class Headlight:
         path, folder = example_path(model), local_model_dir(model, self.settings)
         if folder is None or not path.is_file():
             return None
-        stored = load_example(path, prompt, remembered_weights_name(folder))
+        found = self._found_catalogue(model)
+        means = found.catalogue.writing_hash if found is not None else ""
+        stored = load_example(path, prompt, remembered_weights_name(folder), means)
         if stored is not None:
             self.warm_up(model)
         return stored

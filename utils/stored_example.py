@@ -30,7 +30,6 @@ class _AboutWriting:
     """All of what heads would write but its arrays."""
 
     targets: dict[Write, tuple[Token | None, ...]]
-    asks_for_name: bool
     n_columns: int
 
 
@@ -44,6 +43,7 @@ class _About:
     tokens: tuple[Token, ...]
     predictions: tuple[Prediction, ...]
     writing: _AboutWriting | None
+    means: str
 
 
 _ABOUT = TypeAdapter(_About)
@@ -54,10 +54,11 @@ def example_path(model: str) -> Path:
     return EXAMPLES_DIR / f"{MODELS[model].folder}.npz"
 
 
-def save_example(path: Path, forward: ForwardPass, weights: str) -> None:
-    """Store a forward pass. Args: weights: which ones made it, as `name_weights` says."""
+def save_example(path: Path, forward: ForwardPass, weights: str, means: str = "") -> None:
+    """Store a forward pass. Args: weights: which ones made it, as `name_weights` says. means: which figures of the
+    catalogue its writing was told with, as `ModelCatalogue.writing_hash` says."""
     about, written = _about_writing(forward.writing), _arrays(forward.writing)
-    about_all = _About(forward.model_name, weights, forward.prompt, forward.tokens, forward.predictions, about)
+    about_all = _About(forward.model_name, weights, forward.prompt, forward.tokens, forward.predictions, about, means)
     path.parent.mkdir(exist_ok=True)
     rows, columns = np.tril_indices(len(forward.tokens))  # above it a causal pattern is zero
     below = forward.patterns[..., rows, columns]
@@ -69,14 +70,14 @@ def _about_writing(writing: Writing | None) -> _AboutWriting | None:
     if writing is None:
         return None
     targets = {write: written.targets for write, written in writing.ways.items()}
-    return _AboutWriting(targets, writing.asks_for_name, writing.n_columns)
+    return _AboutWriting(targets, writing.n_columns)
 
 
 def _arrays(writing: Writing | None) -> dict[str, np.ndarray]:
     if writing is None:
         return {}
     written = {f"{name}_{write.value}": getattr(each, name) for write, each in writing.ways.items() for name in WRITTEN}
-    return {"scale": writing.scale, "is_name": writing.is_name, **written}
+    return {"scale": writing.scale, "is_name": writing.is_name, "asks": writing.asks, **written}
 
 
 def _writing(about: _About, stored: Mapping[str, np.ndarray]) -> Writing | None:
@@ -90,13 +91,14 @@ def _writing(about: _About, stored: Mapping[str, np.ndarray]) -> Writing | None:
         scale=stored["scale"],
         is_name=stored["is_name"],
         guess=about.predictions[0].token,
-        asks_for_name=about.writing.asks_for_name,
+        asks=stored["asks"],
         n_columns=about.writing.n_columns,
     )
 
 
-def load_example(path: Path, prompt: str, weights: str) -> ForwardPass | None:
-    """The stored forward pass of a prompt; None for another prompt, for other weights, or without a file."""
+def load_example(path: Path, prompt: str, weights: str, means: str = "") -> ForwardPass | None:
+    """The stored forward pass of a prompt; None for another prompt, for other weights, or without a file. Without its
+    writing where that was told with other figures (means) of the catalogue."""
     if not path.is_file():
         return None
     with np.load(path, allow_pickle=False) as stored:
@@ -104,7 +106,7 @@ def load_example(path: Path, prompt: str, weights: str) -> ForwardPass | None:
         if (about.prompt, about.weights) != (prompt, weights):
             return None
         below = stored["patterns"]
-        writing = _writing(about, stored)
+        writing = _writing(about, stored) if about.means == means else None
     n_tokens = len(about.tokens)
     patterns = np.zeros((*below.shape[:2], n_tokens, n_tokens), dtype=np.float32)
     rows, columns = np.tril_indices(n_tokens)

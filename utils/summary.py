@@ -129,8 +129,8 @@ class RoleSummary:
     is_applicable: the text has evidence rows; is_catalogued: the model's heads were analysed. status: that of the head
     that does most. reason: why the card is grey or not active, else empty. caution: where one or two rows decide.
     n_holding: heads of the model that hold the role in full; n_having: in full or weakly; `heads` has the strongest of
-    those, at most eight. cut_at: a position after which the text could be cut so that the role's strongest head does
-    more of it; None where that would change nothing.
+    those, at most eight. cut_at: a position after which the text could be cut so that the role's strongest head is
+    active; None where that would change nothing.
     """
 
     role: str

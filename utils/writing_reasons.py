@@ -8,14 +8,20 @@ from typing import TYPE_CHECKING
 from utils.cut_words import cut_words
 from utils.measures.states import HeadFigures
 from utils.measures.written import Write
-from utils.writing.words import LISTS, NAMES
+from utils.writing.words import KNOWN_NAMES, LISTS
 
 if TYPE_CHECKING:
     from utils.tokens import Token
 
 NOTHING_TO_WRITE = "No token here can be copied or held back. Add a few words."
-KINDS = "No day, month, number word, digit, ordinal or capital letter stands here after the first token."
-NO_NAME = "No first name that this model reads as one token stands here after the first token."
+KINDS = (
+    "No item with a known next one stands here after the first token. Known are Monday to Sunday, January to December, "
+    "one to twelve, 0 to 9, first to tenth and A to Z."
+)
+NO_NAME = (
+    f"None of the {len(KNOWN_NAMES)} first names that Headlight knows stands here after the first token, as one token "
+    "of this model."
+)
 
 
 def nothing_in_order(tokens: Sequence[Token]) -> str:
@@ -26,7 +32,7 @@ def nothing_in_order(tokens: Sequence[Token]) -> str:
 
 def no_name(tokens: Sequence[Token]) -> str:
     """No first name, or only such as are cut into pieces."""
-    return _cut(tokens, {name.casefold() for name in NAMES}, "cannot be passed on whole") or NO_NAME
+    return _cut(tokens, {name.casefold() for name in KNOWN_NAMES}, "cannot be passed on whole") or NO_NAME
 
 
 def _cut(tokens: Sequence[Token], wanted: set[str], so: str) -> str:
@@ -39,33 +45,43 @@ def _cut(tokens: Sequence[Token], wanted: set[str], so: str) -> str:
 
 def asks_for_no_name(guess: Token) -> str:
     """The model expects something else next."""
-    return f"The text does not ask for a name: the likeliest next token is “{guess.word}”."
+    return f"The likeliest next token is “{guess.word}”, which is none of the first names that Headlight knows."
 
 
 def stronger_elsewhere(name: str, position: int) -> str:
     """An earlier token at which a head does it more."""
-    return f"At position {position} {name} does it more: cut the text there."
+    return f"At position {position} {name} would be active: end the text there."
 
 
 def rests_there(figures: HeadFigures, rest: float, has_start: bool) -> str:
-    """It has hardly any attention to spare, even where it does most."""
+    """It has too little attention to spare, wherever in the text."""
     place = "start mark" if has_start else "first token"
-    return f"Even where {figures.name} does most, it rests on the {place} with {_percent(rest)} of its attention."
+    return f"Wherever {figures.name} stands, it rests on the {place} with {_percent(rest)} of its attention or more."
 
 
 def pushes_little(figures: HeadFigures, push: float, write: Write) -> str:
     """It looks, and next to nothing comes of it."""
+    if push <= 0:
+        return f"{figures.name} looks there, but what it writes of these tokens together pushes the other way."
     verb, preposition = ("takes", "from") if write is Write.SUPPRESS else ("adds", "to")
-    return f"{figures.name} looks there, but {verb} only {abs(push):.1f} logits {preposition} the token."
+    return f"{figures.name} looks there, but {verb} only {push:.2f} logits {preposition} the token."
 
 
 def writes_little(figures: HeadFigures) -> str:
     """Too little of its attention goes to tokens that it writes so."""
+    score, needed = _percent(figures.score), _percent(figures.threshold)
+    if score == needed:
+        score, needed = _percent(figures.score, 1), _percent(figures.threshold, 1)
     return (
-        f"{figures.name} comes nearest: {_percent(figures.score)} of its attention goes to tokens that it writes so, "
-        f"and it counts as active from {_percent(figures.threshold)}."
+        f"{figures.name} does most: {score} of its attention goes to tokens that it writes so, and it counts as active "
+        f"from {needed}."
     )
 
 
-def _percent(share: float) -> str:
-    return f"{share:.0%}".replace("%", " %")
+def writes_nothing(figures: HeadFigures) -> str:
+    """It looks, and at nothing that it writes so."""
+    return f"{figures.name} looks at hardly any token here that it would write so; no other head does more."
+
+
+def _percent(share: float, decimals: int = 0) -> str:
+    return f"{share:.{decimals}%}".replace("%", " %")

@@ -58,7 +58,7 @@ class RolesView:
         return [prompt for prompt in prompts if prompt.text != self.question.prompt]
 
     def cut_chips(self, role: str) -> list[Component]:
-        """The text up to where the role's strongest head does more of it; empty where it does not, anywhere."""
+        """The text up to where the role's strongest head does it; empty where it does not, anywhere."""
         summary, forward = self.analysis.roles[role], self.analysis.forward
         text = None if summary.cut_at is None else text_until(forward, summary.cut_at)
         if text is None or summary.cut_at is None or summary.strongest is None:

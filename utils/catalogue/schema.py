@@ -7,6 +7,7 @@ numbers come about is told in `building.py`.
 from __future__ import annotations
 
 import datetime
+import hashlib
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
@@ -17,18 +18,18 @@ from utils.catalogue.causes import HeadCause
 from utils.heads import HeadId, Shape
 from utils.measures.figures import Looking, RoleScores
 from utils.measures.resting import rests
-from utils.roles import OTHER, REST, ROLES, compared_roles, looking_roles, steady_roles, without_rest
+from utils.roles import OTHER, REST, ROLES, compared_roles, looking_roles, steady_roles, without_rest, writing_roles
 
 Index = Annotated[int, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 FourDecimals = PlainSerializer(lambda number: round(number, 4) + 0.0, return_type=float, when_used="json-unless-none")
-FourDigits = Annotated[
-    float, PlainSerializer(lambda number: float(f"{number:.3e}"), return_type=float, when_used="json-unless-none")
-]
+FOUR_DIGITS = PlainSerializer(lambda number: float(f"{number:.3e}"), return_type=float, when_used="json-unless-none")
 ThreeDigits = PlainSerializer(lambda number: float(f"{number:.2e}"), return_type=float, when_used="json-unless-none")
 Share = Annotated[float, Field(ge=0, le=1), FourDecimals]
 Excess = Annotated[float, Field(le=1), FourDecimals]
 Nats = Annotated[float, FourDecimals]
+Reason = Annotated[str, Field(min_length=1, max_length=400)]
+MeanValue = Annotated[float, Field(ge=-1e6, le=1e6), FOUR_DIGITS]
 ScoreMatrix = list[list[Share]]
 ExcessMatrix = list[list[Excess]]
 SCHEMA_VERSION: Literal[3] = 3
@@ -162,7 +163,7 @@ class WritingTests(_Strict):
     """
 
     n_columns: Count
-    mean_values: list[list[list[FourDigits]]]
+    mean_values: list[list[list[MeanValue]]]
     lists: dict[str, ScoreMatrix]
     backwards: ScoreMatrix | None
     solved: Share | None
@@ -194,7 +195,7 @@ class ModelCatalogue(_Strict):
     all_look: dict[str, ScoreMatrix]
     on_random: dict[str, ExcessMatrix]
     rests_by_output: ScoreMatrix | None = None
-    untested: dict[str, str] = {}
+    untested: dict[str, Reason] = {}
     writing: WritingTests | None = None
     provenance: Provenance
     causes: Annotated[HeadCauses | None, Field(exclude_if=lambda causes: causes is None)] = None
@@ -223,6 +224,12 @@ class ModelCatalogue(_Strict):
     def resting(self) -> np.ndarray:
         """Which heads rest on the catalogue's sentences, bool [layer, head]."""
         return rests(np.array(self.all_scores[REST]))
+
+    @property
+    def writing_hash(self) -> str:
+        """What tells these mean values from any others; empty without."""
+        means = self.mean_values
+        return "" if means is None else hashlib.sha256(means.tobytes()).hexdigest()[:16]
 
     @property
     def mean_values(self) -> np.ndarray | None:
@@ -285,11 +292,13 @@ def _contradictions(catalogue: ModelCatalogue) -> Iterator[tuple[str, str]]:
         if set(found) != wanted:
             differing = sorted(set(found) ^ wanted)
             yield f"{name}.{differing[0]}", "this role is missing" if differing[0] in wanted else "not a role"
-    for role in catalogue.untested:
-        if role not in ROLES:
-            yield f"untested.{role}", "not a role"
     yield from _wrong_shapes(catalogue)
     yield from _wrong_heads(catalogue)
+    for role in catalogue.untested:
+        if role not in writing_roles():
+            yield f"untested.{role}", "not a role of writing"
+        elif catalogue.holders_of(role):
+            yield f"untested.{role}", "some head holds this role, so it was tested"
 
 
 def _wrong_shapes(catalogue: ModelCatalogue) -> Iterator[tuple[str, str]]:
@@ -303,8 +312,9 @@ def _wrong_shapes(catalogue: ModelCatalogue) -> Iterator[tuple[str, str]]:
         matrices |= {f"writing.lists.{name}": matrix for name, matrix in catalogue.writing.lists.items()}
         if catalogue.writing.backwards is not None:
             matrices["writing.backwards"] = catalogue.writing.backwards
-        if len({len(means) for row in catalogue.writing.mean_values for means in row}) != 1:
-            yield "writing.mean_values", "its rows are of different lengths"
+        rows = catalogue.writing.mean_values
+        if len({len(row) for row in rows}) != 1 or len({len(means) for row in rows for means in row} - {0}) != 1:
+            yield "writing.mean_values", "its rows are empty or of different lengths"
         if len(catalogue.writing.mean_values) != catalogue.num_layers:
             yield "writing.mean_values", f"holds {len(catalogue.writing.mean_values)} rows, and the model has {shape}"
     if catalogue.causes is not None:

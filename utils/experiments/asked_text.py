@@ -41,7 +41,7 @@ class AskedText:
         n_tokens = int(self.loaded.config.vocab_size)
         if not 0 <= token_id < n_tokens:
             raise UserError(
-                f"This model has no token {token_id}.", f"Its tokens are numbered from 0 to {n_tokens - 1:,}."
+                f"This model has no token {str(token_id)[:12]}.", f"Its tokens are numbered from 0 to {n_tokens - 1:,}."
             )
         return token_id
 

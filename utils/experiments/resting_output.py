@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from utils.circuits.weights import HeadWeights, as_read, layer_weights
+from utils.experiments.residual_parts import require_final_norm
 from utils.models.loader import LoadedModel
 from utils.pyvene_engine import capture_patterns, capture_residual
 
@@ -27,6 +28,7 @@ def output_share_of_first(
     Args: texts: ids. after_each: called after each text, with its ids. Returns: [layer, head] in [0, 1]; 0 for a head
     that writes nothing. Raises: UserError for a model whose weights Headlight cannot read.
     """
+    require_final_norm(loaded)
     layers = [layer_weights(loaded, layer) for layer in range(loaded.n_layers)]
     first, whole = (np.zeros(loaded.shape.as_tuple) for _ in range(2))
     for ids in texts:

@@ -101,9 +101,9 @@ class Measure(ABC):
         with at least one row. usual: from the catalogue, None where there is none. n_beside: how many heads are shown
         together: the more, the less luck may explain one of them."""
 
-    def better_cut(self, reading: Reading) -> int | None:
-        """Where a text could be cut so that a head does more of the role; None where that would change nothing, or
-        nobody can say. Args: reading: of that head."""
+    def better_cut(self, reading: Reading, threshold: float) -> int | None:
+        """Where a text could be cut so that a head is active; None where that would change nothing, or nobody can say.
+        Args: reading: of that head. threshold: from where it counts as active."""
         return None
 
     @abstractmethod

@@ -69,7 +69,7 @@ class Writes(Measure):
         counts, queries = self._keys(reading), np.ones(len(places), dtype=bool)
         n_unread, left_out = 0, reading.left_out
         if left_out is not None:
-            n_unread = int(left_out.keys.sum())
+            n_unread = 0 if self._is_choosy else int(left_out.keys.sum())
             is_told = self.only_names and not left_out.queries.all()  # a chat's answer begins after its template
             counts = counts & ~left_out.keys
             queries = ~(left_out.keys if is_told else left_out.queries)
@@ -111,6 +111,8 @@ class Writes(Measure):
     def strongest_looks(self, reading: Reading, evidence: Evidence, most: int) -> tuple[Look, ...]:
         """Looks at tokens that hit, those of the best row first."""
         shares, cells = self.row_shares(reading, evidence), self._hits_of_rows(reading, evidence)
+        if not len(shares):
+            return ()
         best = int(shares.argmax())
         places, keys = np.nonzero(cells)
         order = np.lexsort((-cells[places, keys], places != best))[:most]
@@ -137,27 +139,37 @@ class Writes(Measure):
         return reasons.nothing_in_order(tokens) if self.write is Write.NEXT else reasons.NOTHING_TO_WRITE
 
     def why_below(self, role: Role, figures: HeadFigures, reading: Reading, evidence: Evidence, has_start: bool) -> str:
-        """In this order: no name is asked for, it rests, it pushes too little, it does it with too little."""
-        row = self.best_row(reading, evidence)
-        push, rest = float(self.push_of_row(reading, evidence, row)), float(reading.patterns[row, 0])
-        writing, cut = _writing(reading), self.better_cut(reading)
+        """In this order: no name is asked for, it rests, it pushes too little, it does it with too little; and where
+        in the text it would do it."""
+        writing, cut = _writing(reading), self.better_cut(reading, figures.threshold)
         elsewhere = "" if cut is None else f" {reasons.stronger_elsewhere(figures.name, cut)}"
-        if self.only_names and not writing.asks_for_name:
-            return reasons.asks_for_no_name(writing.guess) + elsewhere
-        if rest > 1 - figures.threshold:
-            return reasons.rests_there(figures, rest, has_start)
-        if figures.score >= figures.threshold - ROUNDING:
-            return reasons.pushes_little(figures, push, self.write)
-        return reasons.writes_little(figures) + elsewhere
+        return self._why_here(figures, reading, evidence, has_start, writing) + elsewhere
 
-    def better_cut(self, reading: Reading) -> int | None:
-        """With names only: the earlier row, if any, from which the head gives them most, where that is enough."""
+    def _why_here(
+        self, figures: HeadFigures, reading: Reading, evidence: Evidence, has_start: bool, writing: Writing
+    ) -> str:
+        if self.only_names and not writing.asks_for_name:
+            return reasons.asks_for_no_name(writing.guess)
+        if not len(evidence.rows):
+            return reasons.writes_nothing(figures)
+        least_rest = float(reading.patterns[evidence.rows, 0].min())
+        if least_rest > 1 - figures.threshold:
+            return reasons.rests_there(figures, least_rest, has_start)
+        if figures.score >= figures.threshold - ROUNDING:
+            push = self.push_of_row(reading, evidence, self.best_row(reading, evidence))
+            return reasons.pushes_little(figures, push, self.write)
+        return reasons.writes_little(figures) if figures.score >= NOTICED else reasons.writes_nothing(figures)
+
+    def better_cut(self, reading: Reading, threshold: float) -> int | None:
+        """With names only: the earlier row, if any, at which a name is asked for and the head would be active."""
         if not self.only_names:
             return None
-        hits = self._written(reading).hits & _writing(reading).is_name
-        shares = np.where(hits, reading.patterns, 0.0).sum(axis=-1)
-        best = int(shares[:-1].argmax()) if len(shares) > 1 else 0
-        return best if shares[best] >= MIN_SCORE and shares[best] > shares[-1] else None
+        writing, written = _writing(reading), self._written(reading)
+        cells = np.where(written.hits & writing.is_name, reading.patterns, 0.0)
+        shares, pushes = cells.sum(axis=-1), (cells * written.logits).sum(axis=-1) * writing.scale
+        lights = writing.asks & (shares >= threshold) & (self.write.sign * pushes >= MIN_PUSH)
+        earlier = np.flatnonzero(lights[:-1])
+        return int(earlier[shares[earlier].argmax()]) if len(earlier) else None
 
     def best_row(self, reading: Reading, evidence: Evidence) -> int:
         """The row that decides. Args: reading: of one head. evidence: with a row."""
@@ -206,6 +218,11 @@ class Writes(Measure):
         written, weight = self._written(reading), float(reading.patterns[row, key])
         push = weight * float(written.logits[key]) * float(_writing(reading).scale[row])
         return Look(row, key, weight, push=push, target=written.targets[key])
+
+    @property
+    def _is_choosy(self) -> bool:
+        """Whether only some words count, none of which a piece of a character could be."""
+        return self.only_names or self.write is Write.NEXT
 
     def _keys(self, reading: Reading) -> np.ndarray:
         has_target = self._written(reading).has_target

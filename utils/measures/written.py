@@ -57,15 +57,21 @@ class Writing:
 
     ways: by kind. scale: [layer, query_pos], or [query_pos] for one head: what the norms make of one unit written
     there. is_name: bool [key_pos], the keys that are first names and count. guess: the model's likeliest next token.
-    asks_for_name: whether that is a first name. n_columns: how many logits were compared.
+    asks: bool [query_pos], where the likeliest next token is a first name; asked at the last token and at those that a
+    first name follows in the text, false at all others. n_columns: how many logits were compared.
     """
 
     ways: Mapping[Write, Written]
     scale: np.ndarray
     is_name: np.ndarray
     guess: Token
-    asks_for_name: bool
+    asks: np.ndarray
     n_columns: int
+
+    @property
+    def asks_for_name(self) -> bool:
+        """Whether the text ends where a first name is likeliest."""
+        return bool(self.asks[-1])
 
     def of_head(self, head: tuple[int, int]) -> Writing:
         """What one head of all does."""

@@ -10,6 +10,7 @@ import torch
 
 from utils.circuits.embeddings import final_norm_unscaled
 from utils.circuits.weights import output_weights
+from utils.errors import UserError
 from utils.experiments.residual_parts import unembedding_of
 from utils.models.loader import LoadedModel
 from utils.writing.word_tokens import WordTokens, word_tokens
@@ -29,15 +30,14 @@ class WritingTables:
     mean_values: torch.Tensor
     mean_column: torch.Tensor
 
-    def spread(self, values: torch.Tensor) -> torch.Tensor:
-        """Values [layer, value_head, …] once for every head: [layer, head, …]."""
-        return values.repeat_interleave(self.to_logits.shape[1] // values.shape[1], dim=1)
-
 
 def writing_tables(
     loaded: LoadedModel, mean_values: np.ndarray | None = None, words: WordTokens | None = None
 ) -> WritingTables:
-    """The tables of a model whose writing can be told. Args: mean_values: from the catalogue, zeros without."""
+    """The tables of a model whose writing can be told.
+
+    Args: mean_values: from the catalogue, zeros without. Raises: UserError for some of another shape.
+    """
     words = words or word_tokens(loaded.tokenizer)
     with torch.inference_mode():
         W_U, _ = unembedding_of(loaded)
@@ -47,7 +47,11 @@ def writing_tables(
         to_logits = torch.stack([each @ columns for each in outputs])
     n_values, d_head = loaded.family.n_kv_heads(loaded.config), outputs[0].shape[1]
     shape = (loaded.n_layers, n_values, d_head)
-    means = torch.zeros(shape) if mean_values is None else torch.from_numpy(mean_values).float().reshape(shape)
+    if mean_values is not None and mean_values.shape != shape:
+        raise UserError(
+            "The catalogue’s figures of what heads write are not of this model’s shape.", "Analyze the model again."
+        )
+    means = torch.zeros(shape) if mean_values is None else torch.from_numpy(mean_values).float()
     return WritingTables(words, to_logits.clone(), means, mean.clone())
 
 

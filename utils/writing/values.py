@@ -23,10 +23,11 @@ from utils.models.loader import LoadedModel
 class Values:
     """One text. values: [layer, value_head, position, d_head]; heads that share keys and values share one value head.
     scale: [layer, position], what the norm after the attention, if there is one, and the final norm multiply what the
-    layer's heads write there with."""
+    layer's heads write there with. final: [position, d_model], what the final norm reads."""
 
     values: np.ndarray
     scale: np.ndarray
+    final: np.ndarray
 
 
 def can_be_told(loaded: LoadedModel) -> bool:
@@ -54,7 +55,7 @@ def values_of(loaded: LoadedModel, made: Sequence[torch.Tensor], text: int = 0) 
         assert path is not None
         own = [_scale(loaded, path, each[text].float(), layer) for layer, each in enumerate(normed)]
         scale = scale * torch.stack(own)
-    return Values(values.numpy(), scale.contiguous().numpy())
+    return Values(values.numpy(), scale.contiguous().numpy(), last.numpy())
 
 
 def _values(loaded: LoadedModel, made: torch.Tensor) -> torch.Tensor:

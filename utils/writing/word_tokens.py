@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from utils.writing.words import COMMON, LISTS, NAMES, OrderedList
+from utils.writing.words import COMMON, KNOWN_NAMES, LISTS, NAMES, OrderedList
 
 FEWEST_IN_LIST = 5  # one-token items, below which a list tells nothing
 FEWEST_WORDS = 100  # of the common words, below which copying cannot be tested
@@ -45,14 +45,14 @@ class WordTokens:
 
     common, names: ids of those that are one token after a space. lists: with a space before every item where an item
     is one token so, else without. also: the same lists, as they are written where no space is before them; they are
-    found in texts and not tested.
+    found in texts and not tested. known_names: more names that are told in texts, with a space before them or without.
     """
 
     common: tuple[int, ...]
     names: tuple[int, ...]
     lists: tuple[ListTokens, ...]
     also: tuple[ListTokens, ...]
-    bare_names: tuple[int, ...]
+    known_names: frozenset[int]
 
     @cached_property
     def columns(self) -> tuple[int, ...]:
@@ -69,11 +69,6 @@ class WordTokens:
             if each.is_testable
             for item, after in each.steps()
         }
-
-    @cached_property
-    def name_ids(self) -> frozenset[int]:
-        """Names, with a space before them or without."""
-        return frozenset((*self.names, *self.bare_names))
 
     @property
     def testable_lists(self) -> tuple[ListTokens, ...]:
@@ -104,5 +99,5 @@ def word_tokens(tokenizer: Any) -> WordTokens:
         names=ids_of(NAMES, SPACED),
         lists=tuple(map(as_tested, LISTS)),
         also=tuple(ListTokens(each, tuple(map(one_token, each.items))) for each in LISTS),
-        bare_names=ids_of(NAMES, ""),
+        known_names=frozenset((*ids_of(KNOWN_NAMES, SPACED), *ids_of(KNOWN_NAMES, ""))),
     )

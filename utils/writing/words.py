@@ -58,6 +58,20 @@ OTHER_WORDS = _words("""
     red blue green white black yellow big small good new great high long large young early happy sad fast slow warm cold
     soft hard run walk jump eat drink sleep read write play sing open close buy sell give take speak
     """)
+MORE_NAMES = _words(
+    """
+    Olivia Noah Sophia Jerry Liam Ava Isabella Mia Ethan Logan Mason Elizabeth Emily Madison Chloe Hannah Abigail Grace
+    Victoria Samantha Natalie Jessica Jennifer Amy Lisa Karen Nancy Betty Sandra Ashley Kimberly Donna Carol Michelle
+    Amanda Melissa Deborah Stephanie Rebecca Sharon Cynthia Kathleen Angela Nicole Rachel Carolyn Janet Maria Heather
+    Diane Joyce Christine Catherine Joan Olga Anne Elena Sofia Joseph Christopher Matthew Anthony Donald Steven Andrew
+    Kenneth Joshua Kevin Brian Edward Ronald Timothy Jason Jeffrey Ryan Jacob Gary Nicholas Eric Jonathan Stephen Larry
+    Justin Scott Brandon Benjamin Samuel Gregory Alexander Patrick Dennis Tyler Aaron Jose Adam Nathan Douglas Zachary
+    Kyle Ethan Walter Harold Jeremy Keith Roger Terry Austin Sean Gerald Carl Arthur Lawrence Dylan Jordan Jesse Bryan
+    Billy Bruce Gabriel Joe Logan Alan Juan Albert Willie Wayne Randy Vincent Bobby Johnny Bradley Jim Bob Bill Dan Dave
+    Steve Chris Matt Nick Alex Lily Ella Zoe Leo Oscar Felix Hugo Ivan Omar Ali Ahmed Fatima Aisha Wei Ming Yuki Priya
+    """
+)
+KNOWN_NAMES = tuple(dict.fromkeys((*NAMES, *MORE_NAMES)))  # that are told from other words in a text; NAMES are tested
 COMMON = (*NOUNS, *OTHER_WORDS, *NAMES, *PLACES)
 
 NAME_TEMPLATES = (
