@@ -187,16 +187,21 @@ def _roles(catalogue: ModelCatalogue) -> str:
         "| job | heads | strongest | score when it looks | it looks | plain score | its chance |",
         "|---|---:|---|---:|---:|---:|---:|",
     ]
-    missing = []
+    missing, untested = [], []
     for key, role in JOBS.items():
         category = catalogue.categories[key]
-        if not category.top_heads:
+        if key in catalogue.untested:
+            untested.append(role.display_name.lower())
+        elif not category.top_heads:
             missing.append(role.display_name.lower())
-            continue
-        rows.append(_job_row(role, category))
+        else:
+            rows.append(_job_row(role, category))
     lines = [*rows, ""]
     if missing:
         lines.append(f"No heads: {', '.join(missing)}. That is normal: not every model grows every kind.")
+    if untested:
+        reason = next(iter(catalogue.untested.values()))
+        lines.append(f"Not tested: {', '.join(untested)}. {reason}")
     facts, n_all = catalogue.provenance, catalogue.shape.n_all
     lines.append(
         f"{n_all - catalogue.n_with_job} of {n_all} heads have none of the {number_word(len(JOBS)).lower()} jobs. "

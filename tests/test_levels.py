@@ -11,7 +11,6 @@ from tests.patterns import PATTERN_ROLES, even_pattern, ideal_pattern
 from utils.analysis import analyze
 from utils.heads import HeadId
 from utils.levels import head_levels
-from utils.roles import ROLES
 
 TEXT = list("xabcdeyzabcdefghabcde")
 
@@ -52,7 +51,7 @@ def test_without_a_text_usual_levels_are_the_catalogued_scores():
     patterns = np.stack([ideal_pattern("induction", TEXT), even_pattern(len(TEXT))])[None]
     catalogue = catalogue_of(patterns, TEXT)
     for entry in head_levels(None, catalogue):
-        for role in ROLES:
+        for role in PATTERN_ROLES:
             usual = catalogue.usual(role)
             wanted = usual.score if usual.looking is None else usual.looking.score
             assert entry.levels[role].usual == wanted[entry.id]
