@@ -103,7 +103,7 @@ def test_the_card_names_texts_licences_losses_and_the_roles_that_did_not_grow(tr
     assert "| Induction | 1 | L0H0 | 1.00 | 1.00 | 1.00 | 0." in text
     assert "First token" not in text
     assert "| Resting |" not in text
-    assert "2 of 4 heads have none of the five jobs. 1 of 4 heads mostly rest" in text
+    assert "2 of 4 heads have none of the nine jobs. 1 of 4 heads mostly rest" in text
 
 
 def test_tokens_of_another_tokenizer_are_refused(trained, capsys):
