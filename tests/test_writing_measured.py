@@ -237,7 +237,8 @@ LIVE = [
     (SMOLLM2, "name_mover", MOVERS_TEXT, {"L23H0": 0.89, "L23H1": 0.88, "L23H2": 0.65}),
     (SMOLLM2, "copy_suppression", MOVERS_TEXT, {"L24H4": 0.97, "L23H3": 0.65}),
     (SMOLLM2, "copy_suppression", "All's fair in love and", {"L23H3": 0.96}),
-    (GEMMA3, "name_mover", MOVERS_TEXT, {"L11H2": 0.70, "L12H1": 0.55}),
+    (GEMMA3, "copying", MOVERS_TEXT, {"L11H2": 0.70}),  # names alone are .53 of it
+    (GEMMA3, "name_mover", MOVERS_TEXT, {"L12H1": 0.55}),
     (GEMMA3, "successor", "Monday, Tuesday, Wednesday,", {"L12H0": 0.89}),
     (GEMMA3, "successor", "January, February, March,", {"L12H0": 0.87}),
     (GEMMA3, "successor", "one, two, three,", {"L12H0": 0.80}),

@@ -19,7 +19,7 @@ from components.token_chip import token_chip
 from utils.measures.reading import Look
 from utils.measures.writes import MIN_PUSH, Writes
 from utils.roles import ROLES
-from utils.writing_reasons import asks_for_no_name
+from utils.writing.reasons import asks_for_no_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from utils import writing_reasons as reasons
 from utils.measures.attention_to import USUAL_SHARE
 from utils.measures.evidence import Evidence, EvidenceRow, n_visible
 from utils.measures.figures import ROUNDING, RoleScores, RowSums
@@ -32,6 +31,7 @@ from utils.measures.measure import Measure
 from utils.measures.reading import Look, Need, Reading
 from utils.measures.states import Decision, HeadFigures, State
 from utils.measures.written import Write, Writing, Written
+from utils.writing import reasons
 
 if TYPE_CHECKING:
     from utils.roles import Role

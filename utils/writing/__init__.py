@@ -2,5 +2,5 @@
 
 `words.py` has the words that heads are tested with, `word_tokens.py` what a tokenizer makes of them, `values.py` what a
 forward pass must bring, `tables.py` what is computed once for a model, `text_writing.py` what follows for one text,
-`measuring.py` the test of every head of a model that the catalogue keeps.
+`reasons.py` why a job is grey, `measuring.py` the test of every head of a model that the catalogue keeps.
 """
