@@ -249,6 +249,13 @@ class TestWhatItWrites:
         assert "does not copy" in "".join(map(str, head_writes.copy_words(view, result)))
         assert not with_class(head_writes.content(view, result), "is-looked-at")
 
+    def test_a_head_that_pushes_down_what_it_looks_at_holds_back(self, service):
+        view = head_view_of(service)
+        result = service.experiments.direct_logits(MODEL, REPEATING, INDUCTION_HEAD)
+        turned = replace(result, up=result.down, down=result.up)
+        words = text_of(html.P(head_writes.copy_words(view, turned)))
+        assert "It holds back: it pushes down  river , the very token it looks at." in words
+
     def test_a_start_mark_cannot_be_copied(self, service):
         view = head_view_of(service)
         tokens = [replace(token, is_start=position == 8) for position, token in enumerate(view.tokens)]

@@ -253,7 +253,11 @@ class TestJobsCard:
                 "them. A head that writes anything would get 1 in 240.",
             ),
             (SUPPRESSOR, "copy_suppression", "73 % of them are what it pushes down most"),
-            (SUCCESSOR, "successor", "30 items of ordered lists: after 88 % of them it pushes up the next one most."),
+            (
+                SUCCESSOR,
+                "successor",
+                "30 items of ordered lists: after 88 % of them it pushes up the next one most, the",
+            ),
             (MOVER, "name_mover", "80 % of its attention goes to names that it pushes. The model itself prefers the"),
             (SUPPRESSOR, "induction", "Tested for holding back with"),
             (NO_WRITER, "induction", ""),

@@ -72,7 +72,8 @@ def tested_sentence(view: HeadView) -> str:
         return f"{tested} {sentences} that ask for a name: {share} of its attention goes to names that it pushes.{rate}"
     if measure.write is Write.NEXT:
         items = f"{usual.n_rows} items of ordered lists"
-        return f"{tested} {items}: after {share} of them it pushes up the next one most. {by_luck}"
+        does = f"after {share} of them it pushes up the next one most, the item itself left out"
+        return f"{tested} {items}: {does}. {by_luck}"
     way = "down" if measure.write is Write.SUPPRESS else "up"
     words = f"{usual.n_rows} common words"
     return f"{tested} {words}: {share} of them are what it pushes {way} most where it looks at them. {by_luck}"

@@ -112,6 +112,12 @@ def copy_words(view: HeadView, result: DirectLogits) -> list[Any]:
         return ["It looks at the start mark, which nobody typed, so there is nothing to copy."]
     if any(push.token.id == looked_at.id for push in result.up):
         return ["It copies: it pushes up ", html.Strong(html.Bdi(looked_at.word)), ", the very token it looks at."]
+    if any(push.token.id == looked_at.id for push in result.down):
+        return [
+            "It holds back: it pushes down ",
+            html.Strong(html.Bdi(looked_at.word)),
+            ", the very token it looks at.",
+        ]
     return ["The token it looks at is not among those it pushes up most, so here it does not copy."]
 
 

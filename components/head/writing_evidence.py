@@ -36,7 +36,8 @@ TOLD_FROM = 0.005  # of attention: smaller looks are told together
 COLUMNS = ("From", "At", "Word", "Look", "Push")
 LEAD = (
     "Each row shows a token and where the head looks from there, as far as it would {do} what stands there. Push says "
-    "by how many logits that moves the word."
+    "by how many logits. Where more tokens count, look and push are sums over all of them, and the word is that of the "
+    "strongest; the table takes them apart."
 )
 HOW = (
     "Look is the share of attention that goes to tokens which the head would write so; small looks are told together. "
