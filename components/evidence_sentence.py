@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from dash import html
 
-from components.numbers import percent, plural, signed
+from components.numbers import percent, plural
 from components.token_chip import next_chip, token_chip
+from utils.numbers_in_text import signed
 from utils.roles import ROLES
 
 if TYPE_CHECKING:

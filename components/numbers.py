@@ -30,12 +30,6 @@ def with_minus(text: str) -> str:
     return text.replace("-", "−")
 
 
-def signed(value: float) -> str:
-    """A logit, `+3.1`, `−0.4`; `0.0` for what rounds to nothing."""
-    written = f"{value:+.1f}"
-    return "0.0" if written in ("+0.0", "-0.0") else with_minus(written)
-
-
 def times(multiple: float) -> str:
     """A multiple, `2.9 ×`."""
     return f"{multiple:.1f} ×"

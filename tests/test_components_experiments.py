@@ -29,7 +29,6 @@ from components.head import (
 from components.head import switch_off_words as words
 from components.head.head_view import off_text, view_of_search
 from components.head.switch_off_plot import DotPlot
-from components.numbers import signed
 from tests.fake_experiments import COST, FIRST_PROB
 from tests.fake_service import MODEL, OTHER_MODEL, REPEATING
 from tests.test_components_heads import (
@@ -49,6 +48,7 @@ from utils.experiments.questions import Method
 from utils.experiments.switch_off import ControlDraw
 from utils.experiments.verdict import Kind
 from utils.heads import HeadId
+from utils.numbers_in_text import signed
 from utils.roles import OTHER
 
 LAST = 17

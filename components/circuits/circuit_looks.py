@@ -14,11 +14,12 @@ from dash import html
 
 from components.circuits.circuits_view import ALONE, THROUGH
 from components.folded_table import folded_table
-from components.numbers import plural, signed
+from components.numbers import plural
 from components.switch import switch
 from components.themed_graph import house_figure, role_colour, themed_graph
 from components.token_chip import token_chip
 from utils.circuits.own_token import Place, diagonal_share, looks_for_own_token, text_place
+from utils.numbers_in_text import signed
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component

@@ -11,7 +11,7 @@ from dash import dcc, html
 
 from components.address import head_href
 from components.folded_table import folded_table
-from components.numbers import signed, with_minus
+from components.numbers import with_minus
 from components.themed_graph import house_figure, role_colour, themed_graph
 from components.token_chip import token_chip
 from utils.circuits.copying import TIED, Copying, is_copied, judge_copying
@@ -19,6 +19,7 @@ from utils.circuits.jobs import CATALOGUE
 from utils.circuits.own_token import text_place
 from utils.heads import HeadId, Shape
 from utils.measures.written import Write
+from utils.numbers_in_text import signed
 from utils.roles import ROLES, writing_roles
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from dash import html
 from components.folded_table import folded_table
 from components.lamp import role_sign
 from components.markup import aria
-from components.numbers import percent, plural, signed, times, with_minus
+from components.numbers import percent, plural, times, with_minus
+from utils.numbers_in_text import signed
 from utils.roles import OTHER
 
 if TYPE_CHECKING:

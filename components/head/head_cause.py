@@ -18,15 +18,15 @@ from components.head.experiment_card import Answer, CardIds, Children
 from components.head.head_view import HeadView
 from components.head.switch_off_words import ONE_TEXT, both_percents, heads_name, off_means
 from components.lamp import sign
-from components.numbers import in_words, percent, signed, with_minus
+from components.numbers import in_words, percent, with_minus
 from components.switch import switch
 from components.token_chip import token_chip
 from utils.experiments.runs import Kind
 from utils.experiments.word_at_stake import WordAtStake, word_at_stake
 from utils.experiments.word_verdict import Finding
-from utils.measures.writes import Writes
 from utils.measures.written import Write
-from utils.roles import ROLES
+from utils.numbers_in_text import signed
+from utils.roles import ROLES, writing_roles
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
@@ -102,14 +102,7 @@ def at_stake(view: HeadView) -> WordAtStake | None:
 
 def way_of(role: str) -> Write:
     """What heads of a role of writing do to the word."""
-    return writing_measure(role).write
-
-
-def writing_measure(role: str) -> Writes:
-    """The measure of a role of writing."""
-    measure = ROLES[role].measure
-    assert isinstance(measure, Writes), "only roles of writing are asked about"
-    return measure
+    return writing_roles()[role].write
 
 
 def answer(result: WordCause) -> Children:
@@ -170,7 +163,7 @@ def _blind(view: HeadView, result: WordCause) -> list[Component]:
     found = result.blind_pushers(pattern, view.tokens[: result.position + 1])
     if not found:
         return []
-    what = "the name" if writing_measure(about.role).only_names else "the word"
+    what = "the name" if writing_roles()[about.role].only_names else "the word"
     verb = "pushes" if len(found) == 1 else "push"
     heads: Children = []
     for head, push in found:

@@ -16,9 +16,10 @@ from components import messages
 from components.head.experiment_card import bad_link
 from components.head.head_view import HeadView, view_of_search
 from components.markup import aria, classes
-from components.numbers import percent, signed
+from components.numbers import percent
 from components.token_chip import token_chip
 from utils.errors import UserError
+from utils.numbers_in_text import signed
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component

@@ -13,12 +13,13 @@ from dash import html
 
 from components.folded_table import folded_table
 from components.markup import aria, classes
-from components.numbers import percent, plural, signed
+from components.numbers import percent, plural
 from components.score_bar import two_decimals
 from components.token_chip import token_chip
 from utils.measures.reading import Look
 from utils.measures.writes import MIN_PUSH, Writes
-from utils.roles import ROLES
+from utils.numbers_in_text import signed
+from utils.roles import writing_roles
 from utils.writing.reasons import asks_for_no_name
 
 if TYPE_CHECKING:
@@ -135,9 +136,7 @@ def all_rows(view: HeadView, rows: Sequence[WrittenRow]) -> html.Details:
 
 
 def _measure(view: HeadView) -> Writes:
-    measure = ROLES[view.role].measure
-    assert isinstance(measure, Writes), "only for a role of writing"
-    return measure
+    return writing_roles()[view.role]
 
 
 def _table(view: HeadView, rows: Sequence[WrittenRow]) -> html.Table:

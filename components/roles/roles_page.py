@@ -126,6 +126,7 @@ def _with_word_help(sentence: str, question: Question) -> list[Any]:
 def _cards(view: RolesView) -> html.Section:
     """Always in the same order, whatever the scores, so that a class learns the places: jobs of looking, rest, and jobs
     of writing."""
+    on_stage = stage.opening_role(view.analysis)
     looking = sorted((key for key, role in ROLES.items() if not role.is_writing), key=lambda key: ROLES[key].is_rest)
     writing = [key for key, role in ROLES.items() if role.is_writing]
     return html.Section(
@@ -141,17 +142,16 @@ def _cards(view: RolesView) -> html.Section:
                 className="jobs-head",
             ),
             html.H3("Jobs of looking", className="jobs-group"),
-            _grid(view, looking),
+            _grid(view, looking, on_stage),
             html.H3("Jobs of writing", className="jobs-group"),
             html.P(_with_word_help(WHAT_WRITING_IS, view.question), className="jobs-about"),
-            _grid(view, writing, "jobs--writing"),
+            _grid(view, writing, on_stage, "jobs--writing"),
         ],
         **aria(labelledby="jobs-title"),
     )
 
 
-def _grid(view: RolesView, roles: list[str], name: str = "") -> html.Div:
-    on_stage = stage.opening_role(view.analysis)
+def _grid(view: RolesView, roles: list[str], on_stage: str, name: str = "") -> html.Div:
     cards = [role_card.layout(view, role, role == on_stage) for role in roles]
     return html.Div(cards, className=classes("jobs", name))
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 FEW_DRAWS = 5
+NO_OTHERS = "The model has too few other heads for a control, so nobody can say whether they would do the same."
 NEXT_TO_NOTHING = 0.001  # nats; no probability can change by more than 2.3 points then (Pinsker's inequality)
 
 
@@ -85,7 +86,7 @@ def _as_large(measured: Measured) -> int:
 
 def _sentence(kind: Kind, measured: Measured) -> str:
     if kind is Kind.NO_CONTROL:
-        return "The model has too few other heads for a control, so nobody can say whether they would do the same."
+        return NO_OTHERS
     is_one, n_draws = measured.n_heads == 1, len(measured.control_kl_nats)
     these, random, s = ("this head", "a random head", "s") if is_one else _several(measured.n_heads)
     if kind is Kind.MATTERS:

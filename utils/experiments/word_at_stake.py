@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from utils.experiments.controls import HeadSet
 from utils.experiments.word_cause import LOOKS_FROM
 from utils.measures.writes import Writes
-from utils.roles import ROLES
+from utils.roles import writing_roles
 
 if TYPE_CHECKING:
     from utils.analysis import Analysis
@@ -42,9 +42,8 @@ def word_at_stake(analysis: Analysis, catalogue: ModelCatalogue | None, role: st
     Of several words it is the one that the head looks at most; where a name is asked for, the model's own first guess
     if the head writes that, too.
     """
-    measure = ROLES[role].measure if role in ROLES else None
-    scored = analysis.scored
-    if not isinstance(measure, Writes) or scored is None or role not in analysis.evidence:
+    measure, scored = writing_roles().get(role), analysis.scored
+    if measure is None or scored is None or role not in analysis.evidence:
         return None
     evidence = scored.evidence_of(role, head)
     reading = scored.reading.of_head(head)

@@ -19,10 +19,9 @@ from utils.experiments.questions import Method
 from utils.experiments.switch_off import parts_or_none, read_without
 from utils.experiments.word_verdict import NEXT_TO_NOTHING, WordMeasured, WordVerdict, judge_word
 from utils.heads import HeadId, Shape
-from utils.measures.writes import Writes
 from utils.models.loader import LoadedModel
 from utils.result_cache import Progress, nobody_asks
-from utils.roles import ROLES
+from utils.roles import writing_roles
 from utils.tokens import Token, tokens_from_ids
 
 PUSHES_FROM = 0.5  # logits
@@ -129,8 +128,8 @@ class WordCause:
 
 def sign_of(role: str) -> int:
     """Which way a role's heads push a word: -1 for a role that holds back, else 1."""
-    measure = ROLES[role].measure if role in ROLES else None
-    return measure.write.sign if isinstance(measure, Writes) else 1
+    measure = writing_roles().get(role)
+    return 1 if measure is None else measure.write.sign
 
 
 def measure_word_cause(

@@ -6,7 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from utils.experiments.verdict import FEW_DRAWS
+from utils.experiments.verdict import FEW_DRAWS, NO_OTHERS
+from utils.numbers_in_text import signed
 
 NEXT_TO_NOTHING = 0.05  # logits; less is written as 0.0
 
@@ -75,7 +76,7 @@ def _as_much(measured: WordMeasured) -> int:
 
 def _sentence(finding: Finding, measured: WordMeasured) -> str:
     if finding is Finding.NO_CONTROL:
-        return "The model has too few other heads for a control, so nobody can say whether they would do the same."
+        return NO_OTHERS
     these, is_are = ("this head", "is") if measured.n_heads == 1 else (f"these {measured.n_heads} heads", "are")
     others = f"{_others(measured)} {_change(measured)}."
     if finding is Finding.CAUSE:
@@ -104,9 +105,3 @@ def _change(measured: WordMeasured) -> str:
     low, high = (signed(value) for value in (min(measured.control_changes), max(measured.control_changes)))
     verb = "changes" if len(measured.control_changes) == 1 else "change"
     return f"{verb} it by {low}" if low == high else f"{verb} it by {low} to {high}"
-
-
-def signed(value: float) -> str:
-    """A change of a logit, `+3.1`, `−0.4`; `0.0` for what rounds to nothing."""
-    written = f"{value:+.1f}"
-    return "0.0" if written in ("+0.0", "-0.0") else written.replace("-", "−")

@@ -188,9 +188,7 @@ class Writes(Measure):
 
     def push_of_row(self, reading: Reading, evidence: Evidence, row: int) -> float:
         """What a head adds from a row to all tokens that hit, in logits; for suppression what it takes away."""
-        written = self._written(reading)
-        cells = np.where(evidence.targets[row] & written.hits, reading.patterns[row] * written.logits, 0.0)
-        return float(self.write.sign * cells.sum() * _writing(reading).scale[row])
+        return self.write.sign * sum(look.push or 0.0 for look in self.looks_of_row(reading, evidence, row))
 
     def shares_of_word(self, reading: Reading, row: int, target_id: int) -> np.ndarray:
         """The attention that each head gives from a row to keys at which it writes this word: [layer, head]."""
@@ -210,7 +208,7 @@ class Writes(Measure):
 
     def _hits_of_rows(self, reading: Reading, evidence: Evidence) -> np.ndarray:
         """A[q, k] * hit(k) of every evidence row: [..., n_rows, key_pos]."""
-        counted = self._written(reading).hits[..., None, :] & evidence.targets[evidence.rows]
+        counted = self.cells_that_count(reading, evidence)[..., evidence.rows, :]
         return np.where(counted, reading.patterns[..., evidence.rows, :], 0.0)
 
     def _look(self, reading: Reading, row: int, key: int) -> Look:

@@ -14,6 +14,7 @@ copiers of heads that never see it. The mean over all tested words is the head's
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from utils.measures.figures import RoleScores
 from utils.measures.reading import Reading
 from utils.measures.written import Write
 from utils.models.loader import LoadedModel
+from utils.numbers_in_text import percent_words
 from utils.pyvene_engine import capture_patterns, capture_values
 from utils.roles import writing_roles
 from utils.scoring import ScorePool
@@ -123,8 +125,7 @@ def _on_own_tokens(tables: WritingTables, values: torch.Tensor, write: Write) ->
 def _scores(tables: WritingTables, hits: torch.Tensor, backwards: np.ndarray | None = None) -> RoleScores:
     """Args: hits: bool [layer, head, word]."""
     score = hits.float().mean(dim=-1).double().numpy()
-    found = RoleScores.of(hits.shape[-1], score, 1 / len(tables.words.columns))
-    return RoleScores(found.n_rows, score, found.chance, found.excess, backwards=backwards)
+    return replace(RoleScores.of(hits.shape[-1], score, 1 / len(tables.words.columns)), backwards=backwards)
 
 
 def _on_lists(tables: WritingTables, values: torch.Tensor) -> tuple[RoleScores, dict[str, np.ndarray]]:
@@ -166,9 +167,9 @@ def _on_names(
 
 
 def _not_solved(solved: float) -> str:
-    share = f"{solved:.0%}".replace("%", " %")
     return (
-        f"This model does not solve the name task: it prefers the right one of two names in {share} of the test "
+        "This model does not solve the name task: it prefers the right one of two names in "
+        f"{percent_words(solved)} of the test "
         "sentences, and 80 % are needed to tell which heads pass it on."
     )
 

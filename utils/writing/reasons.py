@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from utils.cut_words import cut_words
 from utils.measures.states import HeadFigures
 from utils.measures.written import Write
+from utils.numbers_in_text import percent_words
 from utils.writing.words import KNOWN_NAMES, LISTS
 
 if TYPE_CHECKING:
@@ -56,7 +57,9 @@ def stronger_elsewhere(name: str, position: int) -> str:
 def rests_there(figures: HeadFigures, rest: float, has_start: bool) -> str:
     """It has too little attention to spare, wherever in the text."""
     place = "start mark" if has_start else "first token"
-    return f"Wherever {figures.name} stands, it rests on the {place} with {_percent(rest)} of its attention or more."
+    return (
+        f"Wherever {figures.name} stands, it rests on the {place} with {percent_words(rest)} of its attention or more."
+    )
 
 
 def pushes_little(figures: HeadFigures, push: float, write: Write) -> str:
@@ -69,9 +72,9 @@ def pushes_little(figures: HeadFigures, push: float, write: Write) -> str:
 
 def writes_little(figures: HeadFigures) -> str:
     """Too little of its attention goes to tokens that it writes so."""
-    score, needed = _percent(figures.score), _percent(figures.threshold)
+    score, needed = percent_words(figures.score), percent_words(figures.threshold)
     if score == needed:
-        score, needed = _percent(figures.score, 1), _percent(figures.threshold, 1)
+        score, needed = percent_words(figures.score, 1), percent_words(figures.threshold, 1)
     return (
         f"{figures.name} does most: {score} of its attention goes to tokens that it writes so, and it counts as active "
         f"from {needed}."
@@ -81,7 +84,3 @@ def writes_little(figures: HeadFigures) -> str:
 def writes_nothing(figures: HeadFigures) -> str:
     """It looks, and at nothing that it writes so."""
     return f"{figures.name} looks at hardly any token here that it would write so; no other head does more."
-
-
-def _percent(share: float, decimals: int = 0) -> str:
-    return f"{share:.{decimals}%}".replace("%", " %")
